@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What nnjitd remembers, in LMDB under the state folder. Records are versioned, little-endian,
+ * checksummed, byte-exact across machines; a record that does not check out is reported as absent
+ * and left in place. Writes are durable when the call returns (LMDB's default sync mode).
+ * Schedules are stored, never code. Not thread-safe; never use a store across fork.
+ */
+#pragma once
+
+#include "nnjit.h"
+
+#include <jansson.h>
+
+struct store;
+/* -EBUSY: another process has it; -EACCES, -ENOSPC, -ENOMEM, -EIO. err says which path. */
+int store_open(const char *state_dir, struct store **ret_store, struct error *err);
+void store_close(struct store *store); /* NULL is fine */
+
+/* Which kernel: op on device under a driver, for pages with these features. */
+struct store_key {
+	uint64_t device, driver; /* ids as the worker reports them */
+	uint64_t op; /* op_key */
+	uint32_t features; /* enum feature bits the code may use */
+};
+
+/* The best schedule measured and verified so far. */
+struct store_kernel {
+	char op[OP_TEXT_BYTES]; /* canonical text: compare it, the key is a hash */
+	char schedule[SCHEDULE_TEXT_BYTES];
+	uint32_t generation; /* nnjit_generation it was measured with */
+	bool finished; /* the search ended; otherwise it was interrupted */
+	uint32_t measured, of; /* candidates */
+	double median_ns, mad_ns, baseline_ns; /* baseline_ns 0: not legal here */
+	uint32_t samples;
+	bool wall_clock; /* timed without timestamp queries */
+	double max_rel_err;
+	uint32_t checked; /* output elements compared */
+	uint64_t updated_s; /* Unix time */
+};
+/* 0, or -ENOENT. Found under another driver only: 0 with *ret_stale true. */
+int store_get_kernel(struct store *store, const struct store_key *key, const char *op_text,
+	struct store_kernel *ret_kernel, bool *ret_stale);
+int store_put_kernel(struct store *store, const struct store_key *key, const struct store_kernel *kernel);
+/* Calls each for every kernel until it returns false. */
+int store_each_kernel(struct store *store,
+	bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
+	void *context);
+
+/* Trials of one kernel: one a schedule tried, so that a search resumes and `show` can explain. */
+struct store_trial {
+	char schedule[SCHEDULE_TEXT_BYTES];
+	enum store_trial_state {
+		STORE_TRIAL_TIMED,
+		STORE_TRIAL_WRONG, /* failed verification */
+		STORE_TRIAL_REFUSED, /* the driver would not build it */
+		STORE_TRIAL_LAUNCHED, /* written before launch: still so after a crash means poisoned */
+		STORE_TRIAL_POISONED, /* hung, crashed or lost the device; never tried again here */
+	} state;
+	char why[160]; /* "" for timed */
+	double median_ns, mad_ns, pipeline_ns;
+	uint32_t samples;
+};
+int store_put_trial(struct store *store, const struct store_key *key, const struct store_trial *trial);
+int store_each_trial(struct store *store, const struct store_key *key,
+	bool (*each)(void *context, const struct store_trial *trial), void *context);
+
+/* Devices as JSON objects (the worker's, facts included), by id. */
+int store_put_device(struct store *store, uint64_t device, const json_t *object);
+int store_each_device(struct store *store,
+	bool (*each)(void *context, uint64_t device, const json_t *object), void *context);
+
+/* Jobs that a restart must take up again: op text by key, with priority. */
+int store_put_job(struct store *store, const struct store_key *key, const char *op_text, uint32_t priority);
+int store_delete_job(struct store *store, const struct store_key *key); /* 0 also when absent */
+int store_each_job(struct store *store,
+	bool (*each)(void *context, const struct store_key *key, const char *op_text, uint32_t priority),
+	void *context);
+
+/* Bytes used and entries, for /v1/status. */
+struct store_stats {
+	uint64_t bytes, kernels, trials, devices, jobs;
+};
+int store_stats(struct store *store, struct store_stats *ret_stats);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a device allows and how fast it is, as plain data that crosses every room. Limits bound
+ * which schedules are legal; facts order them. Nothing here is guessed from a vendor's name.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum feature { /* bits of limits.features; names as WebGPU spells them */
+	FEATURE_SUBGROUPS = 1, /* "subgroups": basic and arithmetic subgroup operations */
+};
+
+struct limits {
+	uint32_t invocations; /* per workgroup */
+	uint32_t size_x, size_y, size_z; /* workgroup, per dimension */
+	uint32_t workgroups; /* dispatch, per dimension */
+	uint32_t workgroup_bytes; /* workgroup memory */
+	uint32_t storage_buffers; /* per stage */
+	uint64_t binding_bytes; /* one storage binding */
+	uint32_t subgroup_min, subgroup_max; /* invocations; 0 without FEATURE_SUBGROUPS */
+	uint32_t features; /* enum feature bits */
+};
+
+/* What every WebGPU page has without asking (W3C WebGPU, "Limits", default column). */
+extern const struct limits limits_web_default;
+
+/* The tighter of both in every field; features both have. A zero subgroup size is unknown. */
+struct limits limits_meet(const struct limits *a, const struct limits *b);
+
+/* Measured on the device by the worker's probe; 0 is unknown. */
+struct facts {
+	double fma_gflops; /* peak f32 multiply-adds, two operations each */
+	double memory_gbps; /* global memory, read plus written */
+	double launch_ns; /* one empty dispatch within a batch */
+	bool cpu; /* the device runs on the processor (lavapipe, SwiftShader, PoCL) */
+};

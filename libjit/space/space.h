@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lite space (Jia et al., MobiSys 2024, section 5): for one operator on one device, the few
+ * schedules worth measuring, best predicted first. Fixed offline: the axes and their values.
+ * Decided here: which are legal under the limits, and their order under the facts.
+ */
+#pragma once
+
+#include "op/op.h"
+#include "space/limits.h"
+#include "space/schedule.h"
+
+#define SPACE_MAX 64 /* candidates of any operator on any device */
+
+struct candidate {
+	struct schedule schedule;
+	double predicted_ns;
+};
+
+struct space {
+	uint32_t count; /* >= 1 */
+	uint32_t baseline; /* index of the static kernel engines ship today, or count if illegal here */
+	struct candidate candidates[SPACE_MAX]; /* distinct, ascending predicted_ns */
+};
+
+/* 0, or -ERANGE and err naming the limit that no schedule of this operator can keep. */
+int space_enumerate(const struct op *op, const struct limits *limits, const struct facts *facts,
+	struct space *ret_space, struct error *err);
+
+/* 0 if the schedule is well-formed for op and within limits; -ERANGE and err otherwise. */
+int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
+	struct error *err);
+
+double space_predict_ns(const struct op *op, const struct schedule *schedule,
+	const struct facts *facts);
+
+/* The 8x8 threads, 4x4 elements, K staged by 32 kernel that speedups are stated against. */
+struct schedule space_baseline(const struct op *op);
+
+/* Tiles and workgroups: what the kernel dispatches for this operator. */
+void space_workgroups(const struct op *op, const struct schedule *schedule,
+	uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3]);

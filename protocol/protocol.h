@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The protocol as data: methods, parameters, problems (RFC 9457) and the kernel artifact, for the
+ * daemon and its C clients. Knows no socket.
+ */
+#pragma once
+
+#include "nnjit.h"
+
+#include <jansson.h>
+
+#define PROTOCOL_PORT 6174
+#define PROTOCOL_SUBPROTOCOL "nnjit.v1"
+#define PROTOCOL_MESSAGE_BYTES 65536 /* largest WebSocket message a client may send */
+
+enum method {
+#define METHOD(name, ...) METHOD_##name,
+#define PARAM(...)
+#include "protocol/methods.def"
+	METHOD_COUNT
+};
+struct method_info {
+	const char *name; /* on the WebSocket; NULL: REST only */
+	const char *verb, *path; /* REST; NULL: WebSocket only */
+	const char *doc;
+};
+extern const struct method_info methods[METHOD_COUNT];
+/* METHOD_COUNT if there is none. */
+enum method method_by_name(const char *name);
+enum method method_by_path(const char *path);
+
+enum problem_code {
+	PROBLEM_NONE,
+#define PROBLEM(name, ...) PROBLEM_##name,
+#include "protocol/errors.def"
+	PROBLEM_COUNT
+};
+struct problem {
+	enum problem_code code;
+	char field[32]; /* "" where no single field is at fault */
+	char detail[320]; /* what is wrong and what to do, one sentence or two */
+};
+__attribute__((format(printf, 4, 5))) int problem_set(struct problem *problem, enum problem_code code,
+	const char *field, const char *format, ...); /* returns code */
+uint32_t problem_status(enum problem_code code); /* HTTP */
+json_t *problem_json(const struct problem *problem); /* type, title, status, code, field, detail */
+
+/* Checks params against the method's rows: unknown, missing, wrong kind. 0 or a problem_code. */
+int protocol_check_params(enum method method, const json_t *params, struct problem *ret_problem);
+/* An operator in either spelling, with the problem that fits if it is refused. */
+int protocol_op(const json_t *value, struct op *ret_op, struct problem *ret_problem);
