@@ -18,8 +18,8 @@ void api_destroy(struct api *api);
 /* Somebody on the other end of a WebSocket. `push` sends a message to it later; the peer owns its
  * subscriptions until api_peer_destroy. REST calls have no peer. */
 struct api_peer;
-int api_peer_create(struct api *api, void (*push)(void *context, const json_t *message), void *context,
-	struct api_peer **ret_peer);
+int api_peer_create(struct api *api, void (*push)(void *context, const json_t *message),
+        void *context, struct api_peer **ret_peer);
 void api_peer_destroy(struct api_peer *peer);
 
 /* Calls a method. `params`: an object (borrowed) or NULL. `id`: the request's id on the WebSocket,
@@ -27,7 +27,7 @@ void api_peer_destroy(struct api_peer *peer);
  * a positive enum problem_code with *ret_problem filled. Never negative: what could not proceed is
  * PROBLEM_INTERNAL. */
 int api_call(struct api *api, enum method method, const json_t *params, struct api_peer *peer,
-	const json_t *id, json_t **ret_result, struct problem *ret_problem);
+        const json_t *id, json_t **ret_result, struct problem *ret_problem);
 
 /* One whole WebSocket text message in, its reply out (NULL: nothing to say). Malformed JSON, an
  * unknown method and so on come back as problem replies. */

@@ -13,13 +13,13 @@ struct loop;
 struct net;
 
 struct net_options {
-	uint16_t port; /* on 127.0.0.1 and ::1; 0: any free one */
-	const char *page_dir; /* static files of the demo page and nnjit-web, served under / */
+	uint16_t port;            /* on 127.0.0.1 and ::1; 0: any free one */
+	const char *page_dir;     /* static files of the demo page and nnjit-web, served under / */
 	uint32_t connections_max; /* all peers together */
 };
 /* -EADDRINUSE, -EACCES, -ENOMEM, -EIO; err names the address and what to do. */
 int net_create(struct loop *loop, struct api *api, const struct net_options *options,
-	struct net **ret_net, struct error *err);
+        struct net **ret_net, struct error *err);
 void net_destroy(struct net *net);
 uint16_t net_port(const struct net *net);
 

@@ -19,62 +19,74 @@ void store_close(struct store *store); /* NULL is fine */
 /* Which kernel: op on device under a driver, for pages with these features. */
 struct store_key {
 	uint64_t device, driver; /* ids as the worker reports them */
-	uint64_t op; /* op_key */
-	uint32_t features; /* enum feature bits the code may use */
+	uint64_t op;             /* op_key */
+	uint32_t features;       /* enum feature bits the code may use */
 };
 
 /* The best schedule measured and verified so far. */
 struct store_kernel {
 	char op[OP_TEXT_BYTES]; /* canonical text: compare it, the key is a hash */
 	char schedule[SCHEDULE_TEXT_BYTES];
-	uint32_t generation; /* nnjit_generation it was measured with */
-	bool finished; /* the search ended; otherwise it was interrupted */
-	uint32_t measured, of; /* candidates */
+	uint32_t generation;                   /* nnjit_generation it was measured with */
+	bool finished;                         /* the search ended; otherwise it was interrupted */
+	uint32_t measured, of;                 /* candidates */
 	double median_ns, mad_ns, baseline_ns; /* baseline_ns 0: not legal here */
 	uint32_t samples;
 	bool wall_clock; /* timed without timestamp queries */
 	double max_rel_err;
-	uint32_t checked; /* output elements compared */
+	uint32_t checked;   /* output elements compared */
 	uint64_t updated_s; /* Unix time */
 };
-/* 0, or -ENOENT. Found under another driver only: 0 with *ret_stale true. */
+/* 0, or -ENOENT. Found under another driver only: 0 with *ret_stale true; of several drivers, the
+ * one measured last. A record of another operator with the same key counts as absent. */
 int store_get_kernel(struct store *store, const struct store_key *key, const char *op_text,
-	struct store_kernel *ret_kernel, bool *ret_stale);
-int store_put_kernel(struct store *store, const struct store_key *key, const struct store_kernel *kernel);
+        struct store_kernel *ret_kernel, bool *ret_stale);
+int store_put_kernel(
+        struct store *store, const struct store_key *key, const struct store_kernel *kernel);
 /* Calls each for every kernel until it returns false. */
 int store_each_kernel(struct store *store,
-	bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
-	void *context);
+        bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
+        void *context);
 
-/* Trials of one kernel: one a schedule tried, so that a search resumes and `show` can explain. */
+/* Trials of one kernel: one a schedule tried, so that a search resumes and `show` can explain.
+ * Those of another nnjit_generation are kept but not shown: they timed other code. */
 struct store_trial {
 	char schedule[SCHEDULE_TEXT_BYTES];
 	enum store_trial_state {
 		STORE_TRIAL_TIMED,
-		STORE_TRIAL_WRONG, /* failed verification */
-		STORE_TRIAL_REFUSED, /* the driver would not build it */
-		STORE_TRIAL_LAUNCHED, /* written before launch: still so after a crash means poisoned */
+		STORE_TRIAL_WRONG,    /* failed verification */
+		STORE_TRIAL_REFUSED,  /* the driver would not build it */
+		STORE_TRIAL_LAUNCHED, /* written before launch: still so after a crash means
+		                         poisoned */
 		STORE_TRIAL_POISONED, /* hung, crashed or lost the device; never tried again here */
 	} state;
 	char why[160]; /* "" for timed */
 	double median_ns, mad_ns, pipeline_ns;
 	uint32_t samples;
 };
-int store_put_trial(struct store *store, const struct store_key *key, const struct store_trial *trial);
+int store_put_trial(
+        struct store *store, const struct store_key *key, const struct store_trial *trial);
+/* Several at once: all or none, one wait for the disk. */
+int store_put_trials(struct store *store, const struct store_key *key,
+        const struct store_trial *trials, uint32_t count);
+/* As if it had never been tried. 0 also when absent. */
+int store_delete_trial(struct store *store, const struct store_key *key, const char *schedule);
 int store_each_trial(struct store *store, const struct store_key *key,
-	bool (*each)(void *context, const struct store_trial *trial), void *context);
+        bool (*each)(void *context, const struct store_trial *trial), void *context);
 
 /* Devices as JSON objects (the worker's, facts included), by id. */
 int store_put_device(struct store *store, uint64_t device, const json_t *object);
 int store_each_device(struct store *store,
-	bool (*each)(void *context, uint64_t device, const json_t *object), void *context);
+        bool (*each)(void *context, uint64_t device, const json_t *object), void *context);
 
 /* Jobs that a restart must take up again: op text by key, with priority. */
-int store_put_job(struct store *store, const struct store_key *key, const char *op_text, uint32_t priority);
+int store_put_job(
+        struct store *store, const struct store_key *key, const char *op_text, uint32_t priority);
 int store_delete_job(struct store *store, const struct store_key *key); /* 0 also when absent */
 int store_each_job(struct store *store,
-	bool (*each)(void *context, const struct store_key *key, const char *op_text, uint32_t priority),
-	void *context);
+        bool (*each)(
+                void *context, const struct store_key *key, const char *op_text, uint32_t priority),
+        void *context);
 
 /* Bytes used and entries, for /v1/status. */
 struct store_stats {

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "nnjit.h"
-#include "store/store.h"
+#include "daemon/store/store.h"
 
 #include <jansson.h>
 
@@ -16,11 +16,13 @@ struct tune;
 
 struct tune_options {
 	const char *worker_path; /* the nnjit-gpu program */
-	uint64_t budget_ns; /* default time budget of one job */
-	uint64_t idle_ns; /* a worker idle this long is stopped */
+	uint64_t budget_ns;      /* default time budget of one job */
+	uint64_t idle_ns;        /* a worker idle this long is stopped */
+	uint64_t answer_ns;      /* a worker silent this long, beyond what the kernel itself may
+	                          * take, is killed; 0: 10 s */
 };
 int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
-	struct tune **ret_tune);
+        struct tune **ret_tune);
 void tune_destroy(struct tune *tune); /* stops workers; unfinished jobs stay in the store */
 
 /* ---- Devices. Known from the store at once, refreshed by a worker's enumeration after start. */
@@ -28,8 +30,9 @@ struct tune_device {
 	uint64_t id, driver;
 	char name[128];
 	bool present; /* seen in this run's enumeration (or not enumerated yet) */
-	struct limits limits; /* under which kernels for pages are made: met with limits_web_default,
-			       * but for features and subgroup sizes, which are the device's */
+	struct limits
+	        limits; /* under which kernels for pages are made: met with limits_web_default,
+	                 * but for features and subgroup sizes, which are the device's */
 	struct facts facts;
 	const json_t *object; /* as the API shows it */
 };
@@ -38,7 +41,8 @@ const struct tune_device *tune_device(const struct tune *tune, uint32_t index); 
 bool tune_enumerated(const struct tune *tune); /* the first enumeration has ended */
 /* By id or by a unique part of the name, any case. NULL and err (unknown, or ambiguous with the
  * names that match); NULL text: the best device. */
-const struct tune_device *tune_find_device(const struct tune *tune, const char *text, struct error *err);
+const struct tune_device *tune_find_device(
+        const struct tune *tune, const char *text, struct error *err);
 
 /* ---- Kernels. */
 enum tune_status { TUNE_PREDICTED, TUNE_TUNING, TUNE_TUNED, TUNE_STALE };
@@ -55,7 +59,7 @@ struct tune_kernel {
 /* What is known now: stored, in tuning, or predicted; no job is started. 0; -ERANGE and err where
  * no schedule is legal on this device; -ENOMEM. */
 int tune_get(struct tune *tune, const struct tune_device *device, const struct op *op,
-	uint32_t features, struct tune_kernel *ret_kernel, struct error *err);
+        uint32_t features, struct tune_kernel *ret_kernel, struct error *err);
 /* Counts up whenever any tune_get could answer differently: for caches. */
 uint64_t tune_version(const struct tune *tune);
 
@@ -63,17 +67,17 @@ enum tune_priority { TUNE_INTERACTIVE, TUNE_PREFETCH, TUNE_BACKGROUND };
 enum tune_event { TUNE_IMPROVED, TUNE_PROGRESS, TUNE_FINISHED, TUNE_FAILED };
 /* Called on the loop, never from within tune_subscribe. After FINISHED or FAILED the subscription
  * is over and already released. `why` is NULL but for FAILED. */
-typedef void tune_notify(void *context, enum tune_event event, const struct tune_kernel *kernel,
-	const char *why);
+typedef void tune_notify(
+        void *context, enum tune_event event, const struct tune_kernel *kernel, const char *why);
 struct tune_subscription;
 /* Makes sure the kernel is being tuned (joins the job that does, raising its priority if need be)
  * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`.
  * notify NULL: just queue the job, *ret_subscription NULL. budget_ns 0: the default.
  * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full). */
 int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,
-	uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
-	tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
-	struct error *err);
+        uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
+        tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
+        struct error *err);
 /* Stops the telling; the job goes on only if somebody else waits or it is nearly done. */
 void tune_unsubscribe(struct tune_subscription *subscription); /* NULL is fine */
 

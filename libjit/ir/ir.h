@@ -37,7 +37,8 @@ static inline uint32_t ir_lanes_of(ir_type type)
 {
 	return (type >> 4) + 1u;
 }
-static inline uint32_t ir_bytes_of(ir_type type) /* as stored in an array: all scalars are 4 bytes */
+static inline uint32_t ir_bytes_of(
+        ir_type type) /* as stored in an array: all scalars are 4 bytes */
 {
 	return 4 * ir_lanes_of(type);
 }
@@ -73,17 +74,18 @@ enum ir_builtin { /* all u32 scalars */
  *   SET            v value, i variable id
  *   LOOP           v from, v to, v step (u32, step > 0): for (i = from; i < to; i += step);
  *                  its id is the induction value inside the block
- *   IF             v condition (bool scalar); ELSE takes nothing and belongs to the open IF
+ *   IF             v condition (bool scalar)
+ *   ELSE           i id of its IF, the open one
  *   END            i id of the LOOP or IF it closes
  *   BARRIER        workgroup execution and workgroup-memory barrier; uniform control flow only
  *   SUBGROUP_ADD   v: sum over the subgroup's active invocations
  * In `arg`, the values stand first and the immediate follows at arg[values].
  */
 struct ir_inst {
-	uint8_t op; /* enum ir_op */
-	ir_type type; /* of the result, or of the variable for VAR; IR_VOID where there is none */
+	uint8_t op;    /* enum ir_op */
+	ir_type type;  /* of the result, or of the variable for VAR; IR_VOID where there is none */
 	uint16_t uses; /* how often its value is an operand; sticks at 65535 */
-	ir_id block; /* the LOOP, IF or ELSE it stands in; 0 at the top */
+	ir_id block;   /* the LOOP, IF or ELSE it stands in; 0 at the top */
 	uint32_t arg[4];
 };
 
@@ -95,11 +97,11 @@ struct ir_op_info {
 extern const struct ir_op_info ir_op_infos[IR_OP_COUNT];
 
 #define IR_BINDINGS_MAX 8
-#define IR_SHARED_MAX	4
+#define IR_SHARED_MAX   4
 
 struct ir_binding {
 	char name[12]; /* an identifier in every target */
-	ir_type type; /* of an element: f32 or vec2/vec4 of it */
+	ir_type type;  /* of an element: f32 or vec2/vec4 of it */
 	bool writable;
 	uint32_t length; /* elements of `type` the buffer holds, > 0 */
 };
@@ -133,8 +135,8 @@ void ir_begin(struct ir_builder *builder, const uint32_t workgroup_size[3]);
 /* The finished module, owned by the builder and valid until its next ir_begin. -ENOMEM. */
 int ir_finish(struct ir_builder *builder, const struct ir_module **ret_module);
 
-uint32_t ir_binding(struct ir_builder *builder, const char *name, ir_type type, bool writable,
-	uint32_t length);
+uint32_t ir_binding(
+        struct ir_builder *builder, const char *name, ir_type type, bool writable, uint32_t length);
 uint32_t ir_shared(struct ir_builder *builder, ir_type type, uint32_t length);
 
 ir_type ir_type_of(const struct ir_builder *builder, ir_id value);

@@ -27,17 +27,17 @@ enum activation {
 enum op_kind {
 #define OP(name, ...) OP_##name,
 #define FIELD(...)
+#define END(name)
 #include "op/op.def"
 	OP_COUNT
 };
 enum op_family { FAMILY_CONTRACTION };
 
 /* MATMUL_M, MATMUL_N, ...: the index of a field in its operator's values. */
-#define OP(name, ...) enum op_##name##_field {
+#define OP(name, ...)	     enum name##_field {
 #define FIELD(op, name, ...) op##_##name,
+#define END(name)            name##_FIELD_COUNT };
 #include "op/op.def"
-	MATMUL_FIELD_COUNT
-};
 #define OP_FIELDS_MAX 16
 
 struct op {

@@ -14,23 +14,31 @@
 
 struct search; /* the state of one search over `count` candidates */
 
-enum search_outcome { SEARCH_TIMED, SEARCH_REJECTED }; /* rejected: wrong, crashed, refused, poisoned */
+enum search_outcome {
+	SEARCH_TIMED,
+	SEARCH_REJECTED, /* wrong, crashed, refused, poisoned */
+};
 
 int search_create(uint32_t count, uint32_t baseline, struct search **ret_search); /* -ENOMEM */
 void search_destroy(struct search *search);
 
 /* The next candidates to measure side by side, `*ret_samples` samples each; 0 candidates: done.
- * The batch must be told, each member once, before the next ask. */
-uint32_t search_ask(struct search *search, uint32_t ret_batch[static SEARCH_BATCH_MAX],
-	uint32_t *ret_samples);
+ * The batch must be told, each member once, before the next ask; members not told are asked for
+ * again. */
+uint32_t search_ask(
+        struct search *search, uint32_t ret_batch[static SEARCH_BATCH_MAX], uint32_t *ret_samples);
 /* samples_ns may be any number; they are added to what the candidate has. May also be called
  * before the first ask with trials remembered from an earlier run. */
 void search_tell(struct search *search, uint32_t candidate, enum search_outcome outcome,
-	const double *samples_ns, uint32_t samples);
+        const double *samples_ns, uint32_t samples);
+
+/* Time is short: no further candidate is screened, not even what was asked for and not told; the
+ * leaders found so far are told apart. Does nothing while none was timed. */
+void search_hurry(struct search *search);
 
 struct search_timing {
 	double median_ns, mad_ns; /* median absolute deviation */
-	uint32_t samples; /* 0: not measured */
+	uint32_t samples;         /* 0: not measured */
 };
 struct search_timing search_timing(const struct search *search, uint32_t candidate);
 /* The candidate with the least median so far, or `count` while none was timed. */

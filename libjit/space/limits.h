@@ -26,7 +26,7 @@ struct limits {
 /* What every WebGPU page has without asking (W3C WebGPU, "Limits", default column). */
 extern const struct limits limits_web_default;
 
-/* The tighter of both in every field; features both have. A zero subgroup size is unknown. */
+/* The tighter of both in every field, the features both have, the subgroup sizes either has. */
 struct limits limits_meet(const struct limits *a, const struct limits *b);
 
 /* Measured on the device by the worker's probe; 0 is unknown. */

@@ -27,7 +27,8 @@ struct space {
 int space_enumerate(const struct op *op, const struct limits *limits, const struct facts *facts,
 	struct space *ret_space, struct error *err);
 
-/* 0 if the schedule is well-formed for op and within limits; -ERANGE and err otherwise. */
+/* 0 if the schedule is well-formed for op (and, unless limits is NULL, within them); -ERANGE and
+ * err otherwise. */
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
 	struct error *err);
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asks the daemon over REST: one GET, one connection, the whole answer. Speaks no more HTTP than
+ * the daemon's own answers need (RFC 9112: a response that ends where the connection does).
+ */
+#include "clients/ctl/ctl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define ANSWER_SECONDS   30
+#define ANSWER_BYTES_MAX (64u << 20)
+
+int refused(const json_t *problem)
+{
+	fprintf(stderr, "nnjitctl: %s [%s]\n", text_at(problem, "detail"),
+	        text_at(problem, "code"));
+	return CTL_FAILED;
+}
+
+int unreachable(const struct ctl *ctl, const char *why)
+{
+	fprintf(stderr,
+	        "nnjitctl: no nnjitd answers on port %u (%s); start it, or name its port with "
+	        "--port\n",
+	        ctl->port, why);
+	return CTL_FAILED;
+}
+
+static void set_param(json_t *params, enum method method, const char *name, const char *value)
+{
+	struct problem problem;
+	json_t *probe = json_pack("{s:s}", name, "");
+
+	/* The tables know whether the method takes it: anything but "unknown" means that it does.
+	 */
+	if (value && protocol_check_params(method, probe, &problem) != PROBLEM_UNKNOWN_FIELD)
+		json_object_set_new(params, name, json_string(value));
+	json_decref(probe);
+}
+
+json_t *ask_params(const struct ctl *ctl, enum method method)
+{
+	json_t *params = json_object();
+
+	set_param(params, method, "op", *ctl->words ? ctl->words : NULL);
+	set_param(params, method, "device", ctl->device);
+	set_param(params, method, "target", ctl->target);
+	set_param(params, method, "features", ctl->features);
+	return params;
+}
+
+static void put_encoded(struct buffer *buffer, const char *text)
+{
+	static const char plain[] =
+	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (; *text; text++) {
+		if (strchr(plain, *text))
+			buffer_putc(buffer, *text);
+		else
+			buffer_printf(buffer, "%%%02X", (unsigned char)*text);
+	}
+}
+
+static void write_request(
+        const struct ctl *ctl, enum method method, const json_t *params, struct buffer *request)
+{
+	const char *name;
+	json_t *value;
+	char separator = '?';
+
+	buffer_printf(request, "GET %s", methods[method].path);
+	json_object_foreach((json_t *)params, name, value)
+	{
+		buffer_putc(request, separator);
+		put_encoded(request, name);
+		buffer_putc(request, '=');
+		put_encoded(request, json_string_value(value));
+		separator = '&';
+	}
+	buffer_printf(request,
+	        " HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nAccept: application/json\r\n"
+	        "Connection: close\r\n\r\n",
+	        ctl->port);
+}
+
+static int open_connection(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	        .sin_port = htons(port),
+	        .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct timeval limit = {.tv_sec = ANSWER_SECONDS};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	if (!connect(fd, (struct sockaddr *)&address, sizeof address))
+		return fd;
+	int r = -errno;
+	close(fd);
+	return r;
+}
+
+static int send_all(int fd, const struct buffer *request)
+{
+	for (size_t sent = 0; sent < request->length;) {
+		ssize_t n = send(fd, request->data + sent, request->length - sent, MSG_NOSIGNAL);
+		if (n < 0)
+			return -errno;
+		sent += (size_t)n;
+	}
+	return 0;
+}
+
+static int receive_all(int fd, struct buffer *answer)
+{
+	char part[16384];
+	ssize_t n;
+
+	while ((n = recv(fd, part, sizeof part, 0)) > 0) {
+		buffer_append(answer, part, (size_t)n);
+		if (answer->failed || answer->length > ANSWER_BYTES_MAX)
+			return -EMSGSIZE;
+	}
+	return n < 0 ? (errno == EAGAIN ? -ETIMEDOUT : -errno) : 0;
+}
+
+static int exchange(uint16_t port, const struct buffer *request, struct buffer *answer)
+{
+	int fd = open_connection(port);
+
+	if (fd < 0)
+		return fd;
+	int r = send_all(fd, request);
+	if (!r)
+		r = receive_all(fd, answer);
+	close(fd);
+	return r;
+}
+
+/* The body of the answer as JSON, and the HTTP status; NULL if it is no such answer. */
+static json_t *read_answer(const struct buffer *answer, int *ret_status)
+{
+	const char *body = answer->length ? strstr(answer->data, "\r\n\r\n") : NULL;
+
+	if (!body || sscanf(answer->data, "HTTP/1.%*d %d", ret_status) != 1)
+		return NULL;
+	body += 4;
+	return json_loadb(
+	        body, answer->length - (size_t)(body - answer->data), JSON_DECODE_ANY, NULL);
+}
+
+int ask(const struct ctl *ctl, enum method method, json_t *params, json_t **ret_result)
+{
+	AUTO(buffer_free) struct buffer request = {0}, answer = {0};
+	int status = 0;
+
+	write_request(ctl, method, params, &request);
+	json_decref(params);
+	int r = request.failed ? -ENOMEM : exchange(ctl->port, &request, &answer);
+	if (r)
+		return unreachable(ctl, strerror(-r));
+	json_t *body = read_answer(&answer, &status);
+	if (!body)
+		return unreachable(ctl, "what answers there is not nnjitd");
+	if (status != 200) {
+		refused(body);
+		json_decref(body);
+		return CTL_FAILED;
+	}
+	*ret_result = body;
+	return CTL_DONE;
+}

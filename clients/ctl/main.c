@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * nnjitctl: the command line of nnjitd. Reads the command line, in any order, and calls one
+ * command. Knows the operators only through the tables, and a GPU not at all.
+ */
+#include "clients/ctl/ctl.h"
+
+#include <config.h>
+#include <ctype.h>
+#include <getopt.h>
+#include <locale.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *arguments, *doc;
+	command *run;
+} commands[] = {
+#define COMMAND(name, arguments, doc) {#name, arguments, doc, command_##name},
+#include "clients/ctl/commands.def"
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+void usage(FILE *out)
+{
+	fputs("usage: nnjitctl [OPTION]... COMMAND [ARGUMENT]...\n\n", out);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		char left[40];
+		snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
+		fprintf(out, "  %-20s %s\n", left, commands[i].doc);
+	}
+	fputs("\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n"
+	      "  --device TEXT        a device's id, or a part of its name, any case\n"
+	      "  --target TARGET      wgsl (default) or spirv\n"
+	      "  --features LIST      what the code may use: subgroups, all or none (default)\n"
+	      "  -o, --output FILE    where get writes the code\n"
+	      "  --json               print JSON\n"
+	      "  --port N             the daemon's port (6174)\n"
+	      "  --version, -h, --help\n\n"
+	      "Exit status: 0 done, 1 the daemon refused or is not there, 2 a wrong command "
+	      "line.\n",
+	        out);
+}
+
+int command_help(const struct ctl *ctl)
+{
+	if (strcmp(ctl->words, "ops")) {
+		usage(stdout);
+		return CTL_DONE;
+	}
+	for (enum op_kind kind = 0; kind < OP_COUNT; kind++) {
+		const struct op_field *field;
+		printf("%s: %s\n", op_name(kind), op_doc(kind));
+		for (uint32_t i = 0; (field = op_field(kind, i)); i++)
+			printf("  %-10s %s%s\n", field->name, field->doc,
+			        field->kind == FIELD_DIM && !field->initial ? " (required)" : "");
+	}
+	return CTL_DONE;
+}
+
+static int wrong(const char *what, const char *text)
+{
+	fprintf(stderr, "nnjitctl: %s '%s'; see `nnjitctl help`\n", what, text);
+	return CTL_USAGE;
+}
+
+static int read_port(const char *text, uint16_t *ret_port)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (!isdigit((unsigned char)*text) || *end || port < 1 || port > 65535)
+		return wrong("--port must be from 1 to 65535, not", text);
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+enum { KEY_DEVICE = 256, KEY_TARGET, KEY_FEATURES, KEY_JSON, KEY_PORT, KEY_VERSION };
+
+static const struct option long_options[] = {
+        {"device", required_argument, NULL, KEY_DEVICE},
+        {"target", required_argument, NULL, KEY_TARGET},
+        {"features", required_argument, NULL, KEY_FEATURES},
+        {"output", required_argument, NULL, 'o'},
+        {"json", no_argument, NULL, KEY_JSON},
+        {"port", required_argument, NULL, KEY_PORT},
+        {"version", no_argument, NULL, KEY_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+};
+
+/* -1: go on; otherwise the exit code. */
+static int read_option(struct ctl *ctl, int key)
+{
+	switch (key) {
+	case KEY_DEVICE:
+		ctl->device = optarg;
+		return -1;
+	case KEY_TARGET:
+		ctl->target = optarg;
+		return -1;
+	case KEY_FEATURES:
+		ctl->features = optarg;
+		return -1;
+	case 'o':
+		ctl->output = optarg;
+		return -1;
+	case KEY_JSON:
+		ctl->json = true;
+		return -1;
+	case KEY_PORT:
+		return read_port(optarg, &ctl->port) ? CTL_USAGE : -1;
+	case KEY_VERSION:
+		puts("nnjitctl " PACKAGE_VERSION);
+		return CTL_DONE;
+	case 'h':
+		usage(stdout);
+		return CTL_DONE;
+	default:
+		fputs("see `nnjitctl help`\n", stderr); /* getopt has said what is wrong */
+		return CTL_USAGE;
+	}
+}
+
+static char *join(char **words, int count)
+{
+	struct buffer text = {0};
+
+	buffer_puts(&text, "");
+	for (int i = 0; i < count; i++) {
+		if (i)
+			buffer_putc(&text, ' ');
+		buffer_puts(&text, words[i]);
+	}
+	return text.data;
+}
+
+static int run(struct ctl *ctl, const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (strcmp(commands[i].name, name))
+			continue;
+		bool needs_op = !strcmp(commands[i].arguments, "OP...");
+		if (needs_op && !*ctl->words) {
+			fprintf(stderr,
+			        "nnjitctl: %s needs an operator, such as: "
+			        "nnjitctl %s matmul m=256 n=256 k=256\n",
+			        name, name);
+			return CTL_USAGE;
+		}
+		if (!*commands[i].arguments && *ctl->words)
+			return wrong("this command takes no argument, but was given", ctl->words);
+		return commands[i].run(ctl);
+	}
+	return wrong("there is no command", name);
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl ctl = {.port = PROTOCOL_PORT};
+	int key;
+
+	setlocale(LC_CTYPE, "");
+	while ((key = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+		int answer = read_option(&ctl, key);
+		if (answer >= 0)
+			return answer;
+	}
+	if (optind == argc) {
+		usage(stderr);
+		return CTL_USAGE;
+	}
+	ctl.words = join(argv + optind + 1, argc - optind - 1);
+	if (!ctl.words)
+		return CTL_FAILED;
+	int answer = run(&ctl, argv[optind]);
+	free(ctl.words);
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("nnjitctl: standard output");
+		return CTL_FAILED;
+	}
+	return answer;
+}

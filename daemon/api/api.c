@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls the handlers, for both faces, and owns what they share: caches, reports and peers. Start
+ * here: `handlers` says which file answers which method.
+ */
+#include "daemon/api/handler.h"
+
+#include "daemon/api/kernel_cache.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+static handler *const handlers[METHOD_COUNT] = {
+        [METHOD_HEALTH] = handle_health,
+        [METHOD_OPENAPI] = handle_openapi,
+        [METHOD_STATUS] = handle_status,
+        [METHOD_DEVICES] = handle_devices,
+        [METHOD_KERNELS] = handle_kernels,
+        [METHOD_KERNEL] = handle_kernel,
+        [METHOD_TRIALS] = handle_trials,
+        [METHOD_HELLO] = handle_hello,
+        [METHOD_WATCH] = handle_watch,
+        [METHOD_CANCEL] = handle_cancel,
+        [METHOD_PREFETCH] = handle_prefetch,
+        [METHOD_REPORT] = handle_report,
+};
+
+static void destroy_slot(struct api **api)
+{
+	api_destroy(*api);
+}
+
+int api_create(struct tune *tune, struct store *store, struct api **ret_api)
+{
+	AUTO(destroy_slot) struct api *api = calloc(1, sizeof *api);
+
+	if (!api)
+		return -ENOMEM;
+	api->tune = tune;
+	api->store = store;
+	api->started_s = (uint64_t)time(NULL);
+	int r = nnjit_create(&api->nnjit);
+	if (!r)
+		r = kernel_cache_create(&api->cache);
+	if (!r)
+		r = reports_create(&api->reports);
+	if (r)
+		return r;
+	*ret_api = TAKE(api);
+	return 0;
+}
+
+void api_destroy(struct api *api)
+{
+	if (!api)
+		return;
+	assert(api->peers == 0);
+	reports_destroy(api->reports);
+	kernel_cache_destroy(api->cache);
+	nnjit_destroy(api->nnjit);
+	free(api->text);
+	free(api);
+}
+
+uint64_t api_version(const struct api *api)
+{
+	return tune_version(api->tune) + api->changes;
+}
+
+int api_call(struct api *api, enum method method, const json_t *params, struct api_peer *peer,
+        const json_t *id, json_t **ret_result, struct problem *ret_problem)
+{
+	const struct request request = {api, method, params, peer, id};
+	json_t *result = NULL;
+
+	assert(method < METHOD_COUNT && handlers[method]);
+	api->calls++;
+	int answer = protocol_check_params(method, params, ret_problem);
+	if (!answer)
+		answer = handlers[method](&request, &result, ret_problem);
+	if (!answer && !result)
+		answer = problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
+	if (!answer)
+		*ret_result = result;
+	return answer;
+}
+
+/* ---- Peers. */
+
+int api_peer_create(struct api *api, void (*push)(void *context, const json_t *message),
+        void *context, struct api_peer **ret_peer)
+{
+	struct api_peer *peer = calloc(1, sizeof *peer);
+
+	if (!peer)
+		return -ENOMEM;
+	*peer = (struct api_peer){.api = api, .push = push, .context = context};
+	api->peers++;
+	*ret_peer = peer;
+	return 0;
+}
+
+void api_peer_destroy(struct api_peer *peer)
+{
+	if (!peer)
+		return;
+	tasks_end(peer);
+	peer->destroyed = true;
+	if (peer->pushing)
+		return; /* peer_push frees it when it comes back */
+	peer->api->peers--;
+	json_decref(peer->adapter);
+	free(peer);
+}
+
+bool peer_push(struct api_peer *peer, json_t *message)
+{
+	if (message) {
+		peer->pushing++;
+		peer->push(peer->context, message);
+		peer->pushing--;
+	}
+	json_decref(message);
+	if (!peer->destroyed)
+		return true;
+	if (!peer->pushing)
+		api_peer_destroy(peer);
+	return false;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Within daemon/api: what handlers share. A handler reads the request's parameters (already
+ * checked against methods.def), asks the tuner or the store, and answers with JSON or a problem.
+ */
+#pragma once
+
+#include "daemon/api/api.h"
+
+#include "daemon/store/store.h"
+#include "daemon/tune/tune.h"
+
+struct kernel_cache;
+struct reports;
+struct task;
+
+struct api {
+	struct tune *tune;
+	struct store *store;
+	struct nnjit *nnjit;
+	struct kernel_cache *cache;
+	struct reports *reports;
+	char *text;         /* the artifact dumped last: what kernel_text lends */
+	uint64_t started_s; /* Unix time */
+	uint64_t changes;   /* of what this room keeps itself, for api_version */
+	uint64_t calls;
+	uint32_t peers;
+};
+
+struct api_peer {
+	struct api *api;
+	void (*push)(void *context, const json_t *message);
+	void *context;
+	bool introduced;   /* a hello was heard: the page's adapter decides, not the best device */
+	json_t *adapter;   /* as the page told it; NULL: it told none */
+	uint64_t device;   /* matched to the adapter; 0: none yet */
+	uint32_t features; /* enum feature bits the page's device has enabled */
+	struct task *tasks;
+	uint32_t task_count;
+	uint32_t pushing; /* depth of peer_push: destruction waits */
+	bool destroyed;
+};
+
+struct request {
+	struct api *api;
+	enum method method;
+	const json_t *params;  /* NULL: none */
+	struct api_peer *peer; /* NULL over REST */
+	const json_t *id;      /* NULL over REST */
+};
+/* 0 with *ret_result (a new reference), or a problem_code with *ret_problem. */
+typedef int handler(
+        const struct request *request, json_t **ret_result, struct problem *ret_problem);
+
+handler handle_health, handle_openapi, handle_status; /* status.c */
+handler handle_devices, handle_hello;                 /* devices.c */
+handler handle_kernels, handle_trials;                /* kernels.c */
+handler handle_kernel;                                /* kernel.c */
+handler handle_watch, handle_prefetch, handle_cancel; /* watch.c */
+handler handle_report;                                /* report.c */
+
+/* ---- What a request is about (want.c). */
+struct want {
+	const struct tune_device *device;
+	struct op op;
+	char op_text[OP_TEXT_BYTES];
+	uint32_t features;
+	enum nnjit_target target;
+};
+/* The text of a parameter, or NULL. */
+const char *request_text(const struct request *request, const char *name);
+double request_number(const struct request *request, const char *name); /* 0 if it is not there */
+bool request_bool(const struct request *request, const char *name);
+/* The device named, else the page's, else the best. */
+int want_device(const struct request *request, const struct tune_device **ret_device,
+        struct problem *ret_problem);
+int want_read(const struct request *request, struct want *ret_want, struct problem *ret_problem);
+/* As want_read with this operator in place of the parameter `op`. */
+int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,
+        struct problem *ret_problem);
+/* Matches the peer's adapter anew if it has none yet; the device, or NULL and the reason. */
+const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_reason);
+uint32_t feature_parse(const char *name); /* 0 for names that mean nothing to a kernel */
+
+/* ---- Kernels (kernel.c). */
+enum artifact_status;
+enum artifact_status kernel_status(enum tune_status status);
+int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
+        json_t **ret_object, struct problem *ret_problem);
+/* tune_get with its refusals as problems. */
+int kernel_get(const struct request *request, const struct want *want,
+        struct tune_kernel *ret_kernel, struct problem *ret_problem);
+/* The artifact as JSON text, borrowed until the next call: from the cache where it is there. */
+int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,
+        struct problem *ret_problem);
+/* What tune_get and tune_subscribe answer, as a problem; `field` names the parameter at fault. */
+int tune_problem(
+        int answer, const struct error *err, const char *field, struct problem *ret_problem);
+
+/* ---- Subscriptions of a peer (watch.c). */
+void tasks_end(struct api_peer *peer); /* all of them, silently */
+/* Pushes and takes over the message; false when that made the peer go away. */
+bool peer_push(struct api_peer *peer, json_t *message);
+
+/* ---- Pages' own timings (report.c). */
+int reports_create(struct reports **ret_reports);
+void reports_destroy(struct reports *reports);
+json_t *reports_summary(const struct reports *reports);
+/* Those of one kernel on one device. */
+json_t *reports_json(const struct reports *reports, const char *op, uint64_t device);

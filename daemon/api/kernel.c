@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel as known now. Asking for one that is not tuned also queues its tuning. Tuned ones are
+ * kept as ready text, because they are what pages ask for again and again.
+ */
+#include "daemon/api/handler.h"
+
+#include "daemon/api/kernel_cache.h"
+#include "protocol/artifact.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum artifact_status kernel_status(enum tune_status status)
+{
+	static const enum artifact_status map[] = {
+	        [TUNE_PREDICTED] = ARTIFACT_PREDICTED,
+	        [TUNE_TUNING] = ARTIFACT_TUNING,
+	        [TUNE_TUNED] = ARTIFACT_TUNED,
+	        [TUNE_STALE] = ARTIFACT_STALE,
+	};
+
+	return map[status];
+}
+
+int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
+        json_t **ret_object, struct problem *ret_problem)
+{
+	bool measured = kernel->status != TUNE_PREDICTED;
+	const struct store_kernel *best = &kernel->best;
+	struct artifact artifact = {
+	        .op = kernel->op,
+	        .schedule = kernel->schedule,
+	        .target = target,
+	        .device = kernel->device->id,
+	        .facts = kernel->device->facts,
+	        .status = kernel_status(kernel->status),
+	        .measured = kernel->measured,
+	        .of = kernel->of,
+	        .predicted_ns = kernel->predicted_ns,
+	        .median_ns = measured ? best->median_ns : 0,
+	        .mad_ns = measured ? best->mad_ns : 0,
+	        .baseline_ns = measured ? best->baseline_ns : 0,
+	        .samples = measured ? best->samples : 0,
+	        .max_rel_err = measured ? best->max_rel_err : 0,
+	        .checked = measured ? best->checked : 0,
+	};
+	int r = artifact_json(api->nnjit, &artifact, ret_object);
+
+	if (r)
+		return problem_set(ret_problem, PROBLEM_INTERNAL, "",
+		        "the kernel could not be generated: %s", strerror(-r));
+	return 0;
+}
+
+int tune_problem(
+        int answer, const struct error *err, const char *field, struct problem *ret_problem)
+{
+	if (answer == -ERANGE)
+		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS,
+		        *err->field ? err->field : field, "%s",
+		        *err->text ? err->text : "no schedule fits this device");
+	if (answer == -EAGAIN)
+		return problem_set(ret_problem, PROBLEM_TOO_MANY, field, "%s",
+		        *err->text ? err->text : "the queue is full; ask again in a minute");
+	return problem_set(ret_problem, PROBLEM_INTERNAL, field, "%s",
+	        *err->text ? err->text : strerror(-answer));
+}
+
+int kernel_get(const struct request *request, const struct want *want,
+        struct tune_kernel *ret_kernel, struct problem *ret_problem)
+{
+	struct error err = {0};
+	int r = tune_get(
+	        request->api->tune, want->device, &want->op, want->features, ret_kernel, &err);
+
+	return r ? tune_problem(r, &err, "op", ret_problem) : 0;
+}
+
+/* The answer is good without the job, so a full queue only means that it stays as it is. */
+static void queue_tuning(const struct request *request, const struct want *want)
+{
+	struct tune_subscription *none = NULL;
+	struct error err = {0};
+
+	(void)tune_subscribe(request->api->tune, want->device, &want->op, want->features,
+	        TUNE_INTERACTIVE, 0, false, NULL, NULL, &none, &err);
+}
+
+static int kernel_now(const struct request *request, const struct want *want, json_t **ret_object,
+        bool *ret_tuned, struct problem *ret_problem)
+{
+	struct tune_kernel kernel;
+	int answer = kernel_get(request, want, &kernel, ret_problem);
+
+	if (!answer)
+		answer = kernel_json(request->api, &kernel, want->target, ret_object, ret_problem);
+	if (answer)
+		return answer;
+	*ret_tuned = kernel.status == TUNE_TUNED;
+	if (!*ret_tuned)
+		queue_tuning(request, want);
+	return 0;
+}
+
+int handle_kernel(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+{
+	struct want want;
+	bool tuned;
+	int answer = want_read(request, &want, ret_problem);
+
+	return answer ? answer : kernel_now(request, &want, ret_result, &tuned, ret_problem);
+}
+
+int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,
+        struct problem *ret_problem)
+{
+	struct api *api = request->api;
+	struct want want;
+	bool tuned;
+	json_t *object = NULL;
+	int answer = want_read(request, &want, ret_problem);
+
+	if (answer)
+		return answer;
+	uint64_t version = tune_version(api->tune);
+	struct kernel_cache_key key = {want.op_text, want.device->id, want.features, want.target};
+	*ret_text = kernel_cache_get(api->cache, &key, version, ret_length);
+	if (*ret_text)
+		return 0;
+	answer = kernel_now(request, &want, &object, &tuned, ret_problem);
+	if (answer)
+		return answer;
+	free(api->text);
+	api->text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12));
+	json_decref(object);
+	if (!api->text)
+		return problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
+	*ret_text = api->text;
+	*ret_length = strlen(api->text);
+	if (tuned)
+		kernel_cache_put(api->cache, &key, version, api->text, *ret_length);
+	return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the store holds: the list of kernels, and every trial of one.
+ */
+#include "daemon/api/handler.h"
+
+#include "protocol/artifact.h"
+#include "protocol/wire.h"
+
+#include <math.h>
+#include <string.h>
+
+struct listing {
+	const struct tune *tune;
+	const char *op;                     /* NULL: any */
+	const struct tune_device *device;   /* NULL: any */
+	const enum artifact_status *status; /* NULL: any */
+	json_t *array;
+};
+
+static const struct tune_device *find_device(const struct tune *tune, uint64_t id)
+{
+	for (uint32_t i = 0; i < tune_device_count(tune); i++)
+		if (tune_device(tune, i)->id == id)
+			return tune_device(tune, i);
+	return NULL;
+}
+
+static enum artifact_status stored_status(const struct tune_device *device,
+        const struct store_key *key, const struct store_kernel *kernel)
+{
+	if ((device && device->driver != key->driver) || kernel->generation != nnjit_generation)
+		return ARTIFACT_STALE;
+	return kernel->finished ? ARTIFACT_TUNED : ARTIFACT_TUNING;
+}
+
+static json_t *nanoseconds(double value)
+{
+	return json_integer((json_int_t)llround(value));
+}
+
+static json_t *timing_json(const struct store_kernel *kernel, const struct tune_device *device)
+{
+	struct op op;
+	bool known = !op_parse(kernel->op, &op, NULL);
+	double gflops = known ? artifact_gflops(&op, kernel->median_ns) : 0;
+	double roofline = known && device
+	                          ? artifact_roofline(&op, &device->facts, kernel->median_ns)
+	                          : 0;
+
+	return json_pack("{s:o,s:o,s:i,s:f,s:f,s:o}", "median_ns", nanoseconds(kernel->median_ns),
+	        "mad_ns", nanoseconds(kernel->mad_ns), "samples", (int)kernel->samples, "gflops",
+	        round(gflops * 1000) / 1000, "roofline", round(roofline * 1000) / 1000,
+	        "baseline_ns", nanoseconds(kernel->baseline_ns));
+}
+
+static bool list_kernel(
+        void *context, const struct store_key *key, const struct store_kernel *kernel)
+{
+	struct listing *listing = context;
+	const struct tune_device *device = find_device(listing->tune, key->device);
+	enum artifact_status status = stored_status(device, key, kernel);
+
+	if ((listing->op && !strstr(kernel->op, listing->op)) ||
+	        (listing->device && listing->device->id != key->device) ||
+	        (listing->status && *listing->status != status))
+		return true;
+	json_array_append_new(listing->array,
+	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op", kernel->op,
+	                "key", wire_hex(key->op), "device", wire_hex(key->device), "name",
+	                device ? json_string(device->name) : json_null(), "features",
+	                wire_features_json(key->features), "schedule", kernel->schedule, "status",
+	                artifact_status_name(status), "progress", "measured", (int)kernel->measured,
+	                "of", (int)kernel->of, "timing", timing_json(kernel, device), "updated_s",
+	                (json_int_t)kernel->updated_s));
+	return true;
+}
+
+static int store_problem(int r, struct problem *ret_problem)
+{
+	return problem_set(
+	        ret_problem, PROBLEM_INTERNAL, "", "the store cannot be read: %s", strerror(-r));
+}
+
+int handle_kernels(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+{
+	const char *status_text = request_text(request, "status");
+	enum artifact_status status;
+	struct listing listing = {.tune = request->api->tune, .op = request_text(request, "op")};
+
+	if (status_text) {
+		if (artifact_status_parse(status_text, &status) || status == ARTIFACT_PREDICTED)
+			return problem_set(ret_problem, PROBLEM_BAD_VALUE, "status",
+			        "status must be tuning, tuned or stale, not '%.40s'", status_text);
+		listing.status = &status;
+	}
+	if (request_text(request, "device")) {
+		int answer = want_device(request, &listing.device, ret_problem);
+		if (answer)
+			return answer;
+	}
+	listing.array = json_array();
+	int r = store_each_kernel(request->api->store, list_kernel, &listing);
+	if (r) {
+		json_decref(listing.array);
+		return store_problem(r, ret_problem);
+	}
+	*ret_result = json_pack("{s:o}", "kernels", listing.array);
+	return 0;
+}
+
+static const char *trial_state(enum store_trial_state state)
+{
+	static const char *const names[] = {
+	        [STORE_TRIAL_TIMED] = "timed",
+	        [STORE_TRIAL_WRONG] = "wrong",
+	        [STORE_TRIAL_REFUSED] = "refused",
+	        [STORE_TRIAL_LAUNCHED] = "launched",
+	        [STORE_TRIAL_POISONED] = "poisoned",
+	};
+
+	return names[state];
+}
+
+static bool list_trial(void *context, const struct store_trial *trial)
+{
+	json_array_append_new(
+	        context, json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o}", "schedule", trial->schedule,
+	                         "state", trial_state(trial->state), "why", trial->why, "median_ns",
+	                         nanoseconds(trial->median_ns), "mad_ns",
+	                         nanoseconds(trial->mad_ns), "samples", (int)trial->samples,
+	                         "pipeline_ns", nanoseconds(trial->pipeline_ns)));
+	return true;
+}
+
+int handle_trials(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+{
+	char baseline[SCHEDULE_TEXT_BYTES];
+	struct schedule schedule;
+	struct want want;
+	int answer = want_read(request, &want, ret_problem);
+
+	if (answer)
+		return answer;
+	struct store_key key = {
+	        want.device->id, want.device->driver, op_key(&want.op), want.features};
+	json_t *array = json_array();
+	int r = store_each_trial(request->api->store, &key, list_trial, array);
+	if (r) {
+		json_decref(array);
+		return store_problem(r, ret_problem);
+	}
+	schedule = space_baseline(&want.op);
+	schedule_print(&schedule, baseline);
+	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", want.op_text, "key",
+	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.device->name,
+	        "features", wire_features_json(want.features), "baseline", baseline, "trials",
+	        array, "reports",
+	        reports_json(request->api->reports, want.op_text, want.device->id));
+	return 0;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads what a request is about: operator, device, features, target. The device is the one named,
+ * else the page's own, else the best; never another one than the page's by accident.
+ */
+#include "daemon/api/handler.h"
+
+#include "daemon/api/match.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVICES_MAX 32 /* of one machine, for matching */
+
+const char *request_text(const struct request *request, const char *name)
+{
+	return json_string_value(json_object_get(request->params, name));
+}
+
+double request_number(const struct request *request, const char *name)
+{
+	const json_t *value = json_object_get(request->params, name);
+
+	return json_is_string(value) ? strtod(json_string_value(value), NULL)
+	                             : json_number_value(value);
+}
+
+bool request_bool(const struct request *request, const char *name)
+{
+	const json_t *value = json_object_get(request->params, name);
+	const char *text = json_string_value(value);
+
+	if (text)
+		return !strcmp(text, "1") || !strcmp(text, "true");
+	return json_is_true(value) || json_integer_value(value) == 1;
+}
+
+static int no_device(const struct tune *tune, struct problem *ret_problem)
+{
+	if (!tune_enumerated(tune))
+		return problem_set(ret_problem, PROBLEM_NO_DEVICE, "device",
+		        "the devices are still being looked for; ask again in a second");
+	return problem_set(ret_problem, PROBLEM_NO_DEVICE, "device",
+	        "no Vulkan device was found; install a driver (mesa-vulkan-drivers has a software "
+	        "one) and restart nnjitd");
+}
+
+static int named_device(const struct tune *tune, const char *text,
+        const struct tune_device **ret_device, struct problem *ret_problem)
+{
+	struct error err = {0};
+	const struct tune_device *device = tune_find_device(tune, text, &err);
+	uint32_t alike = 0;
+
+	if (device) {
+		*ret_device = device;
+		return 0;
+	}
+	for (uint32_t i = 0; i < tune_device_count(tune); i++)
+		alike += *text && strcasestr(tune_device(tune, i)->name, text) != NULL;
+	return problem_set(ret_problem,
+	        alike > 1 ? PROBLEM_AMBIGUOUS_DEVICE : PROBLEM_UNKNOWN_DEVICE, "device", "%s",
+	        err.text);
+}
+
+static const struct tune_device *device_by_id(const struct tune *tune, uint64_t id)
+{
+	for (uint32_t i = 0; id && i < tune_device_count(tune); i++)
+		if (tune_device(tune, i)->id == id)
+			return tune_device(tune, i);
+	return NULL;
+}
+
+const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_reason)
+{
+	const struct tune *tune = peer->api->tune;
+	const struct tune_device *device = device_by_id(tune, peer->device);
+	const json_t *objects[DEVICES_MAX];
+	uint32_t indices[DEVICES_MAX], count = 0;
+
+	if (device)
+		return device;
+	for (uint32_t i = 0; i < tune_device_count(tune) && count < DEVICES_MAX; i++) {
+		if (!tune_device(tune, i)->present)
+			continue;
+		indices[count] = i;
+		objects[count++] = tune_device(tune, i)->object;
+	}
+	int index = match_adapter(peer->adapter, objects, count, ret_reason);
+	if (index < 0) {
+		if (!tune_enumerated(tune))
+			error_set(ret_reason, 0, "adapter",
+			        "the devices are still being looked for; ask again in a second");
+		return NULL;
+	}
+	device = tune_device(tune, indices[index]);
+	peer->device = device->id;
+	return device;
+}
+
+int want_device(const struct request *request, const struct tune_device **ret_device,
+        struct problem *ret_problem)
+{
+	const struct tune *tune = request->api->tune;
+	const char *text = request_text(request, "device");
+	struct error reason = {0};
+
+	if (!tune_device_count(tune))
+		return no_device(tune, ret_problem);
+	if (text)
+		return named_device(tune, text, ret_device, ret_problem);
+	bool page = request->peer && request->peer->introduced;
+	const struct tune_device *device = page ? peer_device(request->peer, &reason)
+	                                        : tune_find_device(tune, NULL, NULL);
+	if (device) {
+		*ret_device = device;
+		return 0;
+	}
+	if (!page)
+		return no_device(tune, ret_problem);
+	return problem_set(ret_problem, PROBLEM_UNKNOWN_DEVICE, "device",
+	        "%s; give `device` to use another than the page's", reason.text);
+}
+
+uint32_t feature_parse(const char *name)
+{
+	return !strcmp(name, "subgroups") ? FEATURE_SUBGROUPS : 0;
+}
+
+/* "none", "all", or names with commas. */
+static int features_text(const char *text, uint32_t *ret_features, struct problem *ret_problem)
+{
+	uint32_t features = 0;
+	char word[32];
+
+	if (!strcmp(text, "none") || !strcmp(text, "all")) {
+		*ret_features = *text == 'a' ? UINT32_MAX : 0;
+		return 0;
+	}
+	for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		snprintf(word, sizeof word, "%.*s", (int)strcspn(p, ","), p);
+		uint32_t feature = feature_parse(word);
+		if (!feature)
+			return problem_set(ret_problem, PROBLEM_BAD_VALUE, "features",
+			        "features may be subgroups, all or none; '%.31s' is no feature "
+			        "that "
+			        "kernels use",
+			        word);
+		features |= feature;
+	}
+	*ret_features = features;
+	return 0;
+}
+
+/* Who says nothing of features gets what every page can run. */
+static int want_features(const struct request *request, const struct tune_device *device,
+        uint32_t *ret_features, struct problem *ret_problem)
+{
+	const char *text = request_text(request, "features");
+	uint32_t features = request->peer ? request->peer->features : 0;
+	int answer = text ? features_text(text, &features, ret_problem) : 0;
+
+	if (answer)
+		return answer;
+	*ret_features = features & device->limits.features;
+	return 0;
+}
+
+/* Whether the kernel of this set is tuned, and with a schedule that gets by with `features`. */
+static bool is_tuned(struct store *store, const struct want *want, uint32_t set, uint32_t features)
+{
+	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op), set};
+	struct store_kernel kernel;
+	struct schedule schedule;
+	bool stale;
+
+	if (store_get_kernel(store, &key, want->op_text, &kernel, &stale) || stale ||
+	        !kernel.finished || kernel.generation != nnjit_generation ||
+	        schedule_parse(kernel.schedule, &schedule, NULL))
+		return false;
+	return !schedule.axis[AXIS_SUBGROUP] || (features & FEATURE_SUBGROUPS);
+}
+
+/* A kernel tuned for pages with other features serves this one too where it does not need what
+ * this one lacks: one tuning for all pages. */
+static uint32_t shared_features(struct store *store, const struct want *want, uint32_t features)
+{
+	uint32_t other = want->device->limits.features & ~features;
+
+	if (is_tuned(store, want, features, features))
+		return features;
+	if (features && is_tuned(store, want, 0, features))
+		return 0;
+	if (other && is_tuned(store, want, features | other, features))
+		return features | other;
+	return features;
+}
+
+int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,
+        struct problem *ret_problem)
+{
+	const char *target = request_text(request, "target");
+	struct want want = {
+	        .target = target && !strcmp(target, "spirv") ? NNJIT_SPIRV : NNJIT_WGSL,
+	};
+	int answer = protocol_op(op, &want.op, ret_problem);
+
+	if (!answer)
+		answer = want_device(request, &want.device, ret_problem);
+	if (!answer)
+		answer = want_features(request, want.device, &want.features, ret_problem);
+	if (answer)
+		return answer;
+	op_print(&want.op, want.op_text);
+	want.features = shared_features(request->api->store, &want, want.features);
+	*ret_want = want;
+	return 0;
+}
+
+int want_read(const struct request *request, struct want *ret_want, struct problem *ret_problem)
+{
+	return want_read_op(request, json_object_get(request->params, "op"), ret_want, ret_problem);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ordered list of the daemon's parts. Each part has a start and a stop; whatever was started
+ * is stopped in the opposite order, whether the end is asked for or a later part failed. Owns
+ * every long-lived object of the process.
+ */
+#include "daemon/daemon.h"
+
+#include "daemon/api/api.h"
+#include "daemon/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/net/net.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/store/store.h"
+#include "daemon/tune/tune.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define S_NS      1000000000ull
+#define SPARE_FDS 256 /* beside the connections: store, workers, files of the page */
+
+struct daemon {
+	const struct options *options;
+	struct store *store;
+	struct loop *loop;
+	struct tune *tune;
+	struct api *api;
+	struct net *net;
+	int signal_fd;
+	struct loop_watch *signal_watch;
+	struct loop_timer *watchdog;
+	uint64_t watchdog_ns;
+};
+
+/* ---- The process itself: descriptors, signals, the state folder. */
+
+static int start_process(struct daemon *daemon, struct error *err)
+{
+	rlim_t wanted = daemon->options->connections + SPARE_FDS;
+	struct rlimit files;
+
+	(void)err;
+	signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur >= wanted)
+		return 0;
+	files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur < wanted)
+		log_warning("only %llu descriptors may be open, %llu connections are wanted; the "
+		            "last of them will be refused",
+		        (unsigned long long)files.rlim_cur,
+		        (unsigned long long)daemon->options->connections);
+	return 0;
+}
+
+/* As `mkdir -p`, private to this user where it creates. */
+static int make_folder(const char *path)
+{
+	char part[4096];
+	size_t length = strlen(path);
+
+	if (length >= sizeof part)
+		return -ENAMETOOLONG;
+	for (size_t i = 1; i <= length; i++) {
+		if (path[i] && path[i] != '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = '\0';
+		if (mkdir(part, 0700) && errno != EEXIST && errno != EISDIR && errno != EROFS)
+			return -errno;
+	}
+	return access(path, W_OK | X_OK) ? -errno : 0;
+}
+
+static int start_store(struct daemon *daemon, struct error *err)
+{
+	const char *dir = daemon->options->state_dir;
+	int r = make_folder(dir);
+
+	if (r)
+		return error_set(err, r, "state-dir",
+		        "cannot use the state folder %.120s: %s; give another with --state-dir",
+		        dir, strerror(-r));
+	return store_open(dir, &daemon->store, err);
+}
+
+static void stop_store(struct daemon *daemon)
+{
+	store_close(daemon->store);
+}
+
+static int start_loop(struct daemon *daemon, struct error *err)
+{
+	(void)err;
+	return loop_create(&daemon->loop);
+}
+
+static void stop_loop(struct daemon *daemon)
+{
+	loop_destroy(daemon->loop);
+}
+
+/* ---- Signals: read from a descriptor, so that handlers run on the loop like all else. */
+
+static void signal_arrived(void *context)
+{
+	struct daemon *daemon = context;
+	struct signalfd_siginfo info;
+
+	while (read(daemon->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+		log_info("%s: stopping; unfinished tuning resumes at the next start",
+		        strsignal((int)info.ssi_signo));
+		notify_stopping();
+		loop_stop(daemon->loop);
+	}
+}
+
+static int start_signals(struct daemon *daemon, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		return -errno;
+	daemon->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (daemon->signal_fd < 0)
+		return error_set(err, -errno, "", "signalfd: %s", strerror(errno));
+	return loop_watch(
+	        daemon->loop, daemon->signal_fd, signal_arrived, daemon, &daemon->signal_watch);
+}
+
+static void stop_signals(struct daemon *daemon)
+{
+	loop_unwatch(daemon->signal_watch);
+	if (daemon->signal_fd >= 0)
+		close(daemon->signal_fd);
+}
+
+/* ---- What the daemon is for. */
+
+static int start_tune(struct daemon *daemon, struct error *err)
+{
+	const struct options *o = daemon->options;
+
+	if (access(o->worker, X_OK))
+		return error_set(err, -errno, "worker",
+		        "the GPU worker %.120s cannot be run: %s; give its path with --worker",
+		        o->worker, strerror(errno));
+	return tune_create(daemon->loop, daemon->store,
+	        &(struct tune_options){
+	                .worker_path = o->worker,
+	                .budget_ns = o->budget_s * S_NS,
+	                .idle_ns = o->idle_s * S_NS,
+	        },
+	        &daemon->tune);
+}
+
+static void stop_tune(struct daemon *daemon)
+{
+	tune_destroy(daemon->tune);
+}
+
+static int start_api(struct daemon *daemon, struct error *err)
+{
+	(void)err;
+	return api_create(daemon->tune, daemon->store, &daemon->api);
+}
+
+static void stop_api(struct daemon *daemon)
+{
+	api_destroy(daemon->api);
+}
+
+static int start_net(struct daemon *daemon, struct error *err)
+{
+	const struct options *o = daemon->options;
+
+	return net_create(daemon->loop, daemon->api,
+	        &(struct net_options){
+	                .port = (uint16_t)o->port,
+	                .page_dir = o->page_dir,
+	                .connections_max = (uint32_t)o->connections,
+	        },
+	        &daemon->net, err);
+}
+
+static void stop_net(struct daemon *daemon)
+{
+	net_destroy(daemon->net);
+}
+
+/* ---- Telling others that it runs: the port file, the log, the service manager. */
+
+static void port_path(const struct daemon *daemon, char *path, size_t bytes, const char *suffix)
+{
+	snprintf(path, bytes, "%s/port%s", daemon->options->state_dir, suffix);
+}
+
+/* Written aside and renamed, so that a reader never sees half of it. */
+static int write_port(const struct daemon *daemon, struct error *err)
+{
+	char path[4200], part[4200];
+
+	port_path(daemon, path, sizeof path, "");
+	port_path(daemon, part, sizeof part, ".part");
+	FILE *file = fopen(part, "we");
+	bool ok = file && fprintf(file, "%u\n", net_port(daemon->net)) > 0;
+	if (file)
+		ok = !fclose(file) && ok;
+	if (!ok || rename(part, path))
+		return error_set(
+		        err, -errno, "state-dir", "cannot write %.160s: %s", path, strerror(errno));
+	return 0;
+}
+
+static void watchdog_fired(void *context)
+{
+	struct daemon *daemon = context;
+
+	notify_alive();
+	loop_timer_set(daemon->watchdog, daemon->watchdog_ns / 2);
+}
+
+static int start_announcing(struct daemon *daemon, struct error *err)
+{
+	int r = write_port(daemon, err);
+
+	if (r)
+		return r;
+	daemon->watchdog_ns = notify_watchdog_ns();
+	if (daemon->watchdog_ns) {
+		r = loop_timer_create(daemon->loop, watchdog_fired, daemon, &daemon->watchdog);
+		if (r)
+			return r;
+		watchdog_fired(daemon);
+	}
+	log_info("listening on http://127.0.0.1:%u/", net_port(daemon->net));
+	notify_ready();
+	return 0;
+}
+
+static void stop_announcing(struct daemon *daemon)
+{
+	char path[4200];
+
+	loop_timer_destroy(daemon->watchdog);
+	port_path(daemon, path, sizeof path, "");
+	unlink(path);
+}
+
+/* net stands after api, and api after tune: a peer goes before what it subscribed to. */
+static const struct part {
+	const char *name;
+	int (*start)(struct daemon *daemon, struct error *err);
+	void (*stop)(struct daemon *daemon); /* NULL: nothing to undo; accepts a failed start */
+} parts[] = {
+        {"process", start_process, NULL},
+        {"store", start_store, stop_store},
+        {"loop", start_loop, stop_loop},
+        {"signals", start_signals, stop_signals},
+        {"tune", start_tune, stop_tune},
+        {"api", start_api, stop_api},
+        {"net", start_net, stop_net},
+        {"announcing", start_announcing, stop_announcing},
+};
+#define PARTS (sizeof parts / sizeof *parts)
+
+int daemon_run(const struct options *options)
+{
+	struct daemon daemon = {.options = options, .signal_fd = -1};
+	size_t started = 0;
+	int r = 0;
+
+	while (started < PARTS && !r) {
+		struct error err = {0};
+		const struct part *part = &parts[started++];
+		r = part->start(&daemon, &err);
+		if (r)
+			log_error("%s: %s; the daemon does not start", part->name,
+			        *err.text ? err.text : strerror(-r));
+	}
+	if (!r)
+		r = loop_run(daemon.loop);
+	while (started--)
+		if (parts[started].stop)
+			parts[started].stop(&daemon);
+	return r;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every Vulkan device that can compute, as plain data. Asks the driver and writes down what it
+ * says; decides nothing from a vendor's name. Invariant: no two adapters share an id.
+ */
+#include "daemon/gpu/adapter.h"
+#include "daemon/gpu/chromium.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUE_FAMILIES_MAX 32
+
+const char *adapter_kind_name(enum adapter_kind kind)
+{
+	static const char *const names[] = {
+	        [ADAPTER_OTHER] = "other",
+	        [ADAPTER_INTEGRATED] = "integrated",
+	        [ADAPTER_DISCRETE] = "discrete",
+	        [ADAPTER_VIRTUAL] = "virtual",
+	        [ADAPTER_CPU] = "cpu",
+	};
+
+	return names[kind];
+}
+
+static enum adapter_kind kind_of(VkPhysicalDeviceType type)
+{
+	switch (type) {
+	case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU:
+		return ADAPTER_INTEGRATED;
+	case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU:
+		return ADAPTER_DISCRETE;
+	case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU:
+		return ADAPTER_VIRTUAL;
+	case VK_PHYSICAL_DEVICE_TYPE_CPU:
+		return ADAPTER_CPU;
+	default:
+		return ADAPTER_OTHER;
+	}
+}
+
+static uint32_t least(const uint32_t three[3])
+{
+	uint32_t two = three[0] < three[1] ? three[0] : three[1];
+
+	return two < three[2] ? two : three[2];
+}
+
+static void read_limits(const VkPhysicalDeviceLimits *from, struct limits *to)
+{
+	*to = (struct limits){
+	        .invocations = from->maxComputeWorkGroupInvocations,
+	        .size_x = from->maxComputeWorkGroupSize[0],
+	        .size_y = from->maxComputeWorkGroupSize[1],
+	        .size_z = from->maxComputeWorkGroupSize[2],
+	        .workgroups = least(from->maxComputeWorkGroupCount),
+	        .workgroup_bytes = from->maxComputeSharedMemorySize,
+	        .storage_buffers = from->maxPerStageDescriptorStorageBuffers,
+	        .binding_bytes = from->maxStorageBufferRange,
+	};
+}
+
+static bool has_extension(VkPhysicalDevice physical, const char *name)
+{
+	uint32_t count = 0;
+	bool found = false;
+
+	if (vkEnumerateDeviceExtensionProperties(physical, NULL, &count, NULL) || !count)
+		return false;
+	VkExtensionProperties *all = calloc(count, sizeof *all);
+	if (all && vkEnumerateDeviceExtensionProperties(physical, NULL, &count, all) >= 0)
+		for (uint32_t i = 0; i < count && !found; i++)
+			found = !strcmp(all[i].extensionName, name);
+	free(all);
+	return found;
+}
+
+/* Where the size may vary Dawn compiles for twice the least, unless that is more than the most. */
+static uint32_t web_subgroup(const VkPhysicalDeviceSubgroupSizeControlProperties *control)
+{
+	if (!(control->requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
+	        control->minSubgroupSize >= control->maxSubgroupSize)
+		return 0;
+	return 2 * control->minSubgroupSize <= control->maxSubgroupSize
+	               ? 2 * control->minSubgroupSize
+	               : 0;
+}
+
+static void read_subgroups(struct adapter *adapter, const VkPhysicalDeviceSubgroupProperties *basic,
+        const VkPhysicalDeviceSubgroupSizeControlProperties *control)
+{
+	const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
+	                                      VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+	struct limits *limits = &adapter->limits;
+
+	if (!(basic->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
+	        (basic->supportedOperations & needed) != needed)
+		return;
+	limits->features |= FEATURE_SUBGROUPS;
+	limits->subgroup_min = control->minSubgroupSize ? control->minSubgroupSize
+	                                                : basic->subgroupSize;
+	limits->subgroup_max = control->maxSubgroupSize ? control->maxSubgroupSize
+	                                                : basic->subgroupSize;
+	adapter->web_subgroup = web_subgroup(control);
+}
+
+/* Everything that takes a chain of structs to ask for. */
+static void read_properties(struct adapter *adapter)
+{
+	VkPhysicalDeviceSubgroupSizeControlProperties control = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
+	VkPhysicalDeviceSubgroupProperties subgroup = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES};
+	struct identity identity = {.ids.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ID_PROPERTIES,
+	        .driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+	VkPhysicalDeviceProperties2 all = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &identity.ids};
+	bool core13 = adapter->api_version >= VK_API_VERSION_1_3;
+
+	identity.ids.pNext = &subgroup;
+	/* A struct the driver does not know is left as it is: zero. */
+	if (adapter->api_version >= VK_API_VERSION_1_2 ||
+	        has_extension(adapter->physical, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME))
+		subgroup.pNext = &identity.driver;
+	adapter->subgroup_control_extension = !core13 &&
+	                                      has_extension(adapter->physical,
+	                                              VK_EXT_SUBGROUP_SIZE_CONTROL_EXTENSION_NAME);
+	if (core13 || adapter->subgroup_control_extension) {
+		control.pNext = subgroup.pNext;
+		subgroup.pNext = &control;
+	}
+	vkGetPhysicalDeviceProperties2(adapter->physical, &all);
+	identity.basic = all.properties;
+	adapter->id = identity_device(&identity);
+	adapter->driver_id = identity_driver(&identity);
+	identity_version(&identity, adapter->driver_version);
+	memcpy(adapter->name, identity.basic.deviceName, sizeof adapter->name);
+	memcpy(adapter->driver_name, identity.driver.driverName, sizeof adapter->driver_name);
+	memcpy(adapter->driver_info, identity.driver.driverInfo, sizeof adapter->driver_info);
+	read_limits(&identity.basic.limits, &adapter->limits);
+	read_subgroups(adapter, &subgroup, &control);
+	adapter->timestamp_ns = identity.basic.limits.timestampPeriod;
+}
+
+/* Features that decide how the web profile is opened. */
+static void read_features(struct adapter *adapter)
+{
+	VkPhysicalDeviceSubgroupSizeControlFeatures control = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+	VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
+	VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+
+	if (has_extension(adapter->physical, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME))
+		all.pNext = &robustness;
+	if (adapter->web_subgroup) {
+		control.pNext = all.pNext;
+		all.pNext = &control;
+	}
+	vkGetPhysicalDeviceFeatures2(adapter->physical, &all);
+	adapter->robustness2 = robustness.robustBufferAccess2;
+	if (!control.subgroupSizeControl)
+		adapter->web_subgroup = 0;
+}
+
+/* A family that computes, preferably one that also draws: it is the one Dawn takes. */
+static bool read_queue(struct adapter *adapter)
+{
+	VkQueueFamilyProperties families[QUEUE_FAMILIES_MAX];
+	uint32_t count = QUEUE_FAMILIES_MAX, chosen = QUEUE_FAMILIES_MAX;
+
+	vkGetPhysicalDeviceQueueFamilyProperties(adapter->physical, &count, families);
+	for (uint32_t i = count; i-- > 0;) {
+		bool draws = families[i].queueFlags & VK_QUEUE_GRAPHICS_BIT;
+		if (!(families[i].queueFlags & VK_QUEUE_COMPUTE_BIT) || !families[i].queueCount)
+			continue;
+		if (draws || chosen == QUEUE_FAMILIES_MAX ||
+		        !(families[chosen].queueFlags & VK_QUEUE_GRAPHICS_BIT))
+			chosen = i;
+	}
+	if (chosen == QUEUE_FAMILIES_MAX)
+		return false;
+	adapter->queue_family = chosen;
+	adapter->timestamp_bits = families[chosen].timestampValidBits;
+	return true;
+}
+
+/* False for a device that is no use here: too old a Vulkan, or nothing that computes. */
+static bool describe(VkPhysicalDevice physical, struct adapter *ret_adapter)
+{
+	struct adapter adapter = {.physical = physical};
+	VkPhysicalDeviceProperties basic;
+
+	vkGetPhysicalDeviceProperties(physical, &basic);
+	if (basic.apiVersion < VK_API_VERSION_1_1) {
+		fprintf(stderr, "nnjit-gpu: skipping %s: it has Vulkan %u.%u, 1.1 is needed\n",
+		        basic.deviceName, VK_API_VERSION_MAJOR(basic.apiVersion),
+		        VK_API_VERSION_MINOR(basic.apiVersion));
+		return false;
+	}
+	adapter.api_version = basic.apiVersion;
+	adapter.vendor_id = basic.vendorID;
+	adapter.device_id = basic.deviceID;
+	adapter.kind = kind_of(basic.deviceType);
+	if (!read_queue(&adapter)) {
+		fprintf(stderr, "nnjit-gpu: skipping %s: it has no compute queue\n",
+		        basic.deviceName);
+		return false;
+	}
+	read_properties(&adapter);
+	read_features(&adapter);
+	if (!(adapter.timestamp_ns > 0))
+		adapter.timestamp_bits = 0;
+	*ret_adapter = adapter;
+	return true;
+}
+
+static int create_instance(VkInstance *ret_instance, struct error *err)
+{
+	const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
+	        .pApplicationName = "nnjit-gpu",
+	        .apiVersion = VK_API_VERSION_1_3};
+	const VkInstanceCreateInfo info = {
+	        .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO, .pApplicationInfo = &application};
+	VkResult result = vkCreateInstance(&info, NULL, ret_instance);
+
+	if (result == VK_ERROR_INCOMPATIBLE_DRIVER) /* the loader's way to say: no driver at all */
+		*ret_instance = VK_NULL_HANDLE;
+	else if (result)
+		return answer_of(result, "starting Vulkan", err);
+	return 0;
+}
+
+/* The same driver may be found twice, say from two browsers: the first one counts. */
+static void add_all(struct adapters *adapters, const VkPhysicalDevice *physical, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct adapter *slot = &adapters->all[adapters->count];
+		if (!describe(physical[i], slot))
+			continue;
+		if (adapters_by_id(adapters, slot->id))
+			fprintf(stderr, "nnjit-gpu: skipping a second %s\n", slot->name);
+		else
+			adapters->count++;
+	}
+}
+
+int adapters_find(struct adapters *ret_adapters, struct error *err)
+{
+	struct adapters adapters = {0};
+	uint32_t count = 0;
+
+	chromium_add_driver();
+	int answer = create_instance(&adapters.instance, err);
+	if (answer)
+		return answer;
+	if (adapters.instance)
+		vkEnumeratePhysicalDevices(adapters.instance, &count, NULL);
+	VkPhysicalDevice *physical = calloc(count + 1, sizeof *physical);
+	adapters.all = calloc(count + 1, sizeof *adapters.all);
+	if (!physical || !adapters.all) {
+		answer = answer_no_memory("the device list", err);
+	} else if (count) {
+		VkResult result = vkEnumeratePhysicalDevices(adapters.instance, &count, physical);
+		answer = result < 0 ? answer_of(result, "listing devices", err) : 0;
+	}
+	if (answer)
+		adapters_free(&adapters);
+	else
+		add_all(&adapters, physical, count);
+	free(physical);
+	if (!answer)
+		*ret_adapters = adapters;
+	return answer;
+}
+
+void adapters_free(struct adapters *adapters)
+{
+	if (!adapters)
+		return;
+	if (adapters->instance)
+		vkDestroyInstance(adapters->instance, NULL);
+	free(adapters->all);
+	*adapters = (struct adapters){0};
+}
+
+const struct adapter *adapters_by_id(const struct adapters *adapters, uint64_t id)
+{
+	for (uint32_t i = 0; i < adapters->count; i++)
+		if (adapters->all[i].id == id)
+			return &adapters->all[i];
+	return NULL;
+}

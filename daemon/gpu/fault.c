@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Planted faults. The daemon must survive what drivers do, and can only be tested against a worker
+ * that does it on demand.
+ */
+#include "daemon/gpu/fault.h"
+#include "emit/emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	enum fault fault;
+} kinds[] = {
+        {"hang:", FAULT_HANG},
+        {"crash:", FAULT_CRASH},
+        {"lost:", FAULT_LOST},
+        {"wrong:", FAULT_WRONG},
+};
+
+static enum fault parse_one(const char *text, uint32_t candidate)
+{
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		size_t length = strlen(kinds[i].name);
+		if (!strncmp(text, kinds[i].name, length) &&
+		        strtoul(text + length, NULL, 10) == candidate)
+			return kinds[i].fault;
+	}
+	return FAULT_NONE;
+}
+
+enum fault fault_of(uint32_t candidate)
+{
+	enum fault fault = FAULT_NONE;
+
+	for (const char *text = getenv("NNJIT_TEST_FAULT"); text && !fault;) {
+		fault = parse_one(text, candidate);
+		text = strchr(text, ',');
+		text = text ? text + 1 : NULL;
+	}
+	return fault;
+}
+
+/* Counting by two from 0 never meets an odd bound: the counter wraps around, which is defined. The
+ * store keeps compilers from taking the loop away. */
+static int build_endless(
+        struct ir_builder *b, const struct tensor tensors[], uint32_t count, struct buffer *out)
+{
+	const uint32_t one[3] = {1, 1, 1};
+	const struct ir_module *module;
+	uint32_t target = 0;
+
+	ir_begin(b, one);
+	for (uint32_t i = 0; i < count; i++) {
+		target = tensors[i].output ? i : target;
+		ir_binding(b, tensors[i].name, IR_TYPE(IR_F32, 1), tensors[i].output,
+		        (uint32_t)tensors[i].elements);
+	}
+	ir_id turn = ir_loop(b, ir_u32(b, 0), ir_u32(b, UINT32_MAX), 2);
+	ir_store(b, target, ir_u32(b, 0), ir_convert(b, turn, IR_F32));
+	ir_end(b);
+	int failure = ir_finish(b, &module);
+	return failure ? failure : emit_spirv(module, out);
+}
+
+int fault_endless_kernel(const struct tensor tensors[], uint32_t count, struct buffer *out)
+{
+	struct ir_builder *builder;
+	int failure = ir_builder_create(&builder);
+
+	if (failure)
+		return failure;
+	failure = build_endless(builder, tensors, count, out);
+	ir_builder_destroy(builder);
+	return failure;
+}
+
+/* Mesa's processor driver leaves any loop after 65535 turns. Two thousand million workgroups of as
+ * many turns take it days; more would overflow its count of them and it would run none. */
+void fault_endless_workgroups(uint32_t ret_workgroups[3])
+{
+	ret_workgroups[0] = 65535;
+	ret_workgroups[1] = 32767;
+	ret_workgroups[2] = 1;
+}

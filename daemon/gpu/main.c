@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * nnjit-gpu, the GPU worker: the only program that opens a GPU. nnjitd starts it with a socket as
+ * descriptor 3 and ends it by hanging up; people may run it with --list. Logs go to stderr, one
+ * line each. Invariant: it never outlives the process that started it for long.
+ */
+#include "daemon/gpu/describe.h"
+#include "daemon/gpu/serve.h"
+#include "protocol/wire.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+static const char help[] =
+        "Usage: nnjit-gpu [--list [--json]]\n"
+        "\n"
+        "The GPU worker of nnjitd. Without an option it serves nnjitd on descriptor 3.\n"
+        "\n"
+        "  --list     print the devices and exit\n"
+        "  --json     with --list: as JSON\n"
+        "  --version  print the version and exit\n"
+        "  --help     print this and exit\n";
+
+static int list(bool as_json)
+{
+	struct adapters adapters;
+	struct error err;
+
+	if (adapters_find(&adapters, &err)) {
+		fprintf(stderr, "nnjit-gpu: %s\n", err.text);
+		return 1;
+	}
+	if (as_json) {
+		json_t *object = describe_adapters(&adapters);
+		json_dumpf(object, stdout, JSON_INDENT(2));
+		putchar('\n');
+		json_decref(object);
+	} else {
+		describe_print(&adapters);
+	}
+	adapters_free(&adapters);
+	return fflush(stdout) ? 1 : 0;
+}
+
+static bool is_stream_socket(int fd)
+{
+	int type;
+	socklen_t size = sizeof type;
+
+	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
+}
+
+static int work(void)
+{
+	if (!is_stream_socket(WIRE_FD)) {
+		fputs("nnjit-gpu: descriptor 3 is no stream socket; nnjitd starts this program, "
+		      "try --list\n",
+		        stderr);
+		return 2;
+	}
+	/* A worker stuck in a driver must not stay behind when nnjitd is killed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		fprintf(stderr, "nnjit-gpu: cannot follow its parent's end: %s\n", strerror(errno));
+	return serve(WIRE_FD);
+}
+
+/* Drivers keep compiled kernels on disk; a compile time read from there would be a lie. What the
+ * user has set stands. */
+static void turn_off_caches(void)
+{
+	setenv("MESA_SHADER_CACHE_DISABLE", "true", 0);
+	setenv("MESA_GLSL_CACHE_DISABLE", "true", 0);
+	setenv("__GL_SHADER_DISK_CACHE", "0", 0);
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct option options[] = {
+	        {"list", no_argument, NULL, 'l'},
+	        {"json", no_argument, NULL, 'j'},
+	        {"version", no_argument, NULL, 'v'},
+	        {"help", no_argument, NULL, 'h'},
+	        {0},
+	};
+	bool listing = false, as_json = false;
+
+	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+		if (option == 'v')
+			return puts("nnjit-gpu " PACKAGE_VERSION) < 0;
+		if (option == 'h')
+			return fputs(help, stdout) < 0;
+		if (option == '?')
+			return 2;
+		listing |= option == 'l';
+		as_json |= option == 'j';
+	}
+	if (optind < argc || (as_json && !listing)) {
+		fputs("nnjit-gpu: see --help for how to call it\n", stderr);
+		return 2;
+	}
+	turn_off_caches();
+	return listing ? list(as_json) : work();
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compute pipelines and the one descriptor set they read. Under the web profile a pipeline is asked
+ * for as Dawn would ask. Must not know where the words come from.
+ */
+#include "daemon/gpu/pipeline.h"
+#include "daemon/gpu/watchdog.h"
+
+#include <assert.h>
+
+#define BINDINGS_MAX       8
+#define COMPILE_PATIENCE_S 60
+
+static VkResult create_layouts(struct device *device, uint32_t count, struct bindings *bindings)
+{
+	VkDescriptorSetLayoutBinding slots[BINDINGS_MAX];
+	const VkDescriptorSetLayoutCreateInfo set = {
+	        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_LAYOUT_CREATE_INFO,
+	        .bindingCount = count,
+	        .pBindings = slots};
+
+	for (uint32_t i = 0; i < count; i++)
+		slots[i] = (VkDescriptorSetLayoutBinding){.binding = i,
+		        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+		        .descriptorCount = 1,
+		        .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
+	VkResult result = vkCreateDescriptorSetLayout(
+	        device->vk, &set, NULL, &bindings->set_layout);
+	if (result)
+		return result;
+	const VkPipelineLayoutCreateInfo layout = {
+	        .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
+	        .setLayoutCount = 1,
+	        .pSetLayouts = &bindings->set_layout};
+	return vkCreatePipelineLayout(device->vk, &layout, NULL, &bindings->layout);
+}
+
+static VkResult allocate_set(struct device *device, uint32_t count, struct bindings *bindings)
+{
+	const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, count};
+	const VkDescriptorPoolCreateInfo pool = {
+	        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+	        .maxSets = 1,
+	        .poolSizeCount = 1,
+	        .pPoolSizes = &size};
+	VkResult result = vkCreateDescriptorPool(device->vk, &pool, NULL, &bindings->pool);
+
+	if (result)
+		return result;
+	const VkDescriptorSetAllocateInfo set = {
+	        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
+	        .descriptorPool = bindings->pool,
+	        .descriptorSetCount = 1,
+	        .pSetLayouts = &bindings->set_layout};
+	return vkAllocateDescriptorSets(device->vk, &set, &bindings->set);
+}
+
+static void write_set(struct device *device, const struct gpu_buffer *const buffers[],
+        uint32_t count, VkDescriptorSet set)
+{
+	VkDescriptorBufferInfo infos[BINDINGS_MAX];
+	VkWriteDescriptorSet writes[BINDINGS_MAX];
+
+	for (uint32_t i = 0; i < count; i++) {
+		infos[i] = (VkDescriptorBufferInfo){
+		        .buffer = buffers[i]->vk, .range = buffers[i]->bytes};
+		writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
+		        .dstSet = set,
+		        .dstBinding = i,
+		        .descriptorCount = 1,
+		        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+		        .pBufferInfo = &infos[i]};
+	}
+	vkUpdateDescriptorSets(device->vk, count, writes, 0, NULL);
+}
+
+int bindings_create(struct device *device, const struct gpu_buffer *const buffers[], uint32_t count,
+        struct bindings *ret_bindings, struct error *err)
+{
+	struct bindings bindings = {0};
+
+	assert(count && count <= BINDINGS_MAX);
+	VkResult result = create_layouts(device, count, &bindings);
+	if (!result)
+		result = allocate_set(device, count, &bindings);
+	if (result) {
+		bindings_destroy(device, &bindings);
+		return answer_of(result, "binding buffers", err);
+	}
+	write_set(device, buffers, count, bindings.set);
+	*ret_bindings = bindings;
+	return 0;
+}
+
+void bindings_destroy(struct device *device, struct bindings *bindings)
+{
+	vkDestroyDescriptorPool(device->vk, bindings->pool, NULL);
+	vkDestroyPipelineLayout(device->vk, bindings->layout, NULL);
+	vkDestroyDescriptorSetLayout(device->vk, bindings->set_layout, NULL);
+	*bindings = (struct bindings){0};
+}
+
+static VkResult compile(struct device *device, VkPipelineLayout layout, VkShaderModule module,
+        const char *entry, bool sliceable, VkPipeline *ret_pipeline)
+{
+	const uint32_t subgroup = device->profile == PROFILE_WEB ? device->adapter->web_subgroup
+	                                                         : 0;
+	const VkPipelineShaderStageRequiredSubgroupSizeCreateInfo required = {
+	        .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO,
+	        .requiredSubgroupSize = subgroup};
+	const VkComputePipelineCreateInfo info = {
+	        .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+	        .flags = sliceable ? VK_PIPELINE_CREATE_DISPATCH_BASE_BIT : 0,
+	        .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+	                .pNext = subgroup ? &required : NULL,
+	                .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+	                .module = module,
+	                .pName = entry},
+	        .layout = layout};
+
+	return vkCreateComputePipelines(device->vk, VK_NULL_HANDLE, 1, &info, NULL, ret_pipeline);
+}
+
+int pipeline_create(struct device *device, const struct bindings *bindings, const void *words,
+        size_t bytes, const char *entry, bool sliceable, VkPipeline *ret_pipeline,
+        struct error *err)
+{
+	const VkShaderModuleCreateInfo info = {.sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
+	        .codeSize = bytes,
+	        .pCode = words};
+	VkShaderModule module = VK_NULL_HANDLE;
+	VkPipeline pipeline = VK_NULL_HANDLE;
+
+	watchdog_expect(COMPILE_PATIENCE_S, "the driver did not compile the kernel within 60 s");
+	VkResult result = vkCreateShaderModule(device->vk, &info, NULL, &module);
+	if (!result)
+		result = compile(device, bindings->layout, module, entry, sliceable, &pipeline);
+	vkDestroyShaderModule(device->vk, module, NULL);
+	watchdog_rest();
+	if (result)
+		return answer_of(result, "compiling the kernel", err);
+	*ret_pipeline = pipeline;
+	return 0;
+}
+
+void pipeline_destroy(struct device *device, VkPipeline pipeline)
+{
+	vkDestroyPipeline(device->vk, pipeline, NULL);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How fast the device is, measured: what predicts and bounds every kernel's time.
+ */
+#pragma once
+
+#include "daemon/gpu/device.h"
+#include "space/limits.h"
+
+/* Takes about two seconds at most. What could not be measured stays 0. */
+int probe_facts(struct device *device, struct facts *ret_facts, struct error *err);

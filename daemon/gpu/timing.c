@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Timed submissions. Kernel watchdogs reset a device whose submission lasts seconds, and a desktop
+ * stutters long before, so a submission aims at a few milliseconds and a launch longer than a
+ * submission may be is cut into slices of its workgroups. Invariant: the two timestamps enclose the
+ * dispatches of one submission and nothing else.
+ */
+#include "daemon/gpu/timing.h"
+
+#include <math.h>
+
+#define REPEATS_MAX 2048
+
+bool timing_has_timestamps(const struct device *device)
+{
+	return device->queries != VK_NULL_HANDLE;
+}
+
+double timing_target_ns(const struct device *device)
+{
+	return timing_has_timestamps(device) ? TIMING_SAMPLE_NS : TIMING_WALL_NS;
+}
+
+/* Workgroups [base, base + count) of one dimension, all of the others. */
+struct part {
+	uint32_t dimension, base, count;
+};
+
+static uint32_t longest_dimension(const uint32_t workgroups[3])
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 1; i < 3; i++)
+		if (workgroups[i] > workgroups[longest])
+			longest = i;
+	return longest;
+}
+
+static void dispatch_part(
+        VkCommandBuffer commands, const uint32_t workgroups[3], const struct part *part)
+{
+	uint32_t base[3] = {0}, count[3] = {workgroups[0], workgroups[1], workgroups[2]};
+
+	base[part->dimension] = part->base;
+	count[part->dimension] = part->count;
+	if (part->base)
+		vkCmdDispatchBase(
+		        commands, base[0], base[1], base[2], count[0], count[1], count[2]);
+	else
+		vkCmdDispatch(commands, count[0], count[1], count[2]);
+}
+
+static void write_timestamp(struct device *device, VkCommandBuffer commands,
+        VkPipelineStageFlagBits stage, uint32_t query)
+{
+	if (device->queries)
+		vkCmdWriteTimestamp(commands, stage, device->queries, query);
+}
+
+static int record(struct device *device, const struct launch *launch, const struct part *part,
+        uint32_t repeats, VkCommandBuffer *ret_commands, struct error *err)
+{
+	VkCommandBuffer commands;
+	int answer = device_begin(device, &commands, err);
+
+	if (answer)
+		return answer;
+	if (device->queries)
+		vkCmdResetQueryPool(commands, device->queries, 0, 2);
+	vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
+	vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->bindings->layout,
+	        0, 1, &launch->bindings->set, 0, NULL);
+	write_timestamp(device, commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, 0);
+	for (uint32_t i = 0; i < repeats; i++) {
+		if (i)
+			device_barrier(commands);
+		dispatch_part(commands, launch->workgroups, part);
+	}
+	write_timestamp(device, commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, 1);
+	device_barrier(commands);
+	answer = device_end(commands, err);
+	if (answer)
+		device_free_commands(device, commands);
+	else
+		*ret_commands = commands;
+	return answer;
+}
+
+static uint32_t repeats_for(double launch_ns, double target_ns)
+{
+	double repeats = launch_ns > 0 ? floor(target_ns / launch_ns) : REPEATS_MAX;
+
+	if (!(repeats > 1))
+		return 1;
+	return repeats < REPEATS_MAX ? (uint32_t)repeats : REPEATS_MAX;
+}
+
+static uint32_t slices_for(const struct launch *launch, double launch_ns, uint32_t workgroups)
+{
+	double slices = ceil(launch_ns / TIMING_SUBMISSION_NS);
+
+	if (!launch->sliceable || !(slices > 1))
+		return 1;
+	if (slices > RUN_SLICES_MAX)
+		slices = RUN_SLICES_MAX;
+	return slices < workgroups ? (uint32_t)slices : workgroups;
+}
+
+int run_record(struct device *device, const struct launch *launch, double launch_ns,
+        double target_ns, struct run *ret_run, struct error *err)
+{
+	struct part part = {.dimension = longest_dimension(launch->workgroups)};
+	uint32_t all = launch->workgroups[part.dimension];
+	struct run run = {.repeats = repeats_for(launch_ns, target_ns)};
+	uint32_t slices = slices_for(launch, launch_ns, all);
+
+	for (uint32_t i = 0; i < slices; i++) {
+		part.base = (uint32_t)((uint64_t)all * i / slices);
+		part.count = (uint32_t)((uint64_t)all * (i + 1) / slices) - part.base;
+		int answer = record(device, launch, &part, run.repeats, &run.commands[i], err);
+		if (answer) {
+			run_free(device, &run);
+			return answer;
+		}
+		run.slices++;
+	}
+	*ret_run = run;
+	return 0;
+}
+
+void run_free(struct device *device, struct run *run)
+{
+	for (uint32_t i = 0; i < run->slices; i++)
+		device_free_commands(device, run->commands[i]);
+	*run = (struct run){0};
+}
+
+/* The device's clock between the two timestamps, or wall_ns where it says nothing of use. */
+static double elapsed_ns(struct device *device, double wall_ns)
+{
+	uint64_t ticks[2] = {0}, mask = UINT64_MAX;
+	uint32_t bits = device->adapter->timestamp_bits;
+
+	if (!device->queries)
+		return wall_ns;
+	VkResult result = vkGetQueryPoolResults(device->vk, device->queries, 0, 2, sizeof ticks,
+	        ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
+	if (bits < 64)
+		mask = (1ull << bits) - 1;
+	uint64_t passed = (ticks[1] - ticks[0]) & mask;
+	double ns = (double)passed * device->adapter->timestamp_ns;
+	/* More than the host saw: a counter that was reset or never written. */
+	return result || !passed || ns > wall_ns * 1.5 ? wall_ns : ns;
+}
+
+int run_time(struct device *device, const struct run *run, double *ret_ns, struct error *err)
+{
+	double total_ns = 0, wall_ns;
+
+	for (uint32_t i = 0; i < run->slices; i++) {
+		int answer = device_submit(device, run->commands[i], &wall_ns, err);
+		if (answer)
+			return answer;
+		total_ns += elapsed_ns(device, wall_ns);
+	}
+	*ret_ns = total_ns / run->repeats;
+	return 0;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A candidate on trial: generated, compiled, run on a poisoned output, verified, and timed beside
+ * the others.
+ */
+#pragma once
+
+#include "daemon/gpu/timing.h"
+#include "daemon/gpu/validate.h"
+#include "daemon/gpu/workload.h"
+#include "nnjit.h"
+
+/* A right candidate, ready to be timed. */
+struct trial {
+	struct launch launch;
+	struct run run;  /* of about one sample */
+	double pilot_ns; /* one dispatch, warm */
+};
+
+struct verdict {
+	bool right;
+	char why[160]; /* "" if right */
+	double generate_ns, pipeline_ns, first_ns, pilot_ns;
+	size_t code_bytes;
+	double max_rel_err;
+	uint32_t checked;
+};
+
+struct bench { /* what every trial of an operator shares; all borrowed */
+	struct device *device;
+	struct workload *workload;
+	struct nnjit *nnjit;
+	struct validator *validator;
+};
+
+/* Builds and verifies. *ret_trial is NULL for a candidate that is not right; ret_verdict is filled
+ * whenever 0 is returned. ANSWER_DRIVER: the driver refused it. */
+int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err);
+void trial_free(struct device *device, struct trial *trial); /* NULL is fine */
+
+/* Times the trials in interleaved rounds, so that a drifting clock hits all alike. ret_ns has
+ * `samples` rows of `count`. *ret_rounds: how many were done; fewer than asked for when the trials
+ * are so slow that more would take over about 20 s. */
+int trial_time(struct device *device, struct trial *const trials[], uint32_t count,
+        uint32_t samples, double *ret_ns, uint32_t *ret_rounds, struct error *err);

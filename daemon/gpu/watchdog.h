@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What ends this process when nothing else can: the peer hung up while a driver call does not
+ * return, or a driver call outlasts its time. One thread that does nothing but wait.
+ */
+#pragma once
+
+/* fd: where the last reply goes, and whose hanging up is watched. 0, or -errno. */
+int watchdog_start(int fd);
+/* From now until watchdog_rest, at most `seconds` may pass; else the peer is told device-lost
+ * with `sentence` (static storage) and the process ends. */
+void watchdog_expect(unsigned int seconds, const char *sentence);
+void watchdog_rest(void);

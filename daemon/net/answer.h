@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What REST answers: a method's result or a problem as the bytes of a body, in the form the client
+ * asked for by Accept. Knows no socket and no HTTP library.
+ */
+#pragma once
+
+#include "daemon/api/api.h"
+#include "daemon/net/head.h"
+
+enum answer_form {
+	ANSWER_JSON,
+	ANSWER_CODE,  /* the bare text of a WGSL kernel */
+	ANSWER_WORDS, /* the bare words of a SPIR-V kernel */
+};
+/* The form of the highest quality in an Accept field that we speak; ANSWER_JSON if none. */
+enum answer_form answer_form(struct head_text accept);
+
+struct answer {
+	uint32_t status;  /* HTTP */
+	const char *type; /* static */
+	char *body;       /* malloc'ed; NULL: no memory, and status is 500 */
+	size_t length;
+	bool lasting; /* the same until api_version moves */
+};
+void answer_free(struct answer *answer);
+
+/* Calls the method (params borrowed, may be NULL). Always fills *ret_answer. */
+void answer_method(struct api *api, enum method method, const json_t *params, enum answer_form form,
+        struct answer *ret_answer);
+void answer_problem(const struct problem *problem, struct answer *ret_answer);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The HTTP face: REST by the table of methods, and the static pages.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct api;
+struct http;
+struct loop;
+
+struct http_options {
+	uint16_t port;        /* that a Host may name */
+	const char *page_dir; /* copied; NULL: no pages */
+	uint32_t connections_max;
+};
+int http_create(struct loop *loop, struct api *api, const struct http_options *options,
+        struct http **ret_http);      /* -ENOMEM, -EIO */
+void http_destroy(struct http *http); /* NULL is fine; closes its connections */
+/* Takes over a connected socket whose first request head is still unread and was checked. */
+void http_adopt(struct http *http, int fd);
+uint32_t http_connections(const struct http *http);
+uint64_t http_requests(const struct http *http);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The network side as a whole: the two faces, then the gate in front of them, ended in the
+ * opposite order.
+ */
+#include "daemon/net/net.h"
+
+#include "base/error.h"
+#include "daemon/log.h"
+#include "daemon/net/gate.h"
+#include "daemon/net/http.h"
+#include "daemon/net/ws.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct net {
+	struct gate *gate;
+	struct http *http;
+	struct ws *ws;
+	uint16_t port;
+};
+
+static int start_faces(
+        struct net *net, struct loop *loop, struct api *api, const struct net_options *options)
+{
+	const struct http_options http = {
+	        .port = net->port,
+	        .page_dir = options->page_dir,
+	        .connections_max = options->connections_max,
+	};
+	int r = http_create(loop, api, &http, &net->http);
+
+	return r ? r : ws_create(loop, api, &net->ws);
+}
+
+static int start(struct net *net, struct loop *loop, struct api *api,
+        const struct net_options *options, struct error *err)
+{
+	int listeners[2];
+	int r = gate_listen(options->port, listeners, &net->port, err);
+
+	if (r)
+		return r;
+	if (listeners[1] < 0)
+		log_info("net: no IPv6 here; listening on 127.0.0.1 alone");
+	r = start_faces(net, loop, api, options);
+	if (!r)
+		return gate_create(loop, net->http, net->ws, listeners, net->port,
+		        options->connections_max, &net->gate);
+	close(listeners[0]);
+	if (listeners[1] >= 0)
+		close(listeners[1]);
+	return r;
+}
+
+int net_create(struct loop *loop, struct api *api, const struct net_options *options,
+        struct net **ret_net, struct error *err)
+{
+	struct net *net = calloc(1, sizeof *net);
+	struct error why = {0};
+
+	if (!net)
+		return error_set(err, -ENOMEM, "", "out of memory");
+	int r = start(net, loop, api, options, &why);
+	if (r) {
+		net_destroy(net);
+		return error_set(err, r, why.field, "%s", *why.text ? why.text : strerror(-r));
+	}
+	*ret_net = net;
+	return 0;
+}
+
+void net_destroy(struct net *net)
+{
+	if (!net)
+		return;
+	gate_destroy(net->gate);
+	ws_destroy(net->ws);
+	http_destroy(net->http);
+	free(net);
+}
+
+uint16_t net_port(const struct net *net)
+{
+	return net->port;
+}
+
+struct net_stats net_stats(const struct net *net)
+{
+	return (struct net_stats){
+	        .http_requests = http_requests(net->http),
+	        .ws_messages = ws_messages(net->ws),
+	        .refused = gate_refused(net->gate),
+	        .ws_open = ws_connections(net->ws),
+	};
+}

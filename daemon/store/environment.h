@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The LMDB environment behind a store: one writer process, tables, transactions, room to grow.
+ * The only header that names LMDB; what records mean is for the files beside it.
+ */
+#pragma once
+
+#include "daemon/store/store.h"
+
+#include <lmdb.h>
+
+enum store_table {
+	STORE_META,
+	STORE_KERNELS,
+	STORE_TRIALS,
+	STORE_DEVICES,
+	STORE_JOBS,
+	STORE_TABLES
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi table[STORE_TABLES];
+	int lock;         /* descriptor of the lock file, -1 while not held */
+	uint32_t readers; /* open read transactions: the map must not move under them */
+	uint32_t writes;  /* since the last look for dead readers */
+};
+
+struct store_bytes {
+	const void *data;
+	size_t bytes;
+};
+
+/* One durable transaction. value.data NULL deletes, which is fine where there is nothing. */
+struct store_edit {
+	enum store_table table;
+	struct store_bytes key, value;
+};
+/* 0, -ENOSPC (nothing is changed), -ENOMEM, -EIO. */
+int store_commit(struct store *store, const struct store_edit *edits, uint32_t count);
+
+/* Calls each for every record whose key starts with `prefix`, in key order, until it returns
+ * false. Key and value are valid within the call. Writing from within the call is allowed. */
+int store_scan(struct store *store, enum store_table table, struct store_bytes prefix,
+        bool (*each)(void *context, struct store_bytes key, struct store_bytes value),
+        void *context);
+
+#define STORE_KEY_BYTES 28
+/* device, op, features, driver: so that one prefix finds a kernel under all drivers. */
+void store_key_encode(const struct store_key *key, uint8_t to[static STORE_KEY_BYTES]);
+void store_key_decode(const uint8_t from[static STORE_KEY_BYTES], struct store_key *ret_key);
+#define STORE_KEY_DRIVERLESS_BYTES 20 /* the prefix without the driver */
+
+int store_error(int lmdb); /* LMDB's answer as ours */

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The devices: known from the store at once, then listed by a worker, then probed one by one where
+ * facts are missing for the driver of today. A crash while listing or probing costs a worker and
+ * is tried again a few times. Must not know jobs. Invariant: `devices` is ordered best first and
+ * a device, once known, keeps its address.
+ */
+#include "daemon/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/tune/queue.h"
+#include "daemon/tune/state.h"
+#include "protocol/wire.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#define S_NS       1000000000ull
+#define LIST_NS    (30 * S_NS)
+#define OPEN_NS    (30 * S_NS)
+#define PROBE_NS   (60 * S_NS)
+#define LIST_TRIES 3
+
+/* ---- One device. */
+
+static uint32_t rank_of(const char *kind)
+{
+	static const char *const kinds[] = {"discrete", "integrated", "virtual", "cpu"};
+	uint32_t rank = 0;
+
+	while (rank < 4 && (!kind || strcmp(kind, kinds[rank])))
+		rank++;
+	return rank;
+}
+
+/* Kernels are for pages: a page has no more than WebGPU's defaults unless it asks, but subgroups
+ * are the device's own. */
+static struct limits limits_for_pages(const struct limits *device)
+{
+	struct limits limits = limits_meet(device, &limits_web_default);
+
+	limits.features = device->features;
+	limits.subgroup_min = device->subgroup_min;
+	limits.subgroup_max = device->subgroup_max;
+	return limits;
+}
+
+static bool has_facts(const struct device *device)
+{
+	return device->public.facts.fma_gflops > 0;
+}
+
+static void set_facts(struct device *device, const json_t *facts)
+{
+	wire_facts_parse(facts, &device->public.facts);
+	device->public.facts.cpu = device->rank == rank_of("cpu");
+}
+
+/* Takes over what a worker said of the device (a copy). Facts that it leaves out stay, unless the
+ * driver is another one than they were measured with. 0 or -ENOMEM. */
+static int device_learn(struct device *device, const json_t *object)
+{
+	struct tune_device *public = &device->public;
+	const json_t *driver = json_object_get(object, "driver");
+	const char *name = json_string_value(json_object_get(object, "name"));
+	uint64_t driver_id = wire_hex_parse(json_object_get(driver, "id"));
+	json_t *copy = json_deep_copy(object), *facts = json_object_get(copy, "facts");
+	struct limits limits;
+
+	if (!copy)
+		return -ENOMEM;
+	if (!json_is_object(facts) && device->object && public->driver == driver_id)
+		json_object_set(copy, "facts", json_object_get(device->object, "facts"));
+	json_decref(device->object);
+	public->object = device->object = copy;
+	public->driver = driver_id;
+	snprintf(public->name, sizeof public->name, "%s", name ? name : "unnamed device");
+	wire_limits_parse(
+	        json_object_get(copy, "limits"), json_object_get(copy, "features"), &limits);
+	public->limits = limits_for_pages(&limits);
+	device->rank = rank_of(json_string_value(json_object_get(copy, "kind")));
+	set_facts(device, json_object_get(copy, "facts"));
+	return 0;
+}
+
+static void device_keep(struct device *device)
+{
+	int code = store_put_device(device->tune->store, device->public.id, device->object);
+
+	if (code)
+		log_warning("device %s: cannot be stored: %s; it is probed again at the next start",
+		        device->public.name, strerror(-code));
+}
+
+static void device_free(struct device *device)
+{
+	if (!device)
+		return;
+	worker_destroy(device->worker);
+	loop_timer_destroy(device->idle);
+	json_decref(device->object);
+	free(device);
+}
+
+static void idle_too_long(void *context)
+{
+	struct device *device = context;
+
+	if (device->job || device->readied)
+		return;
+	worker_stop(device->worker);
+	device->loaded = false;
+}
+
+static struct device *device_add(struct tune *tune, uint64_t id)
+{
+	struct device *device = NULL;
+
+	if (tune->device_count < DEVICES_MAX)
+		device = calloc(1, sizeof *device);
+	if (!device)
+		return NULL;
+	device->tune = tune;
+	device->public.id = id;
+	if (worker_create(tune->loop, tune->worker_path, &device->worker) ||
+	        loop_timer_create(tune->loop, idle_too_long, device, &device->idle)) {
+		device_free(device);
+		return NULL;
+	}
+	tune->devices[tune->device_count++] = device;
+	return device;
+}
+
+struct device *device_by_id(const struct tune *tune, uint64_t id)
+{
+	for (uint32_t i = 0; i < tune->device_count; i++)
+		if (tune->devices[i]->public.id == id)
+			return tune->devices[i];
+	return NULL;
+}
+
+/* Present ones first, then by kind, then the faster; the id makes it a total order. */
+static int better(const void *a, const void *b)
+{
+	const struct device *x = *(struct device *const *)a, *y = *(struct device *const *)b;
+	double fx = x->public.facts.fma_gflops, fy = y->public.facts.fma_gflops;
+
+	if (x->public.present != y->public.present)
+		return x->public.present ? -1 : 1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	if (fx != fy)
+		return fx > fy ? -1 : 1;
+	return x->public.id < y->public.id ? -1 : x->public.id > y->public.id;
+}
+
+static void devices_changed(struct tune *tune)
+{
+	qsort(tune->devices, tune->device_count, sizeof tune->devices[0], better);
+	memset(tune->predicted, 0, sizeof tune->predicted);
+	kernels_changed(tune);
+}
+
+/* ---- A device made ready: its worker running, the device open, its facts known. */
+
+static void readied(struct device *device, const struct worker_reply *failure)
+{
+	device_readied *done = device->readied;
+
+	device->readied = NULL;
+	done(device->readied_context, failure);
+}
+
+static void probed(void *context, const struct worker_reply *reply)
+{
+	struct device *device = context;
+	json_t *facts = json_object_get(reply->ok, "facts");
+
+	if (reply->answer == WORKER_LOST) {
+		readied(device, reply);
+		return;
+	}
+	device->probe_failed = true;
+	if (reply->answer == WORKER_OK && json_is_object(facts)) {
+		json_object_set(device->object, "facts", facts);
+		set_facts(device, facts);
+		device_keep(device);
+		devices_changed(device->tune);
+		log_info("device %s: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch",
+		        device->public.name, device->public.facts.fma_gflops,
+		        device->public.facts.memory_gbps, device->public.facts.launch_ns / 1e3);
+	} else {
+		log_warning(
+		        "device %s: cannot be probed: %s; schedules are ordered without its facts",
+		        device->public.name, reply->text ? reply->text : "no facts came");
+	}
+	readied(device, NULL);
+}
+
+static void probe(struct device *device)
+{
+	if (has_facts(device) || device->probe_failed)
+		readied(device, NULL);
+	else
+		worker_call(device->worker, json_pack("{s:s}", "do", "probe"), PROBE_NS, probed,
+		        device);
+}
+
+static void opened(void *context, const struct worker_reply *reply)
+{
+	struct device *device = context;
+
+	if (reply->answer != WORKER_OK) {
+		readied(device, reply);
+		return;
+	}
+	uint64_t driver = device->public.driver;
+	device->opened = worker_starts(device->worker);
+	device->loaded = false;
+	if (!device_learn(device, reply->ok) && device->public.driver != driver) {
+		log_info("device %s: has a new driver; its kernels are stale and measured again",
+		        device->public.name);
+		device->probe_failed = false;
+		device_keep(device);
+		devices_changed(device->tune);
+	}
+	probe(device);
+}
+
+void device_ready(struct device *device, device_readied *done, void *context)
+{
+	device->readied = done;
+	device->readied_context = context;
+	loop_timer_stop(device->idle);
+	if (worker_runs(device->worker) && device->opened == worker_starts(device->worker)) {
+		probe(device);
+		return;
+	}
+	json_t *request = json_pack("{s:s,s:o,s:s}", "do", "open", "device",
+	        wire_hex(device->public.id), "profile", "web");
+	worker_call(device->worker, request, OPEN_NS, opened, device);
+}
+
+void device_rest(struct device *device)
+{
+	loop_timer_set(device->idle, device->tune->idle_ns);
+}
+
+/* ---- The enumeration after start. */
+
+static void enumeration_done(struct tune *tune)
+{
+	tune->enumerated = true;
+	kernels_changed(tune);
+	queue_resume(tune);
+}
+
+static void probe_next(struct tune *tune);
+
+static void probe_done(void *context, const struct worker_reply *failure)
+{
+	struct device *device = context;
+
+	if (failure) {
+		device->probe_failed = true;
+		log_warning(
+		        "device %s: cannot be probed: %s; schedules are ordered without its facts",
+		        device->public.name, failure->text);
+	}
+	device_rest(device);
+	probe_next(device->tune);
+}
+
+/* One after the other: devices that share the processor would disturb each other. */
+static void probe_next(struct tune *tune)
+{
+	for (uint32_t i = 0; i < tune->device_count; i++) {
+		struct device *device = tune->devices[i];
+		if (!device->public.present || has_facts(device) || device->probe_failed)
+			continue;
+		device_ready(device, probe_done, device);
+		return;
+	}
+	enumeration_done(tune);
+}
+
+static void learn_listed(struct tune *tune, const json_t *object)
+{
+	uint64_t id = wire_hex_parse(json_object_get(object, "id"));
+	struct device *device = id ? device_by_id(tune, id) : NULL;
+
+	if (id && !device)
+		device = device_add(tune, id);
+	if (!device || device_learn(device, object)) {
+		log_warning("a device cannot be taken up: %s",
+		        id ? "there are too many or no memory" : "it has no id");
+		return;
+	}
+	device->public.present = true;
+	device_keep(device);
+}
+
+static void list_again(struct tune *tune, const char *why);
+
+static void listed(void *context, const struct worker_reply *reply)
+{
+	struct tune *tune = context;
+	const json_t *devices = json_object_get(reply->ok, "devices"), *object;
+	size_t i;
+
+	if (reply->answer != WORKER_OK) {
+		list_again(tune, reply->text);
+		return;
+	}
+	for (i = 0; i < tune->device_count; i++)
+		tune->devices[i]->public.present = false;
+	json_array_foreach(devices, i, object) learn_listed(tune, object);
+	if (!json_array_size(devices))
+		log_warning("no GPU device was found; kernels are only served for devices already "
+		            "known");
+	worker_stop(tune->lister);
+	devices_changed(tune);
+	probe_next(tune);
+}
+
+static void list(struct tune *tune)
+{
+	tune->lister_tries++;
+	worker_call(tune->lister, json_pack("{s:s}", "do", "list"), LIST_NS, listed, tune);
+}
+
+static void list_again(struct tune *tune, const char *why)
+{
+	bool again = tune->lister_tries < LIST_TRIES;
+
+	log_warning("the devices cannot be listed: %s; %s", why,
+	        again ? "trying again" : "going on with those known from before");
+	if (again)
+		list(tune);
+	else
+		enumeration_done(tune);
+}
+
+static bool learn_stored(void *context, uint64_t id, const json_t *object)
+{
+	struct device *device = device_add(context, id);
+
+	if (device && !device_learn(device, object))
+		device->public.present = true; /* until the enumeration says otherwise */
+	return device != NULL;
+}
+
+int devices_start(struct tune *tune)
+{
+	int code = store_each_device(tune->store, learn_stored, tune);
+
+	if (code)
+		log_warning("the stored devices cannot be read: %s; they are probed anew",
+		        strerror(-code));
+	devices_changed(tune);
+	code = worker_create(tune->loop, tune->worker_path, &tune->lister);
+	if (!code)
+		list(tune);
+	return code;
+}
+
+void devices_stop(struct tune *tune)
+{
+	worker_destroy(tune->lister);
+	for (uint32_t i = 0; i < tune->device_count; i++)
+		device_free(tune->devices[i]);
+	tune->device_count = 0;
+}
+
+/* ---- What others ask. */
+
+uint32_t tune_device_count(const struct tune *tune)
+{
+	return tune->device_count;
+}
+
+const struct tune_device *tune_device(const struct tune *tune, uint32_t index)
+{
+	return index < tune->device_count ? &tune->devices[index]->public : NULL;
+}
+
+bool tune_enumerated(const struct tune *tune)
+{
+	return tune->enumerated;
+}
+
+static bool name_holds(const char *name, const char *part)
+{
+	for (; *name; name++)
+		if (!strncasecmp(name, part, strlen(part)))
+			return true;
+	return false;
+}
+
+static const struct tune_device *refuse_many(
+        const struct tune *tune, const char *text, struct error *err)
+{
+	char names[160] = "";
+	size_t length = 0;
+
+	for (uint32_t i = 0; i < tune->device_count; i++) {
+		const struct tune_device *device = &tune->devices[i]->public;
+		if (!name_holds(device->name, text) || length >= sizeof names)
+			continue;
+		length += (size_t)snprintf(names + length, sizeof names - length,
+		        "%s%.40s (%016llx)", length ? ", " : "", device->name,
+		        (unsigned long long)device->id);
+	}
+	error_set(err, 0, "device", "Several devices match '%.32s': %s; give an id.", text, names);
+	return NULL;
+}
+
+static const struct tune_device *find_best(const struct tune *tune, struct error *err)
+{
+	if (tune->device_count)
+		return &tune->devices[0]->public;
+	error_set(err, 0, "device", "No GPU device is known%s",
+	        tune->enumerated ? "; install a Vulkan driver and restart nnjitd."
+	                         : " yet; ask again in a few seconds.");
+	return NULL;
+}
+
+const struct tune_device *tune_find_device(
+        const struct tune *tune, const char *text, struct error *err)
+{
+	const struct tune_device *found = NULL;
+	uint32_t matches = 0;
+	char id[17];
+
+	if (!text || !tune->device_count)
+		return find_best(tune, err);
+	for (uint32_t i = 0; i < tune->device_count; i++) {
+		const struct tune_device *device = &tune->devices[i]->public;
+		snprintf(id, sizeof id, "%016llx", (unsigned long long)device->id);
+		if (!strcasecmp(id, text) || !strcasecmp(device->name, text))
+			return device;
+		if (*text && name_holds(device->name, text)) {
+			found = device;
+			matches++;
+		}
+	}
+	if (matches > 1)
+		return refuse_many(tune, text, err);
+	if (!found)
+		error_set(err, 0, "device",
+		        "No device has the id or a name with '%.64s'; GET /v1/devices lists them.",
+		        text);
+	return found;
+}

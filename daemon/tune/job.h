@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One job: a search over a kernel's space, driven against a worker. State shared by job.c (the
+ * steps), trial.c (what is written down of each candidate) and best.c (what is served meanwhile).
+ */
+#pragma once
+
+#include "daemon/tune/state.h"
+
+/* What this session knows of one candidate. */
+struct attempt {
+	struct schedule schedule;
+	char text[SCHEDULE_TEXT_BYTES];
+	double predicted_ns;
+	bool built; /* in the worker that runs now */
+	bool right; /* verified in this session */
+	double max_rel_err, pilot_ns;
+	uint32_t checked;
+	bool timed;               /* in this session */
+	struct store_trial trial; /* as stored; its schedule is empty while nothing is */
+	uint32_t launches;        /* begun and never ended, in runs of the daemon that died */
+};
+
+struct job {
+	struct job *next;
+	struct tune *tune;
+	struct device *device;
+	struct op op;
+	char text[OP_TEXT_BYTES];
+	uint32_t features;
+	struct store_key key;
+	enum tune_priority priority;
+	uint64_t sequence; /* age */
+	uint64_t budget_ns, spent_ns, started_ns;
+	uint64_t build_ns, build_begun_ns; /* what a build has taken lately */
+	bool wanted; /* goes on though nobody waits: queued so, or taken up after a restart */
+	bool again;  /* remembered times do not count */
+	bool cancelled;
+	struct tune_subscription *subscriptions;
+
+	bool running;
+	struct search *search;
+	uint32_t count, baseline; /* candidates; index of the baseline, or count */
+	struct attempt attempts[SPACE_MAX];
+	uint32_t batch[SEARCH_BATCH_MAX], batch_count, samples;
+	uint32_t launched; /* the candidate in the worker's hands while it builds, or count */
+	uint32_t deaths;   /* since the worker last answered about a candidate */
+	bool alone;        /* the worker died while timing several: one at a time now */
+	uint32_t timing[SEARCH_BATCH_MAX], timing_count; /* in the worker's hands */
+	bool wall_clock;
+	char refusal[160]; /* why the last candidate was rejected */
+
+	struct store_kernel best; /* schedule "" while there is none */
+	struct schedule best_schedule;
+	bool best_is_ours; /* measured in this session */
+};
+
+/* ---- job.c */
+void job_start(struct job *job);   /* its device is free */
+void job_cancel(struct job *job);  /* nobody waits any more */
+void job_abandon(struct job *job); /* the daemon stops: undoes what a crash must not look like */
+void job_free(struct job *job);
+void job_next(struct job *job); /* the batch is told */
+uint64_t job_elapsed_ns(const struct job *job);
+uint64_t job_screening_ns(const struct job *job); /* so much of the budget at most */
+void job_fail(struct job *job, const char *why);  /* frees the job */
+/* An error after which the worker's device is of no use any more. */
+bool device_lost(const struct worker_reply *reply);
+/* Whether the worker is gone; then the job is on its way again, or over and freed. */
+bool job_lost_worker(struct job *job, const struct worker_reply *reply);
+
+/* ---- measure.c */
+void job_measure(struct job *job); /* `batch`, then job_next */
+
+/* ---- trial.c */
+/* Reads what is known of the candidates and tells the search. */
+int trials_remember(struct job *job);
+/* Durable before it returns: the worker may be asked to build now. */
+int trial_launch(struct job *job, uint32_t candidate);
+/* The candidate is out of the search; also written down. */
+void trial_reject(
+        struct job *job, uint32_t candidate, enum store_trial_state state, const char *why);
+void trial_undo_launch(struct job *job); /* of the candidate launched: it was not at fault */
+void trials_timed(struct job *job);      /* writes down the medians of those just timed */
+
+/* ---- best.c */
+void best_start(struct job *job); /* what the store has from an earlier run */
+/* After a batch. Whether another schedule is served now. */
+bool best_update(struct job *job);
+int best_finish(struct job *job); /* 0, or -ENOENT if nothing was ever measured */

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who waits for which kernel, and which job goes next. At most one job a kernel, however many ask;
+ * at most one job a device, and one for all devices that share the processor, as they would
+ * disturb each other's times. Invariant: a queued job is in the store until it ends, so that a
+ * restart takes it up again.
+ */
+#include "daemon/tune/queue.h"
+
+#include "daemon/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/tune/job.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- The list, most urgent first. */
+
+struct job *queue_find(const struct tune *tune, const struct tune_device *device,
+        const struct op *op, uint32_t features)
+{
+	features &= device->limits.features;
+	for (struct job *job = tune->jobs; job; job = job->next)
+		if (&job->device->public == device && job->features == features &&
+		        !memcmp(&job->op, op, sizeof *op))
+			return job;
+	return NULL;
+}
+
+static bool before(const struct job *a, const struct job *b)
+{
+	return a->priority != b->priority ? a->priority < b->priority : a->sequence < b->sequence;
+}
+
+static void insert(struct tune *tune, struct job *job)
+{
+	struct job **at = &tune->jobs;
+
+	while (*at && before(*at, job))
+		at = &(*at)->next;
+	job->next = *at;
+	*at = job;
+	tune->job_count++;
+}
+
+void queue_remove(struct job *job)
+{
+	struct job **at = &job->tune->jobs;
+
+	while (*at && *at != job)
+		at = &(*at)->next;
+	if (!*at)
+		return;
+	*at = job->next;
+	job->tune->job_count--;
+}
+
+/* A write that fails costs nothing but the resumption. */
+static void remember(struct job *job)
+{
+	int code = store_put_job(job->tune->store, &job->key, job->text, job->priority);
+
+	if (code)
+		log_warning("%s: the job cannot be stored: %s; it will not survive a restart",
+		        job->text, strerror(-code));
+}
+
+static struct job *job_create(struct tune *tune, struct device *device, const struct op *op,
+        uint32_t features, enum tune_priority priority)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->tune = tune;
+	job->device = device;
+	job->op = *op;
+	job->features = features & device->public.limits.features;
+	job->priority = priority;
+	job->sequence = tune->job_sequence++;
+	job->key = kernel_key(&device->public, op, features);
+	op_print(op, job->text);
+	insert(tune, job);
+	remember(job);
+	return job;
+}
+
+static void raise_priority(struct job *job, enum tune_priority priority)
+{
+	if (priority >= job->priority)
+		return;
+	queue_remove(job);
+	job->priority = priority;
+	insert(job->tune, job);
+	remember(job);
+}
+
+/* ---- Starting. */
+
+static bool may_start(const struct tune *tune, const struct job *job)
+{
+	bool cpu = job->device->public.facts.cpu;
+
+	if (job->running || job->device->job || job->device->readied)
+		return false;
+	for (uint32_t i = 0; cpu && i < tune->device_count; i++)
+		if (tune->devices[i]->job && tune->devices[i]->public.facts.cpu)
+			return false;
+	return true;
+}
+
+static struct job *next_job(struct tune *tune)
+{
+	for (struct job *job = tune->jobs; tune->enumerated && job; job = job->next)
+		if (may_start(tune, job))
+			return job;
+	return NULL;
+}
+
+bool queue_overtaken(const struct job *job)
+{
+	for (const struct job *other = job->tune->jobs; other; other = other->next)
+		if (!other->running && other->priority < job->priority &&
+		        (other->device == job->device ||
+		                (other->device->public.facts.cpu && job->device->public.facts.cpu)))
+			return true;
+	return false;
+}
+
+void queue_kick(struct tune *tune)
+{
+	loop_timer_set(tune->pump, 0);
+}
+
+/* ---- Telling. */
+
+static void unlink_subscription(struct tune_subscription *subscription)
+{
+	struct tune *tune = subscription->tune;
+
+	if (tune->next_told == subscription)
+		tune->next_told = subscription->next;
+	*subscription->at = subscription->next;
+	if (subscription->next)
+		subscription->next->at = subscription->at;
+}
+
+static void link_subscription(
+        struct tune_subscription **list, struct tune_subscription *subscription)
+{
+	subscription->at = list;
+	subscription->next = *list;
+	if (*list)
+		(*list)->at = &subscription->next;
+	*list = subscription;
+}
+
+/* Releases each before it is told: a callback may subscribe anew or end another subscription.
+ * kernel NULL: each has its own. */
+static void tell_last(struct tune_subscription **list, enum tune_event event,
+        const struct tune_kernel *kernel, const char *why)
+{
+	while (*list) {
+		struct tune_subscription *first = *list, told = *first;
+		unlink_subscription(first);
+		free(first);
+		told.notify(told.context, event, kernel ? kernel : &told.kernel, why);
+	}
+}
+
+static void tell_all(struct job *job, enum tune_event event, const struct tune_kernel *kernel)
+{
+	struct tune *tune = job->tune;
+
+	tune->next_told = job->subscriptions;
+	while (tune->next_told) {
+		struct tune_subscription *told = tune->next_told;
+		tune->next_told = told->next;
+		told->notify(told->context, event, kernel, NULL);
+	}
+}
+
+void queue_tell(struct job *job, enum tune_event event, const char *why)
+{
+	struct tune_subscription *ending = NULL;
+	struct tune_kernel kernel;
+
+	kernel_of_job(job, &kernel);
+	if (event == TUNE_FINISHED)
+		kernel.status = TUNE_TUNED;
+	if (event != TUNE_FINISHED && event != TUNE_FAILED) {
+		tell_all(job, event, &kernel);
+		return;
+	}
+	while (job->subscriptions) {
+		struct tune_subscription *moved = job->subscriptions;
+		unlink_subscription(moved);
+		moved->job = NULL;
+		link_subscription(&ending, moved);
+	}
+	tell_last(&ending, event, &kernel, why);
+}
+
+void queue_pump(void *context)
+{
+	struct tune *tune = context;
+	struct job *job;
+
+	tell_last(&tune->over, TUNE_FINISHED, NULL, NULL);
+	while ((job = next_job(tune)))
+		job_start(job);
+}
+
+/* ---- Subscribing. */
+
+static struct tune_subscription *subscribe(
+        struct tune *tune, struct job *job, tune_notify *notify, void *context)
+{
+	struct tune_subscription *subscription = calloc(1, sizeof *subscription);
+
+	if (!subscription)
+		return NULL;
+	subscription->tune = tune;
+	subscription->job = job;
+	subscription->notify = notify;
+	subscription->context = context;
+	link_subscription(job ? &job->subscriptions : &tune->over, subscription);
+	return subscription;
+}
+
+static int subscribe_tuned(struct tune *tune, const struct tune_kernel *kernel, tune_notify *notify,
+        void *context, struct tune_subscription **ret_subscription)
+{
+	struct tune_subscription *subscription = NULL;
+
+	if (notify) {
+		subscription = subscribe(tune, NULL, notify, context);
+		if (!subscription)
+			return -ENOMEM;
+		subscription->kernel = *kernel;
+		queue_kick(tune);
+	}
+	if (ret_subscription)
+		*ret_subscription = subscription;
+	return 0;
+}
+
+/* The job that is there, or a new one. */
+static int job_for(struct tune *tune, const struct tune_device *device, const struct op *op,
+        uint32_t features, enum tune_priority priority, struct job **ret_job, struct error *err)
+{
+	struct job *job = queue_find(tune, device, op, features);
+
+	if (job) {
+		raise_priority(job, priority);
+	} else if (tune->job_count >= JOBS_MAX) {
+		return error_set(err, -EAGAIN, "",
+		        "%u kernels are already waiting to be tuned; try again later.", JOBS_MAX);
+	} else {
+		job = job_create(tune, device_by_id(tune, device->id), op, features, priority);
+		if (!job)
+			return error_set(err, -ENOMEM, "", "Out of memory.");
+	}
+	job->cancelled = false;
+	*ret_job = job;
+	return 0;
+}
+
+static int join(struct job *job, uint64_t budget_ns, bool again, tune_notify *notify, void *context,
+        struct tune_subscription **ret_subscription)
+{
+	struct tune_subscription *subscription = NULL;
+
+	if (!budget_ns)
+		budget_ns = job->tune->budget_ns;
+	if (job->budget_ns < budget_ns)
+		job->budget_ns = budget_ns;
+	if (!job->running)
+		job->again |= again;
+	if (notify)
+		subscription = subscribe(job->tune, job, notify, context);
+	if (notify && !subscription)
+		return -ENOMEM;
+	job->wanted |= !notify;
+	if (ret_subscription)
+		*ret_subscription = subscription;
+	queue_kick(job->tune);
+	return 0;
+}
+
+int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,
+        uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
+        tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
+        struct error *err)
+{
+	struct tune_kernel kernel;
+	struct job *job = NULL;
+	int code = tune_get(tune, device, op, features, &kernel, err);
+
+	if (code)
+		return code;
+	if (kernel.status == TUNE_TUNED && !again)
+		return subscribe_tuned(tune, &kernel, notify, context, ret_subscription);
+	code = job_for(tune, device, op, features, priority, &job, err);
+	return code ? code : join(job, budget_ns, again, notify, context, ret_subscription);
+}
+
+static bool nearly_done(const struct job *job)
+{
+	return job->search && search_measured(job->search) * 4 >= job->count * 3;
+}
+
+void tune_unsubscribe(struct tune_subscription *subscription)
+{
+	if (!subscription)
+		return;
+	struct job *job = subscription->job;
+	unlink_subscription(subscription);
+	free(subscription);
+	if (job && !job->subscriptions && !job->wanted && !nearly_done(job))
+		job_cancel(job);
+}
+
+/* ---- After a restart, and at the end. */
+
+/* One record: queued again, or dropped if it says nothing any more. Those of devices that are not
+ * there wait in the store. */
+static bool resume_one(
+        void *context, const struct store_key *key, const char *op_text, uint32_t priority)
+{
+	struct tune *tune = context;
+	struct device *device = device_by_id(tune, key->device);
+	struct op op;
+
+	if (!device || !device->public.present)
+		return true;
+	bool known = !op_parse(op_text, &op, NULL);
+	if (known &&
+	        tune_subscribe(tune, &device->public, &op, key->features,
+	                priority > TUNE_BACKGROUND ? TUNE_BACKGROUND : (enum tune_priority)priority,
+	                0, false, NULL, NULL, NULL, NULL) == -EAGAIN)
+		return false;
+	struct job *job = known ? queue_find(tune, &device->public, &op, key->features) : NULL;
+	if (!job || memcmp(&job->key, key, sizeof *key))
+		store_delete_job(tune->store, key);
+	return true;
+}
+
+void queue_resume(struct tune *tune)
+{
+	int code = store_each_job(tune->store, resume_one, tune);
+
+	if (code)
+		log_warning(
+		        "the stored jobs cannot be read: %s; they are tuned when asked for again",
+		        strerror(-code));
+	if (tune->job_count)
+		log_info("%u kernels to tune", tune->job_count);
+	queue_kick(tune);
+}
+
+void queue_destroy(struct tune *tune)
+{
+	while (tune->over) {
+		struct tune_subscription *first = tune->over;
+		unlink_subscription(first);
+		free(first);
+	}
+	while (tune->jobs) {
+		struct job *job = tune->jobs;
+		while (job->subscriptions) {
+			struct tune_subscription *first = job->subscriptions;
+			unlink_subscription(first);
+			free(first);
+		}
+		job_abandon(job);
+		queue_remove(job);
+		job_free(job);
+	}
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of this room share: the tuner, its devices and its jobs. Nobody outside includes
+ * it. A device lives as long as the tuner; a job until it ends; both are only touched on the loop.
+ */
+#pragma once
+
+#include "daemon/tune/tune.h"
+#include "daemon/tune/worker.h"
+
+#define DEVICES_MAX   16
+#define JOBS_MAX      256 /* queued, all devices together */
+#define PREDICTED_MAX 64  /* predicted answers remembered */
+#define DEATHS_MAX    3   /* of a worker, one after the other without an answer in between */
+
+struct job;
+struct device;
+
+/* failure NULL: the worker runs, has the device open, and the device's facts are known. */
+typedef void device_readied(void *context, const struct worker_reply *failure);
+
+struct device {
+	struct tune_device public; /* first: the API's pointer is the device's */
+	struct tune *tune;
+	json_t *object;
+	uint32_t rank; /* by kind, less is better */
+	struct worker *worker;
+	uint32_t opened;   /* worker_starts() of the process that has the device open */
+	bool probe_failed; /* in this run: not tried again, facts stay unknown */
+	bool loaded;       /* the worker holds an operator's buffers */
+	struct job *job;   /* running here */
+	struct loop_timer *idle;
+	device_readied *readied;
+	void *readied_context;
+};
+
+struct predicted {
+	bool valid;
+	uint64_t device, driver;
+	struct op op;
+	uint32_t features, of;
+	struct schedule schedule;
+	double predicted_ns;
+};
+
+struct tune {
+	struct loop *loop;
+	struct store *store;
+	char *worker_path;
+	uint64_t budget_ns, idle_ns, answer_ns;
+
+	struct device *devices[DEVICES_MAX]; /* best first */
+	uint32_t device_count;
+	struct worker *lister; /* during the first enumeration */
+	uint32_t lister_tries;
+	bool enumerated;
+
+	struct job *jobs; /* queued and running, most urgent first */
+	uint32_t job_count;
+	uint64_t job_sequence;
+	struct tune_subscription *over; /* subscriptions to what was tuned already, to be told */
+	struct tune_subscription *next_told; /* where the telling under way goes on */
+	struct loop_timer *pump; /* starts jobs and tells `over`, never from within a caller */
+
+	struct predicted predicted[PREDICTED_MAX];
+	uint64_t version;
+	struct tune_stats stats;
+	char boot[40]; /* this boot of the machine; "" where it cannot be known */
+};
+
+/* ---- devices.c */
+int devices_start(struct tune *tune); /* from the store, then by a worker's enumeration */
+void devices_stop(struct tune *tune);
+struct device *device_by_id(const struct tune *tune, uint64_t id);
+void device_ready(struct device *device, device_readied *done, void *context);
+void device_rest(struct device *device); /* no job follows: stops the worker after a while */
+
+/* ---- kernel.c */
+struct limits kernel_limits(const struct tune_device *device, uint32_t features);
+struct store_key kernel_key(
+        const struct tune_device *device, const struct op *op, uint32_t features);
+/* What the store knows, if its schedule can still be used: 0 with status and schedule, or -ENOENT.
+ */
+int kernel_stored(struct tune *tune, const struct tune_device *device, const struct op *op,
+        uint32_t features, struct tune_kernel *ret_kernel);
+void kernel_of_job(const struct job *job, struct tune_kernel *ret_kernel);
+void kernels_changed(struct tune *tune); /* counts the version up */

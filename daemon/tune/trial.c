@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is written down of each candidate. Before the worker gets one it is recorded as launched;
+ * if the worker dies over it, it is poisoned and never tried again under this driver.
+ *
+ * If the daemon itself dies (kill -9, no power) the record is left behind as launched. After a
+ * reboot the candidate is taken to be the cause and is poisoned. Within the same boot it was most
+ * likely not: a candidate that only kills its worker is dealt with by a daemon that lives. It is
+ * given further chances, LAUNCHES_MAX in all, so that restarts of the daemon do not eat the space.
+ */
+#include "daemon/log.h"
+#include "daemon/tune/job.h"
+
+#include <string.h>
+
+#define LAUNCHES_MAX 3
+
+static struct attempt *attempt_of(struct job *job, const char *schedule)
+{
+	for (uint32_t i = 0; i < job->count; i++)
+		if (!strcmp(job->attempts[i].text, schedule))
+			return &job->attempts[i];
+	return NULL;
+}
+
+static bool remember_one(void *context, const struct store_trial *trial)
+{
+	struct attempt *attempt = attempt_of(context, trial->schedule);
+
+	if (attempt)
+		attempt->trial = *trial;
+	return true;
+}
+
+/* Reads what trial_launch wrote. Whether the record was left behind in this boot. */
+static bool same_boot(
+        const struct job *job, const struct store_trial *trial, uint32_t *ret_launches)
+{
+	char boot[40] = "";
+	unsigned int launches = 0;
+
+	if (sscanf(trial->why, "launch %u in boot %39s", &launches, boot) < 1)
+		return false;
+	*ret_launches = launches;
+	return !strcmp(boot, job->tune->boot);
+}
+
+/* Left launched by a daemon that died: poisoned, or given another chance. */
+static void settle_launched(struct job *job, struct attempt *attempt)
+{
+	bool same = same_boot(job, &attempt->trial, &attempt->launches);
+
+	if (same && attempt->launches < LAUNCHES_MAX) {
+		attempt->trial.state =
+		        STORE_TRIAL_TIMED; /* if it has samples; else as never tried */
+		return;
+	}
+	trial_reject(job, (uint32_t)(attempt - job->attempts), STORE_TRIAL_POISONED,
+	        same ? "nnjitd ended while it ran, several times"
+	             : "the machine went down while it ran");
+}
+
+int trials_remember(struct job *job)
+{
+	int code = store_each_trial(job->tune->store, &job->key, remember_one, job);
+
+	for (uint32_t i = 0; i < job->count; i++) {
+		struct attempt *attempt = &job->attempts[i];
+		const struct store_trial *trial = &attempt->trial;
+		if (!trial->schedule[0])
+			continue;
+		if (trial->state == STORE_TRIAL_LAUNCHED)
+			settle_launched(job, attempt);
+		if (trial->state == STORE_TRIAL_POISONED)
+			search_tell(job->search, i, SEARCH_REJECTED, NULL, 0);
+		else if (job->again)
+			continue;
+		else if (trial->state != STORE_TRIAL_TIMED)
+			search_tell(job->search, i, SEARCH_REJECTED, NULL, 0);
+		else if (trial->samples) /* weighs as one sample: this session's soon outweigh it */
+			search_tell(job->search, i, SEARCH_TIMED, &trial->median_ns, 1);
+	}
+	return code;
+}
+
+static int put(struct job *job, const struct store_trial *trial)
+{
+	int code = store_put_trial(job->tune->store, &job->key, trial);
+
+	if (code)
+		log_warning("%s: trial '%s' cannot be stored: %s", job->text, trial->schedule,
+		        strerror(-code));
+	return code;
+}
+
+static void name_trial(struct attempt *attempt)
+{
+	memcpy(attempt->trial.schedule, attempt->text, sizeof attempt->trial.schedule);
+}
+
+int trial_launch(struct job *job, uint32_t candidate)
+{
+	struct attempt *attempt = &job->attempts[candidate];
+	struct store_trial trial = attempt->trial; /* keeps times from before */
+
+	snprintf(trial.schedule, sizeof trial.schedule, "%s", attempt->text);
+	trial.state = STORE_TRIAL_LAUNCHED;
+	snprintf(trial.why, sizeof trial.why, "launch %u in boot %s", attempt->launches + 1,
+	        job->tune->boot);
+	int code = put(job, &trial);
+	if (!code)
+		job->launched = candidate;
+	return code;
+}
+
+void trial_undo_launch(struct job *job)
+{
+	struct attempt *attempt = &job->attempts[job->launched];
+
+	if (job->launched >= job->count)
+		return;
+	job->launched = job->count;
+	if (attempt->trial.samples)
+		put(job, &attempt->trial);
+	else
+		store_delete_trial(job->tune->store, &job->key, attempt->text);
+}
+
+void trial_reject(
+        struct job *job, uint32_t candidate, enum store_trial_state state, const char *why)
+{
+	struct attempt *attempt = &job->attempts[candidate];
+
+	search_tell(job->search, candidate, SEARCH_REJECTED, NULL, 0);
+	snprintf(job->refusal, sizeof job->refusal, "%s", why);
+	attempt->right = attempt->timed = false;
+	attempt->trial = (struct store_trial){.state = state};
+	name_trial(attempt);
+	snprintf(attempt->trial.why, sizeof attempt->trial.why, "%s", why);
+	put(job, &attempt->trial);
+	if (job->launched == candidate)
+		job->launched = job->count;
+	job->tune->stats.trials++;
+}
+
+void trials_timed(struct job *job)
+{
+	struct store_trial trials[SEARCH_BATCH_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < job->timing_count; i++) {
+		struct attempt *attempt = &job->attempts[job->timing[i]];
+		struct search_timing timing = search_timing(job->search, job->timing[i]);
+		if (!timing.samples)
+			continue;
+		job->tune->stats.trials += !attempt->timed;
+		attempt->timed = true;
+		name_trial(attempt);
+		attempt->trial.state = STORE_TRIAL_TIMED;
+		attempt->trial.why[0] = '\0';
+		attempt->trial.median_ns = timing.median_ns;
+		attempt->trial.mad_ns = timing.mad_ns;
+		attempt->trial.samples = timing.samples;
+		trials[count++] = attempt->trial;
+	}
+	int code = store_put_trials(job->tune->store, &job->key, trials, count);
+	if (code)
+		log_warning("%s: times cannot be stored: %s; they are lost at a restart", job->text,
+		        strerror(-code));
+}

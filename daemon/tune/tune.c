@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tuner put together: its parts in the order they start, and the other way round at the end.
+ */
+#include "daemon/loop/loop.h"
+#include "daemon/tune/queue.h"
+#include "daemon/tune/state.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ANSWER_NS 10000000000ull
+
+/* The kernel's name for this boot: tells a crash of the machine from one of the daemon. */
+static void read_boot(char boot[40])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	boot[0] = '\0';
+	if (!file)
+		return;
+	if (fscanf(file, "%39s", boot) != 1)
+		boot[0] = '\0';
+	fclose(file);
+}
+
+int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
+        struct tune **ret_tune)
+{
+	struct tune *tune = calloc(1, sizeof *tune);
+
+	if (!tune)
+		return -ENOMEM;
+	tune->loop = loop;
+	tune->store = store;
+	tune->budget_ns = options->budget_ns;
+	tune->idle_ns = options->idle_ns;
+	tune->answer_ns = options->answer_ns ? options->answer_ns : ANSWER_NS;
+	tune->version = 1;
+	read_boot(tune->boot);
+	tune->worker_path = strdup(options->worker_path);
+	int code = tune->worker_path ? 0 : -ENOMEM;
+	if (!code)
+		code = loop_timer_create(loop, queue_pump, tune, &tune->pump);
+	if (!code)
+		code = devices_start(tune);
+	if (code) {
+		tune_destroy(tune);
+		return code;
+	}
+	*ret_tune = tune;
+	return 0;
+}
+
+void tune_destroy(struct tune *tune)
+{
+	if (!tune)
+		return;
+	queue_destroy(tune);
+	devices_stop(tune);
+	loop_timer_destroy(tune->pump);
+	free(tune->worker_path);
+	free(tune);
+}
+
+struct tune_stats tune_stats(const struct tune *tune)
+{
+	struct tune_stats stats = tune->stats;
+
+	for (uint32_t i = 0; i < tune->device_count; i++) {
+		stats.jobs_running += tune->devices[i]->job != NULL;
+		stats.workers += worker_runs(tune->devices[i]->worker);
+	}
+	stats.workers += tune->lister && worker_runs(tune->lister);
+	stats.jobs_queued = tune->job_count - stats.jobs_running;
+	return stats;
+}

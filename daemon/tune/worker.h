@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One GPU worker process: started when first called, one request at a time, each with a deadline.
+ * A worker that dies, breaks the protocol or misses a deadline is killed and reaped; the call under
+ * way is then answered WORKER_LOST and the next call starts a new process. Knows the protocol's
+ * framing, not its meaning.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct worker;
+
+int worker_create(struct loop *loop, const char *path, struct worker **ret_worker); /* -ENOMEM */
+/* Kills the process. The call under way is never answered. NULL is fine. */
+void worker_destroy(struct worker *worker);
+
+enum worker_answer {
+	WORKER_OK,
+	WORKER_ERROR, /* the worker lives and says no */
+	WORKER_LOST,  /* it died or was killed; whatever it had open is gone */
+};
+/* Valid within the callback. */
+struct worker_reply {
+	enum worker_answer answer;
+	const json_t *ok;  /* WORKER_OK: the answer's object */
+	const char *code;  /* WORKER_ERROR: a code of protocol/wire.h */
+	const char *text;  /* WORKER_ERROR, WORKER_LOST: a sentence */
+	bool asked_to_end; /* WORKER_LOST: somebody ended it politely (SIGTERM) or it never ran */
+};
+typedef void worker_done(void *context, const struct worker_reply *reply);
+
+/* Takes over the reference to `request` (NULL: out of memory, answered as lost). `done` is called
+ * exactly once, from the loop, never from within; it may call again, stop or destroy the worker. */
+void worker_call(struct worker *worker, json_t *request, uint64_t deadline_ns, worker_done *done,
+        void *context);
+
+/* Ends the idle process, tidily if it can; it is killed if it does not go. */
+void worker_stop(struct worker *worker);
+bool worker_runs(const struct worker *worker);
+uint32_t worker_starts(const struct worker *worker); /* processes started so far */

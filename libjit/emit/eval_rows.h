@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One computing instruction over many lanes; for eval.c only.
+ */
+#pragma once
+
+#include "ir/ir.h"
+
+#include <stddef.h>
+
+/* `count` lanes of 4 bytes: op over the operands' rows (as many as op has; the others may be any),
+ * whose scalar is given. `to` is no operand. */
+void eval_rows(
+        enum ir_op op, enum ir_scalar scalar, void *to, const void *const rows[3], size_t count);

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * IR to SPIR-V 1.3 words, in one walk. Each section of a SPIR-V module is its own word stream;
+ * types, constants and inputs are made when first asked for (spirv_module.c); everything is
+ * concatenated at the end. The shape is Tint's (loop counters in function variables, one Block
+ * struct around each storage array), because that is what a page would run.
+ * Invariant: a word count is always computed from the words, never written by hand.
+ */
+#include "emit/spirv_module.h"
+
+#include <errno.h>
+#include <spirv/unified1/GLSL.std.450.h>
+#include <stdlib.h>
+
+/* A block's labels follow its id: consecutive ids, so that one number is enough to find them. */
+enum {
+	LOOP_VALUE,
+	LOOP_VARIABLE,
+	LOOP_HEADER,
+	LOOP_BODY,
+	LOOP_LEAVE,
+	LOOP_ENTER,
+	LOOP_CONTINUE,
+	LOOP_MERGE,
+	LOOP_IDS
+};
+enum { IF_THEN, IF_ELSE, IF_MERGE, IF_IDS };
+#define HAS_ELSE 0x80000000u /* joins an IF's first label when its ELSE was met */
+
+/* ---- Computing rows: ir.def's opcode columns. */
+
+#define EXTENDED 0x8000 /* an instruction of GLSL.std.450 */
+#define EXT(x)   (EXTENDED | GLSLstd450##x)
+
+static const uint16_t opcodes[IR_OP_COUNT][IR_SCALAR_COUNT] = {
+#define IR_ARITH(name, arity, text, spv_float, spv_int, spv_uint, ...) \
+	[IR_##name] = {[IR_F32] = spv_float, [IR_I32] = spv_int, [IR_U32] = spv_uint},
+#define IR_FLOAT(name, arity, text, spv_float, ...) [IR_##name] = {[IR_F32] = spv_float},
+#define IR_INT(name, arity, text, spv_int, spv_uint, ...) \
+	[IR_##name] = {[IR_I32] = spv_int, [IR_U32] = spv_uint},
+#define IR_COMPARE(name, text, spv_float, spv_int, spv_uint, ...) \
+	[IR_##name] = {[IR_F32] = spv_float, [IR_I32] = spv_int, [IR_U32] = spv_uint},
+#define IR_LOGIC(name, arity, text, spv_bool, ...) [IR_##name] = {[IR_BOOL] = spv_bool},
+#include "ir/ir.def"
+};
+
+static void compute(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	ir_type operand = e->module->insts[inst->arg[0]].type;
+	uint32_t opcode = opcodes[inst->op][ir_scalar_of(operand)];
+	uint32_t words[7], count = 0;
+
+	words[count++] = type_id(e, inst->type);
+	words[count++] = result;
+	if (opcode & EXTENDED) {
+		words[count++] = e->glsl;
+		words[count++] = opcode & ~EXTENDED;
+	}
+	for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
+		words[count++] = e->ids[inst->arg[i]];
+	put_words(&e->body, opcode & EXTENDED ? SpvOpExtInst : (SpvOp)opcode, words, count);
+}
+
+/* ---- Structural values. */
+
+/* SPIR-V 1.3 selects vectors by a vector of conditions. */
+static void emit_select(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	uint32_t condition = e->ids[inst->arg[0]], lanes = ir_lanes_of(inst->type);
+
+	if (lanes > 1) {
+		uint32_t type = type_id(e, IR_TYPE(IR_BOOL, lanes)), id = e->next_id++;
+		const uint32_t words[] = {type, id, condition, condition, condition, condition};
+		put_words(&e->body, SpvOpCompositeConstruct, words, 2 + lanes);
+		condition = id;
+	}
+	PUT(&e->body, SpvOpSelect, type_id(e, inst->type), result, condition, e->ids[inst->arg[1]],
+	        e->ids[inst->arg[2]]);
+}
+
+/* Bits (one or all lanes) as a value of `type`. */
+static uint32_t filled(struct spirv *e, ir_type type, uint32_t bits)
+{
+	uint32_t scalar = spirv_constant(e, IR_TYPE(ir_scalar_of(type), 1), bits);
+
+	return ir_lanes_of(type) == 1 ? scalar : spirv_constant_splat(e, type, scalar);
+}
+
+static uint32_t one_bits(enum ir_scalar scalar)
+{
+	return scalar == IR_F32 ? 0x3f800000 : 1;
+}
+
+static void emit_convert(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	static const uint16_t table[IR_SCALAR_COUNT][IR_SCALAR_COUNT] = {
+	        /* [from][to] */
+	        [IR_F32] = {[IR_BOOL] = SpvOpFUnordNotEqual,
+	                [IR_I32] = SpvOpConvertFToS,
+	                [IR_U32] = SpvOpConvertFToU},
+	        [IR_I32] = {[IR_BOOL] = SpvOpINotEqual,
+	                [IR_F32] = SpvOpConvertSToF,
+	                [IR_U32] = SpvOpBitcast},
+	        [IR_U32] = {[IR_BOOL] = SpvOpINotEqual,
+	                [IR_F32] = SpvOpConvertUToF,
+	                [IR_I32] = SpvOpBitcast},
+	};
+	ir_type from = e->module->insts[inst->arg[0]].type;
+	enum ir_scalar to = ir_scalar_of(inst->type);
+	uint32_t type = type_id(e, inst->type), value = e->ids[inst->arg[0]];
+
+	if (ir_scalar_of(from) == IR_BOOL) {
+		uint32_t one = filled(e, inst->type, one_bits(to));
+		PUT(&e->body, SpvOpSelect, type, result, value, one, filled(e, inst->type, 0));
+	} else if (to == IR_BOOL) {
+		PUT(&e->body, (SpvOp)table[ir_scalar_of(from)][to], type, result, value,
+		        filled(e, from, 0));
+	} else {
+		PUT(&e->body, (SpvOp)table[ir_scalar_of(from)][to], type, result, value);
+	}
+}
+
+static void emit_compose(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	uint32_t words[6] = {type_id(e, inst->type), result};
+	uint32_t lanes = ir_lanes_of(inst->type);
+
+	for (uint32_t i = 0; i < lanes; i++)
+		words[2 + i] = e->ids[inst->arg[inst->op == IR_SPLAT ? 0 : i]];
+	put_words(&e->body, SpvOpCompositeConstruct, words, 2 + lanes);
+}
+
+static uint32_t element(struct spirv *e, const struct ir_inst *inst, uint32_t n)
+{
+	uint32_t index = e->ids[inst->arg[0]], id;
+
+	if (inst->op == IR_LOAD || inst->op == IR_STORE) {
+		uint32_t type = pointer_id(e, STORAGE_BUFFER, e->module->bindings[n].type);
+		uint32_t zero = u32_id(e, 0);
+		id = e->next_id++;
+		PUT(&e->body, SpvOpAccessChain, type, id, e->bindings[n], zero, index);
+	} else {
+		uint32_t type = pointer_id(e, WORKGROUP, e->module->shared[n].type);
+		id = e->next_id++;
+		PUT(&e->body, SpvOpAccessChain, type, id, e->shared[n], index);
+	}
+	return id;
+}
+
+static void emit_subgroup_add(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	SpvOp op = ir_scalar_of(inst->type) == IR_F32 ? SpvOpGroupNonUniformFAdd
+	                                              : SpvOpGroupNonUniformIAdd;
+
+	PUT(&e->body, op, type_id(e, inst->type), result, u32_id(e, SpvScopeSubgroup),
+	        SpvGroupOperationReduce, e->ids[inst->arg[0]]);
+}
+
+/* ---- Statements. */
+
+static uint32_t function_variable(struct spirv *e, ir_type type, uint32_t id)
+{
+	PUT(&e->variables, SpvOpVariable, pointer_id(e, FUNCTION, type), id,
+	        SpvStorageClassFunction);
+	return id;
+}
+
+static void emit_loop(struct spirv *e, const struct ir_inst *inst, ir_id id)
+{
+	uint32_t u32 = type_id(e, inst->type), first = e->next_id, test;
+	struct buffer *body = &e->body;
+
+	e->next_id += LOOP_IDS;
+	test = e->next_id++;
+	e->ids[id] = first + LOOP_VALUE;
+	function_variable(e, inst->type, first + LOOP_VARIABLE);
+	PUT(body, SpvOpStore, first + LOOP_VARIABLE, e->ids[inst->arg[0]]);
+	PUT(body, SpvOpBranch, first + LOOP_HEADER);
+	PUT(body, SpvOpLabel, first + LOOP_HEADER);
+	PUT(body, SpvOpLoopMerge, first + LOOP_MERGE, first + LOOP_CONTINUE,
+	        SpvLoopControlMaskNone);
+	PUT(body, SpvOpBranch, first + LOOP_BODY);
+	PUT(body, SpvOpLabel, first + LOOP_BODY);
+	PUT(body, SpvOpLoad, u32, first + LOOP_VALUE, first + LOOP_VARIABLE);
+	PUT(body, SpvOpULessThan, type_id(e, IR_TYPE(IR_BOOL, 1)), test, first + LOOP_VALUE,
+	        e->ids[inst->arg[1]]);
+	PUT(body, SpvOpSelectionMerge, first + LOOP_ENTER, SpvSelectionControlMaskNone);
+	PUT(body, SpvOpBranchConditional, test, first + LOOP_ENTER, first + LOOP_LEAVE);
+	PUT(body, SpvOpLabel, first + LOOP_LEAVE);
+	PUT(body, SpvOpBranch, first + LOOP_MERGE);
+	PUT(body, SpvOpLabel, first + LOOP_ENTER);
+}
+
+static void end_loop(struct spirv *e, const struct ir_inst *loop, uint32_t first)
+{
+	uint32_t u32 = type_id(e, loop->type), old = e->next_id++, next = e->next_id++;
+	struct buffer *body = &e->body;
+
+	PUT(body, SpvOpBranch, first + LOOP_CONTINUE);
+	PUT(body, SpvOpLabel, first + LOOP_CONTINUE);
+	PUT(body, SpvOpLoad, u32, old, first + LOOP_VARIABLE);
+	PUT(body, SpvOpIAdd, u32, next, old, e->ids[loop->arg[2]]);
+	PUT(body, SpvOpStore, first + LOOP_VARIABLE, next);
+	PUT(body, SpvOpBranch, first + LOOP_HEADER);
+	PUT(body, SpvOpLabel, first + LOOP_MERGE);
+}
+
+/* Without an ELSE in the block, its label still stands, empty. */
+static void emit_if(struct spirv *e, const struct ir_inst *inst, ir_id id)
+{
+	uint32_t first = e->next_id;
+
+	e->next_id += IF_IDS;
+	e->ids[id] = first;
+	PUT(&e->body, SpvOpSelectionMerge, first + IF_MERGE, SpvSelectionControlMaskNone);
+	PUT(&e->body, SpvOpBranchConditional, e->ids[inst->arg[0]], first + IF_THEN,
+	        first + IF_ELSE);
+	PUT(&e->body, SpvOpLabel, first + IF_THEN);
+}
+
+static void emit_else(struct spirv *e, ir_id opener)
+{
+	uint32_t first = e->ids[opener];
+
+	e->ids[opener] |= HAS_ELSE;
+	PUT(&e->body, SpvOpBranch, first + IF_MERGE);
+	PUT(&e->body, SpvOpLabel, first + IF_ELSE);
+}
+
+static void emit_end(struct spirv *e, ir_id opener)
+{
+	const struct ir_inst *inst = &e->module->insts[opener];
+
+	if (inst->op == IR_LOOP) {
+		end_loop(e, inst, e->ids[opener]);
+		return;
+	}
+	if (!(e->ids[opener] & HAS_ELSE))
+		emit_else(e, opener);
+	uint32_t first = e->ids[opener] & ~HAS_ELSE;
+	PUT(&e->body, SpvOpBranch, first + IF_MERGE);
+	PUT(&e->body, SpvOpLabel, first + IF_MERGE);
+}
+
+static void emit_barrier(struct spirv *e)
+{
+	uint32_t scope = u32_id(e, SpvScopeWorkgroup);
+	uint32_t semantics = u32_id(
+	        e, SpvMemorySemanticsAcquireReleaseMask | SpvMemorySemanticsWorkgroupMemoryMask);
+
+	PUT(&e->body, SpvOpControlBarrier, scope, scope, semantics);
+}
+
+/* ---- The walk. */
+
+/* Instructions without a value of their own in the body. */
+static bool emit_statement(struct spirv *e, ir_id id, const struct ir_inst *inst)
+{
+	switch (inst->op) {
+	case IR_NOP:
+		return true;
+	case IR_STORE:
+	case IR_SHARED_STORE:
+		PUT(&e->body, SpvOpStore, element(e, inst, inst->arg[2]), e->ids[inst->arg[1]]);
+		return true;
+	case IR_VAR:
+		e->ids[id] = function_variable(e, inst->type, e->next_id++);
+		PUT(&e->body, SpvOpStore, e->ids[id], e->ids[inst->arg[0]]);
+		return true;
+	case IR_SET:
+		PUT(&e->body, SpvOpStore, e->ids[inst->arg[1]], e->ids[inst->arg[0]]);
+		return true;
+	case IR_LOOP:
+		emit_loop(e, inst, id);
+		return true;
+	case IR_IF:
+		emit_if(e, inst, id);
+		return true;
+	case IR_ELSE:
+		emit_else(e, inst->arg[0]);
+		return true;
+	case IR_END:
+		emit_end(e, inst->arg[0]);
+		return true;
+	case IR_BARRIER:
+		emit_barrier(e);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
+{
+	uint32_t type = type_id(e, inst->type), result = e->ids[id] = e->next_id++;
+
+	switch (inst->op) {
+	case IR_SELECT:
+		emit_select(e, inst, result);
+		break;
+	case IR_CONVERT:
+		emit_convert(e, inst, result);
+		break;
+	case IR_SPLAT:
+	case IR_COMPOSE:
+		emit_compose(e, inst, result);
+		break;
+	case IR_EXTRACT:
+		PUT(&e->body, SpvOpCompositeExtract, type, result, e->ids[inst->arg[0]],
+		        inst->arg[1]);
+		break;
+	case IR_LOAD:
+	case IR_SHARED_LOAD:
+		PUT(&e->body, SpvOpLoad, type, result, element(e, inst, inst->arg[1]));
+		break;
+	case IR_GET:
+		PUT(&e->body, SpvOpLoad, type, result, e->ids[inst->arg[0]]);
+		break;
+	case IR_SUBGROUP_ADD:
+		emit_subgroup_add(e, inst, result);
+		break;
+	default:
+		compute(e, inst, result);
+	}
+}
+
+/* A constant, a vector of one, or a builtin: made when it is first used. */
+static uint32_t leaf(struct spirv *e, ir_id id)
+{
+	const struct ir_inst *inst = &e->module->insts[id];
+
+	if (inst->op == IR_CONST)
+		return spirv_constant(e, inst->type, inst->arg[0]);
+	if (inst->op == IR_BUILTIN)
+		return spirv_builtin(e, (enum ir_builtin)inst->arg[0]);
+	if (!e->ids[inst->arg[0]])
+		e->ids[inst->arg[0]] = leaf(e, inst->arg[0]);
+	return spirv_constant_splat(e, inst->type, e->ids[inst->arg[0]]);
+}
+
+static bool is_leaf(const struct ir_module *m, const struct ir_inst *inst)
+{
+	return inst->op == IR_CONST || inst->op == IR_BUILTIN ||
+	       (inst->op == IR_SPLAT && m->insts[inst->arg[0]].op == IR_CONST);
+}
+
+static void walk(struct spirv *e)
+{
+	const struct ir_module *m = e->module;
+
+	for (ir_id id = 1; id < m->count; id++) {
+		const struct ir_inst *inst = &m->insts[id];
+
+		if (is_leaf(m, inst))
+			continue;
+		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
+			if (!e->ids[inst->arg[i]] && inst->arg[i])
+				e->ids[inst->arg[i]] = leaf(e, inst->arg[i]);
+		if (!emit_statement(e, id, inst))
+			emit_value(e, id, inst);
+	}
+}
+
+/* ---- The module. */
+
+#define SPIRV_1_3 0x00010300
+
+/* Words, then a literal string and, after it, more words. */
+static void put_string(struct buffer *section, SpvOp op, const uint32_t *before, uint32_t count,
+        const char *text, const uint32_t *after, uint32_t after_count)
+{
+	uint32_t words[32] = {0};
+	uint32_t text_words = (uint32_t)strlen(text) / 4 + 1;
+
+	memcpy(words, before, count * sizeof *words);
+	memcpy(words + count, text, strlen(text));
+	if (after_count)
+		memcpy(words + count + text_words, after, after_count * sizeof *words);
+	put_words(section, op, words, count + text_words + after_count);
+}
+
+static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
+{
+	const uint32_t *size = e->module->workgroup_size;
+	const uint32_t header[5] = {SpvMagicNumber, SPIRV_1_3, 0, e->next_id, 0};
+
+	buffer_append(out, header, sizeof header);
+	PUT(out, SpvOpCapability, SpvCapabilityShader);
+	if (e->module->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION])
+		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
+	if (e->module->uses_subgroups)
+		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
+	put_string(out, SpvOpExtInstImport, &e->glsl, 1, "GLSL.std.450", NULL, 0);
+	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical, SpvMemoryModelGLSL450);
+	put_string(out, SpvOpEntryPoint, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2,
+	        "main", e->input_vars, e->input_count);
+	PUT(out, SpvOpExecutionMode, main_id, SpvExecutionModeLocalSize, size[0], size[1], size[2]);
+}
+
+static void put_function(struct spirv *e, struct buffer *out, uint32_t main_id, uint32_t type)
+{
+	PUT(out, SpvOpFunction, type_id(e, IR_VOID), main_id, SpvFunctionControlMaskNone, type);
+	buffer_append(out, e->variables.data, e->variables.length);
+	buffer_append(out, e->prologue.data, e->prologue.length);
+	buffer_append(out, e->body.data, e->body.length);
+	put_words(out, SpvOpReturn, NULL, 0);
+	put_words(out, SpvOpFunctionEnd, NULL, 0);
+}
+
+static void emit_module(struct spirv *e, struct buffer *out)
+{
+	uint32_t main_id = e->next_id++, type;
+
+	e->glsl = e->next_id++;
+	for (uint32_t i = 0; i < e->module->binding_count; i++)
+		spirv_declare_binding(e, i);
+	for (uint32_t i = 0; i < e->module->shared_count; i++)
+		spirv_declare_shared(e, i);
+	type = e->next_id++;
+	PUT(&e->globals, SpvOpTypeFunction, type, type_id(e, IR_VOID));
+	PUT(&e->variables, SpvOpLabel, e->next_id++);
+	walk(e);
+	put_header(e, out, main_id);
+	buffer_append(out, e->decorations.data, e->decorations.length);
+	buffer_append(out, e->globals.data, e->globals.length);
+	put_function(e, out, main_id, type);
+}
+
+/* Room for the ids and for twice as many constants as there can be, from one allocation. */
+static int reserve_tables(struct spirv *e)
+{
+	size_t count = e->module->count, slots = 256;
+
+	while (slots < 2 * count)
+		slots *= 2;
+	e->constants = calloc(1, slots * sizeof *e->constants + count * sizeof *e->ids);
+	if (!e->constants)
+		return -ENOMEM;
+	e->ids = (uint32_t *)(e->constants + slots);
+	e->constant_mask = (uint32_t)slots - 1;
+	buffer_reserve(&e->body, count * 6 * sizeof(uint32_t));
+	return 0;
+}
+
+static bool any_failed(const struct spirv *e)
+{
+	return e->decorations.failed || e->globals.failed || e->variables.failed ||
+	       e->prologue.failed || e->body.failed;
+}
+
+int emit_spirv(const struct ir_module *module, struct buffer *out)
+{
+	struct spirv e = {.module = module, .next_id = 1};
+	int r = reserve_tables(&e);
+
+	if (!r) {
+		emit_module(&e, out);
+		r = any_failed(&e) || out->failed ? -ENOMEM : 0;
+	}
+	out->failed = out->failed || r;
+	free(e.constants);
+	buffer_free(&e.decorations);
+	buffer_free(&e.globals);
+	buffer_free(&e.variables);
+	buffer_free(&e.prologue);
+	buffer_free(&e.body);
+	return r;
+}

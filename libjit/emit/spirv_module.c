@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Types, constants and variables at module scope. Small tables indexed by type or builtin say
+ * what exists already; SPIR-V forbids the same type twice.
+ */
+#include "emit/spirv_module.h"
+
+static const uint32_t storage_classes[STORAGE_COUNT] = {
+        [STORAGE_BUFFER] = SpvStorageClassStorageBuffer,
+        [WORKGROUP] = SpvStorageClassWorkgroup,
+        [FUNCTION] = SpvStorageClassFunction,
+        [INPUT] = SpvStorageClassInput,
+};
+
+/* ---- Types. */
+
+static uint32_t scalar_type(struct spirv *e, enum ir_scalar scalar)
+{
+	uint32_t id = e->next_id++;
+
+	switch (scalar) {
+	case IR_BOOL:
+		PUT(&e->globals, SpvOpTypeBool, id);
+		break;
+	case IR_I32:
+	case IR_U32:
+		PUT(&e->globals, SpvOpTypeInt, id, 32, scalar == IR_I32);
+		break;
+	case IR_F32:
+		PUT(&e->globals, SpvOpTypeFloat, id, 32);
+		break;
+	default:
+		PUT(&e->globals, SpvOpTypeVoid, id);
+	}
+	return id;
+}
+
+uint32_t spirv_make_type(struct spirv *e, ir_type type)
+{
+	uint32_t *slot = &e->types[type];
+
+	if (*slot)
+		return *slot;
+	if (ir_lanes_of(type) == 1)
+		return *slot = scalar_type(e, ir_scalar_of(type));
+	uint32_t scalar = type_id(e, IR_TYPE(ir_scalar_of(type), 1));
+	*slot = e->next_id++;
+	PUT(&e->globals, SpvOpTypeVector, *slot, scalar, ir_lanes_of(type));
+	return *slot;
+}
+
+uint32_t spirv_make_pointer(struct spirv *e, enum spirv_storage storage, uint32_t type)
+{
+	uint32_t id = e->next_id++;
+
+	PUT(&e->globals, SpvOpTypePointer, id, storage_classes[storage], type);
+	return id;
+}
+
+/* ---- Constants. */
+
+static struct spirv_constant *constant_slot(struct spirv *e, ir_type type, uint32_t bits)
+{
+	uint32_t at = (bits + type) * 0x9e3779b1u >> 12;
+	struct spirv_constant *c = &e->constants[at & e->constant_mask];
+
+	while (c->id && (c->bits != bits || c->type != type))
+		c = &e->constants[++at & e->constant_mask];
+	return c;
+}
+
+uint32_t spirv_constant(struct spirv *e, ir_type type, uint32_t bits)
+{
+	struct spirv_constant *slot = constant_slot(e, type, bits);
+
+	if (slot->id)
+		return slot->id;
+	uint32_t of = type_id(e, type);
+	*slot = (struct spirv_constant){bits, type, e->next_id++};
+	if (ir_scalar_of(type) == IR_BOOL)
+		PUT(&e->globals, bits ? SpvOpConstantTrue : SpvOpConstantFalse, of, slot->id);
+	else
+		PUT(&e->globals, SpvOpConstant, of, slot->id, bits);
+	return slot->id;
+}
+
+/* A vector with the constant `scalar` in all lanes. */
+uint32_t spirv_constant_splat(struct spirv *e, ir_type type, uint32_t scalar)
+{
+	struct spirv_constant *slot = constant_slot(e, type, scalar);
+
+	if (slot->id)
+		return slot->id;
+	uint32_t of = type_id(e, type);
+	*slot = (struct spirv_constant){scalar, type, e->next_id++};
+	const uint32_t words[] = {of, slot->id, scalar, scalar, scalar, scalar};
+	put_words(&e->globals, SpvOpConstantComposite, words, 2 + ir_lanes_of(type));
+	return slot->id;
+}
+
+/* ---- Module-scope variables. */
+
+/* The pointer to struct { T[] }, which every binding of that element type has. */
+static uint32_t block_pointer(struct spirv *e, ir_type type)
+{
+	uint32_t *slot = &e->block_pointers[type];
+
+	if (*slot)
+		return *slot;
+	uint32_t element = type_id(e, type), array = e->next_id++, block = e->next_id++;
+	PUT(&e->globals, SpvOpTypeRuntimeArray, array, element);
+	PUT(&e->globals, SpvOpTypeStruct, block, array);
+	PUT(&e->decorations, SpvOpDecorate, array, SpvDecorationArrayStride, ir_bytes_of(type));
+	PUT(&e->decorations, SpvOpMemberDecorate, block, 0, SpvDecorationOffset, 0);
+	PUT(&e->decorations, SpvOpDecorate, block, SpvDecorationBlock);
+	return *slot = spirv_make_pointer(e, STORAGE_BUFFER, block);
+}
+
+void spirv_declare_binding(struct spirv *e, uint32_t n)
+{
+	const struct ir_binding *binding = &e->module->bindings[n];
+	uint32_t pointer = block_pointer(e, binding->type);
+	uint32_t id = e->bindings[n] = e->next_id++;
+
+	PUT(&e->globals, SpvOpVariable, pointer, id, SpvStorageClassStorageBuffer);
+	PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationDescriptorSet, 0);
+	PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationBinding, n);
+	if (!binding->writable)
+		PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationNonWritable);
+}
+
+void spirv_declare_shared(struct spirv *e, uint32_t n)
+{
+	const struct ir_shared *shared = &e->module->shared[n];
+	uint32_t element = type_id(e, shared->type), length = u32_id(e, shared->length);
+	uint32_t array = e->next_id++;
+
+	PUT(&e->globals, SpvOpTypeArray, array, element, length);
+	uint32_t pointer = spirv_make_pointer(e, WORKGROUP, array);
+	e->shared[n] = e->next_id++;
+	PUT(&e->globals, SpvOpVariable, pointer, e->shared[n], SpvStorageClassWorkgroup);
+}
+
+/* ---- Builtins: each input is loaded once, at the function's top. */
+
+static const struct {
+	uint8_t input; /* the first enum ir_builtin of the same input variable */
+	uint8_t lane;
+	ir_type type;
+	SpvBuiltIn builtin;
+} builtin_infos[IR_BUILTIN_COUNT] = {
+        [IR_WORKGROUP_ID_X] = {IR_WORKGROUP_ID_X, 0, IR_TYPE(IR_U32, 3), SpvBuiltInWorkgroupId},
+        [IR_WORKGROUP_ID_Y] = {IR_WORKGROUP_ID_X, 1, IR_TYPE(IR_U32, 3), SpvBuiltInWorkgroupId},
+        [IR_WORKGROUP_ID_Z] = {IR_WORKGROUP_ID_X, 2, IR_TYPE(IR_U32, 3), SpvBuiltInWorkgroupId},
+        [IR_LOCAL_ID_X] = {IR_LOCAL_ID_X, 0, IR_TYPE(IR_U32, 3), SpvBuiltInLocalInvocationId},
+        [IR_LOCAL_ID_Y] = {IR_LOCAL_ID_X, 1, IR_TYPE(IR_U32, 3), SpvBuiltInLocalInvocationId},
+        [IR_LOCAL_ID_Z] = {IR_LOCAL_ID_X, 2, IR_TYPE(IR_U32, 3), SpvBuiltInLocalInvocationId},
+        [IR_LOCAL_INDEX] = {IR_LOCAL_INDEX, 0, IR_TYPE(IR_U32, 1), SpvBuiltInLocalInvocationIndex},
+        [IR_SUBGROUP_INVOCATION] = {IR_SUBGROUP_INVOCATION, 0, IR_TYPE(IR_U32, 1),
+                SpvBuiltInSubgroupLocalInvocationId},
+};
+
+/* The value of the whole input variable `which`. */
+static uint32_t input_id(struct spirv *e, uint32_t which)
+{
+	ir_type type = builtin_infos[which].type;
+
+	if (e->inputs[which])
+		return e->inputs[which];
+	uint32_t pointer = pointer_id(e, INPUT, type), variable = e->next_id++;
+	PUT(&e->globals, SpvOpVariable, pointer, variable, SpvStorageClassInput);
+	PUT(&e->decorations, SpvOpDecorate, variable, SpvDecorationBuiltIn,
+	        builtin_infos[which].builtin);
+	e->input_vars[e->input_count++] = variable;
+	e->inputs[which] = e->next_id++;
+	PUT(&e->prologue, SpvOpLoad, type_id(e, type), e->inputs[which], variable);
+	return e->inputs[which];
+}
+
+uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which)
+{
+	uint32_t *slot = &e->builtins[which];
+
+	if (*slot)
+		return *slot;
+	uint32_t input = input_id(e, builtin_infos[which].input);
+	if (ir_lanes_of(builtin_infos[which].type) == 1)
+		return *slot = input;
+	*slot = e->next_id++;
+	PUT(&e->prologue, SpvOpCompositeExtract, type_id(e, IR_TYPE(IR_U32, 1)), *slot, input,
+	        builtin_infos[which].lane);
+	return *slot;
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Expressions and statements as text. A first look at the module decides which values stand
+ * inline in the expression that uses them (used once, in the same block, and nothing between
+ * could change what they read); all others get a name. Names: v<n> values and variables, i<n>
+ * loop counters, k<n> loop rounds, tile<n> workgroup arrays.
+ * Invariant: reading order is evaluation order for everything that reads or writes memory.
+ */
+#include "emit/text.h"
+
+#include "base/buffer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPRESSION_DEPTH_MAX 8
+
+struct text_plan {
+	ir_id user;    /* the last instruction that uses the value */
+	ir_id root;    /* the statement it is written in, if inline; else itself */
+	uint32_t name; /* the number in its name, if it has one: counted as they come */
+	uint8_t depth; /* of the expression inline below it */
+	bool is_inline;
+};
+
+/* ---- The plan. */
+
+/* The next instruction, looking backward from the end, that may change what a read gives. */
+struct hazards {
+	ir_id store, shared; /* any write of a binding, of workgroup memory */
+	ir_id *set;          /* by variable */
+};
+
+static void note_hazard(struct hazards *next, const struct ir_inst *inst, ir_id id)
+{
+	if (inst->op == IR_SET)
+		next->set[inst->arg[1]] = id;
+	if (inst->op == IR_STORE || inst->op == IR_BARRIER)
+		next->store = id;
+	if (inst->op == IR_SHARED_STORE || inst->op == IR_BARRIER)
+		next->shared = id;
+}
+
+/* The first instruction after which the value must have been read; 0 for none. */
+static ir_id hazard_of(
+        const struct ir_module *m, const struct hazards *next, const struct ir_inst *inst)
+{
+	switch (inst->op) {
+	case IR_GET:
+		return next->set[inst->arg[0]];
+	case IR_SHARED_LOAD:
+		return next->shared;
+	case IR_LOAD:
+		return m->bindings[inst->arg[1]].writable ? next->store : 0;
+	default:
+		return 0;
+	}
+}
+
+static bool may_move(const struct ir_inst *inst)
+{
+	return ir_op_infos[inst->op].pure || inst->op == IR_GET || inst->op == IR_LOAD ||
+	       inst->op == IR_SHARED_LOAD;
+}
+
+static bool stands_inline(const struct text *t, const struct hazards *next, ir_id id)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+	const struct ir_inst *user = &t->module->insts[t->plan[id].user];
+	ir_id hazard = hazard_of(t->module, next, inst);
+
+	if (inst->op == IR_CONST || inst->op == IR_BUILTIN)
+		return true;
+	if (inst->uses != 1 || !may_move(inst) || user->block != inst->block)
+		return false;
+	if (user->op == IR_LOOP && user->arg[0] != id) /* evaluated again and again */
+		return false;
+	return !hazard || t->plan[t->plan[id].user].root <= hazard;
+}
+
+static void find_users(struct text *t)
+{
+	for (ir_id id = 1; id < t->module->count; id++) {
+		const struct ir_inst *inst = &t->module->insts[id];
+		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
+			t->plan[inst->arg[i]].user = id;
+	}
+}
+
+static void plan_inline(struct text *t, struct hazards *next)
+{
+	for (ir_id id = t->module->count - 1; id > 0; id--) {
+		const struct ir_inst *inst = &t->module->insts[id];
+		struct text_plan *plan = &t->plan[id];
+
+		note_hazard(next, inst, id);
+		plan->is_inline = ir_op_infos[inst->op].has_result && inst->op != IR_LOOP &&
+		                  stands_inline(t, next, id);
+		plan->root = plan->is_inline ? t->plan[plan->user].root : id;
+	}
+}
+
+/* Expressions that would be too deep get a name on the way; that only moves reads forward. */
+static void limit_depth(struct text *t)
+{
+	for (ir_id id = 1; id < t->module->count; id++) {
+		const struct ir_inst *inst = &t->module->insts[id];
+		uint8_t depth = 0;
+
+		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++) {
+			const struct text_plan *operand = &t->plan[inst->arg[i]];
+			if (operand->is_inline && operand->depth >= depth)
+				depth = operand->depth + 1;
+		}
+		t->plan[id].depth = depth;
+		if (depth > EXPRESSION_DEPTH_MAX)
+			t->plan[id].is_inline = false;
+	}
+}
+
+static void number_names(struct text *t)
+{
+	uint32_t names = 0;
+
+	for (ir_id id = 1; id < t->module->count; id++)
+		if (!t->plan[id].is_inline && t->module->insts[id].type != IR_VOID)
+			t->plan[id].name = names++;
+}
+
+static int make_plan(struct text *t)
+{
+	uint32_t count = t->module->count;
+	struct hazards next = {.set = calloc(count, sizeof *next.set)};
+
+	t->plan = calloc(count, sizeof *t->plan);
+	if (!t->plan || !next.set) {
+		free(next.set);
+		return -ENOMEM;
+	}
+	find_users(t);
+	plan_inline(t, &next);
+	limit_depth(t);
+	number_names(t);
+	free(next.set);
+	return 0;
+}
+
+/* ---- Words. */
+
+const char *text_type(const struct text *t, ir_type type)
+{
+	return t->dialect->types[ir_scalar_of(type)][ir_lanes_of(type) - 1];
+}
+
+bool text_reads(const struct text *t, enum ir_builtin first, enum ir_builtin last)
+{
+	for (ir_id id = 1; id < t->module->count; id++) {
+		const struct ir_inst *inst = &t->module->insts[id];
+		if (inst->op == IR_BUILTIN && inst->arg[0] >= first && inst->arg[0] <= last)
+			return true;
+	}
+	return false;
+}
+
+static void put_name(struct text *t, ir_id id)
+{
+	buffer_putc(t->out, t->module->insts[id].op == IR_LOOP ? 'i' : 'v');
+	buffer_put_u32(t->out, t->plan[id].name);
+}
+
+/* value = mantissa / 2^places, written out digit by digit: exact, and no locale in sight. */
+bool text_put_short_float(struct buffer *out, uint32_t bits)
+{
+	int32_t exponent = (int32_t)(bits >> 23 & 255) - 150;
+	uint64_t mantissa = (bits & 0x7fffff) | 0x800000;
+
+	if (!(bits << 1))
+		mantissa = 0, exponent = 0;
+	while (mantissa && !(mantissa & 1))
+		mantissa >>= 1, exponent++;
+	if (exponent < -6 || exponent > 6)
+		return false;
+	uint32_t places = exponent < 0 ? (uint32_t)-exponent : 0;
+	mantissa <<= exponent > 0 ? exponent : 0;
+	if (bits >> 31)
+		buffer_putc(out, '-');
+	buffer_put_u32(out, (uint32_t)(mantissa >> places));
+	buffer_putc(out, '.');
+	do {
+		mantissa = (mantissa & ((1ull << places) - 1)) * 10;
+		buffer_putc(out, (char)('0' + (mantissa >> places)));
+	} while (mantissa & ((1ull << places) - 1));
+	return true;
+}
+
+static void put_const(struct text *t, const struct ir_inst *inst)
+{
+	uint32_t bits = inst->arg[0];
+
+	switch (ir_scalar_of(inst->type)) {
+	case IR_F32:
+		t->dialect->put_float(t->out, bits);
+		break;
+	case IR_BOOL:
+		buffer_puts(t->out, bits ? "true" : "false");
+		break;
+	case IR_I32: /* as bits: the least integer has no literal */
+		buffer_puts(t->out, text_type(t, inst->type));
+		buffer_putc(t->out, '(');
+		buffer_put_u32(t->out, bits);
+		buffer_puts(t->out, "u)");
+		break;
+	default:
+		buffer_put_u32(t->out, bits);
+		buffer_putc(t->out, 'u');
+	}
+}
+
+/* ---- Expressions. */
+
+static const char *const templates[IR_OP_COUNT] = {
+#define IR_ARITH(name, arity, text, ...) [IR_##name] = text,
+#define IR_FLOAT(name, arity, text, ...) [IR_##name] = text,
+#define IR_INT(name, arity, text, ...)   [IR_##name] = text,
+#define IR_COMPARE(name, text, ...)      [IR_##name] = text,
+#define IR_LOGIC(name, arity, text, ...) [IR_##name] = text,
+#include "ir/ir.def"
+};
+
+static void put_inst(struct text *t, ir_id id, bool bare);
+
+static void put_operand(struct text *t, ir_id id, bool bare)
+{
+	if (t->plan[id].is_inline)
+		put_inst(t, id, bare);
+	else
+		put_name(t, id);
+}
+
+/* The template's text, operands in their places; `bare` leaves outer parentheses off. */
+static void put_template(struct text *t, const struct ir_inst *inst, const char *form, bool bare)
+{
+	size_t length = strlen(form);
+	bool strip = bare && form[0] == '(' && form[length - 1] == ')';
+	bool is_call = form[0] != '(';
+
+	for (const char *at = form + strip, *end = form + length - strip; at < end;) {
+		const char *dollar = memchr(at, '$', (size_t)(end - at));
+		const char *stop = dollar ? dollar : end;
+		buffer_append(t->out, at, (size_t)(stop - at));
+		if (!dollar)
+			break;
+		put_operand(t, inst->arg[dollar[1] - '0'], is_call);
+		at = dollar + 2;
+	}
+}
+
+static void put_call(struct text *t, const char *name, const struct ir_inst *inst, uint32_t count)
+{
+	buffer_puts(t->out, name);
+	buffer_putc(t->out, '(');
+	for (uint32_t i = 0; i < count; i++) {
+		buffer_puts(t->out, i ? ", " : "");
+		put_operand(t, inst->arg[i], true);
+	}
+	buffer_putc(t->out, ')');
+}
+
+static void put_element(struct text *t, const struct ir_inst *inst, uint32_t n)
+{
+	if (inst->op == IR_LOAD || inst->op == IR_STORE) {
+		buffer_puts(t->out, t->dialect->binding_prefix);
+		buffer_puts(t->out, t->module->bindings[n].name);
+	} else {
+		buffer_puts(t->out, "tile");
+		buffer_put_u32(t->out, n);
+	}
+	buffer_putc(t->out, '[');
+	put_operand(t, inst->arg[0], true);
+	buffer_putc(t->out, ']');
+}
+
+/* A signed value shifted by a signed count, where the target wants the count unsigned. */
+static void put_signed_shift(struct text *t, const struct ir_inst *inst)
+{
+	buffer_putc(t->out, '(');
+	put_operand(t, inst->arg[0], false);
+	buffer_puts(t->out, inst->op == IR_SHL ? " << " : " >> ");
+	put_call(t, text_type(t, IR_TYPE(IR_U32, ir_lanes_of(inst->type))),
+	        &(struct ir_inst){.arg = {inst->arg[1]}}, 1);
+	buffer_putc(t->out, ')');
+}
+
+static void put_computed(struct text *t, const struct ir_inst *inst, bool bare)
+{
+	bool is_shift = inst->op == IR_SHL || inst->op == IR_SHR;
+
+	if (is_shift && ir_scalar_of(inst->type) == IR_I32 && t->dialect->shifts_by_unsigned)
+		put_signed_shift(t, inst);
+	else
+		put_template(t, inst, templates[inst->op], bare);
+}
+
+static void put_inst(struct text *t, ir_id id, bool bare)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+
+	switch (inst->op) {
+	case IR_CONST:
+		put_const(t, inst);
+		break;
+	case IR_BUILTIN:
+		buffer_puts(t->out, t->dialect->builtins[inst->arg[0]]);
+		break;
+	case IR_SELECT:
+		put_template(t, inst, t->dialect->select, bare);
+		break;
+	case IR_CONVERT:
+	case IR_SPLAT:
+		put_call(t, text_type(t, inst->type), inst, 1);
+		break;
+	case IR_COMPOSE:
+		put_call(t, text_type(t, inst->type), inst, ir_lanes_of(inst->type));
+		break;
+	case IR_EXTRACT:
+		put_operand(t, inst->arg[0], false);
+		buffer_putc(t->out, '.');
+		buffer_putc(t->out, "xyzw"[inst->arg[1] & 3]);
+		break;
+	case IR_LOAD:
+	case IR_SHARED_LOAD:
+		put_element(t, inst, inst->arg[1]);
+		break;
+	case IR_GET:
+		put_name(t, inst->arg[0]);
+		break;
+	case IR_SUBGROUP_ADD:
+		put_call(t, t->dialect->subgroup_add, inst, 1);
+		break;
+	default:
+		put_computed(t, inst, bare);
+	}
+}
+
+/* ---- Statements. */
+
+static void put_indent(struct text *t)
+{
+	for (uint32_t i = 0; i < t->indent; i++)
+		buffer_putc(t->out, '\t');
+}
+
+/* "let v7 = " */
+static void put_declaration(struct text *t, ir_id id, const char *keyword)
+{
+	put_indent(t);
+	buffer_puts(t->out, keyword ? keyword : text_type(t, t->module->insts[id].type));
+	buffer_putc(t->out, ' ');
+	put_name(t, id);
+	buffer_puts(t->out, " = ");
+}
+
+static void put_assignment(struct text *t, ir_id value)
+{
+	buffer_puts(t->out, " = ");
+	put_operand(t, value, true);
+	buffer_puts(t->out, ";\n");
+}
+
+static bool is_const(const struct text *t, ir_id id)
+{
+	return t->module->insts[id].op == IR_CONST;
+}
+
+static uint32_t bits_of(const struct text *t, ir_id id)
+{
+	return t->module->insts[id].arg[0];
+}
+
+/* "for (var k7 = " */
+static void put_for(struct text *t, ir_id id, char letter)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+
+	put_indent(t);
+	buffer_puts(t->out, "for (");
+	buffer_puts(t->out, t->dialect->var ? t->dialect->var : text_type(t, inst->type));
+	buffer_printf(t->out, " %c%u = ", letter, t->plan[id].name);
+}
+
+/* Constant bounds, step above 1: counts rounds and computes the value from the round. */
+static void put_counted_loop(struct text *t, ir_id id, uint32_t from, uint32_t to, uint32_t by)
+{
+	uint32_t rounds = to > from ? (to - from - 1) / by + 1 : 0, name = t->plan[id].name;
+
+	put_for(t, id, 'k');
+	buffer_printf(t->out, "0u; k%u < %uu; k%u++) {\n", name, rounds, name);
+	t->indent++;
+	put_declaration(t, id, t->dialect->let);
+	if (from)
+		buffer_printf(t->out, "%uu + ", from);
+	buffer_printf(t->out, "k%u * %uu;\n", name, by);
+}
+
+static void put_loop(struct text *t, ir_id id)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+	bool is_constant = is_const(t, inst->arg[0]) && is_const(t, inst->arg[1]);
+	uint32_t by = bits_of(t, inst->arg[2]), name = t->plan[id].name;
+
+	if (t->dialect->counts_by_one && by != 1 && is_constant) {
+		put_counted_loop(t, id, bits_of(t, inst->arg[0]), bits_of(t, inst->arg[1]), by);
+		return;
+	}
+	put_for(t, id, 'i');
+	put_operand(t, inst->arg[0], true);
+	buffer_printf(t->out, "; i%u < ", name);
+	put_operand(t, inst->arg[1], true);
+	buffer_printf(t->out, by == 1 ? "; i%u++) {\n" : "; i%u += %uu) {\n", name, by);
+	t->indent++;
+}
+
+static void put_if(struct text *t, const struct ir_inst *inst)
+{
+	put_indent(t);
+	buffer_puts(t->out, "if (");
+	put_operand(t, inst->arg[0], true);
+	buffer_puts(t->out, ") {\n");
+	t->indent++;
+}
+
+/* "}" and what follows it on the line. */
+static void put_close(struct text *t, const char *rest)
+{
+	t->indent--;
+	put_indent(t);
+	buffer_putc(t->out, '}');
+	buffer_puts(t->out, rest);
+	buffer_putc(t->out, '\n');
+}
+
+static void put_statement(struct text *t, ir_id id)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+
+	switch (inst->op) {
+	case IR_NOP:
+		break;
+	case IR_STORE:
+	case IR_SHARED_STORE:
+		put_indent(t);
+		put_element(t, inst, inst->arg[2]);
+		put_assignment(t, inst->arg[1]);
+		break;
+	case IR_VAR:
+		put_declaration(t, id, t->dialect->var);
+		put_operand(t, inst->arg[0], true);
+		buffer_puts(t->out, ";\n");
+		break;
+	case IR_SET:
+		put_indent(t);
+		put_name(t, inst->arg[1]);
+		put_assignment(t, inst->arg[0]);
+		break;
+	case IR_LOOP:
+		put_loop(t, id);
+		break;
+	case IR_IF:
+		put_if(t, inst);
+		break;
+	case IR_ELSE:
+		put_close(t, " else {");
+		t->indent++;
+		break;
+	case IR_END:
+		put_close(t, "");
+		break;
+	case IR_BARRIER:
+		put_indent(t);
+		buffer_puts(t->out, t->dialect->barrier);
+		break;
+	default:
+		if (t->plan[id].is_inline)
+			break;
+		put_declaration(t, id, t->dialect->let);
+		put_inst(t, id, true);
+		buffer_puts(t->out, ";\n");
+	}
+}
+
+int text_emit(
+        const struct ir_module *module, const struct text_dialect *dialect, struct buffer *out)
+{
+	struct text t = {.module = module, .dialect = dialect, .out = out, .indent = 1};
+	int r = make_plan(&t);
+
+	if (!r) {
+		dialect->put_head(&t);
+		for (ir_id id = 1; id < module->count; id++)
+			put_statement(&t, id);
+		buffer_puts(out, "}\n");
+	}
+	free(t.plan);
+	out->failed = out->failed || r;
+	return out->failed ? -ENOMEM : 0;
+}

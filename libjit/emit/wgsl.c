@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The WGSL dialect: words, declarations, and floats exact to the bit. Tint must accept the text
+ * without a warning, and find every constant loop finite, or it adds a counter of its own.
+ */
+#include "emit/text.h"
+
+#include "base/buffer.h"
+
+/* 0x1.8p+1f: digits after the point are the fraction's bits, trailing zeros left off. */
+static void put_hex_float(struct buffer *out, uint32_t bits)
+{
+	int32_t exponent = (int32_t)(bits >> 23 & 255);
+	uint32_t fraction = (bits & 0x7fffff) << 9; /* from the top bit down */
+
+	if (!exponent) { /* subnormal: made to start with 1 as well */
+		int32_t zeros = __builtin_clz(fraction) + 1;
+		fraction = fraction << (zeros - 1) << 1;
+		exponent = 1 - zeros;
+	}
+	buffer_puts(out, bits >> 31 ? "-0x1" : "0x1");
+	if (fraction)
+		buffer_putc(out, '.');
+	for (; fraction; fraction <<= 4)
+		buffer_putc(out, "0123456789abcdef"[fraction >> 28]);
+	buffer_puts(out, exponent < 127 ? "p-" : "p+");
+	buffer_put_u32(out, (uint32_t)(exponent < 127 ? 127 - exponent : exponent - 127));
+}
+
+static void put_float(struct buffer *out, uint32_t bits)
+{
+	if ((bits >> 23 & 255) == 255) { /* no literal: ir_check refuses such modules */
+		buffer_puts(out, "bitcast<f32>(");
+		buffer_put_u32(out, bits);
+		buffer_puts(out, "u)");
+		return;
+	}
+	if (!text_put_short_float(out, bits))
+		put_hex_float(out, bits);
+	buffer_putc(out, 'f');
+}
+
+static void put_declarations(struct text *t)
+{
+	const struct ir_module *m = t->module;
+
+	for (uint32_t i = 0; i < m->binding_count; i++)
+		buffer_printf(t->out, "@group(0) @binding(%u) var<storage, %s> %s: array<%s>;\n", i,
+		        m->bindings[i].writable ? "read_write" : "read", m->bindings[i].name,
+		        text_type(t, m->bindings[i].type));
+	for (uint32_t i = 0; i < m->shared_count; i++)
+		buffer_printf(t->out, "var<workgroup> tile%u: array<%s, %u>;\n", i,
+		        text_type(t, m->shared[i].type), m->shared[i].length);
+}
+
+static void put_parameters(struct text *t)
+{
+	static const struct {
+		enum ir_builtin first, last;
+		const char *text;
+	} parameters[] = {
+	        {IR_WORKGROUP_ID_X, IR_WORKGROUP_ID_Z, "@builtin(workgroup_id) wid: vec3<u32>"},
+	        {IR_LOCAL_ID_X, IR_LOCAL_ID_Z, "@builtin(local_invocation_id) lid: vec3<u32>"},
+	        {IR_LOCAL_INDEX, IR_LOCAL_INDEX, "@builtin(local_invocation_index) lix: u32"},
+	        {IR_SUBGROUP_INVOCATION, IR_SUBGROUP_INVOCATION,
+	                "@builtin(subgroup_invocation_id) sid: u32"},
+	};
+	const char *between = "";
+
+	for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+		if (!text_reads(t, parameters[i].first, parameters[i].last))
+			continue;
+		buffer_puts(t->out, between);
+		buffer_puts(t->out, parameters[i].text);
+		between = ", ";
+	}
+}
+
+static void put_head(struct text *t)
+{
+	const uint32_t *size = t->module->workgroup_size;
+
+	if (t->module->uses_subgroups ||
+	        text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_INVOCATION))
+		buffer_puts(t->out, "enable subgroups;\n");
+	put_declarations(t);
+	buffer_printf(t->out, "\n@compute @workgroup_size(%u, %u, %u)\nfn main(", size[0], size[1],
+	        size[2]);
+	put_parameters(t);
+	buffer_puts(t->out, ") {\n");
+}
+
+static const struct text_dialect dialect = {
+        .types = {[IR_BOOL] = {"bool", "vec2<bool>", "vec3<bool>", "vec4<bool>"},
+                [IR_I32] = {"i32", "vec2<i32>", "vec3<i32>", "vec4<i32>"},
+                [IR_U32] = {"u32", "vec2<u32>", "vec3<u32>", "vec4<u32>"},
+                [IR_F32] = {"f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"}},
+        .let = "let",
+        .var = "var",
+        .builtins = {"wid.x", "wid.y", "wid.z", "lid.x", "lid.y", "lid.z", "lix", "sid"},
+        .barrier = "workgroupBarrier();\n",
+        .subgroup_add = "subgroupAdd",
+        .binding_prefix = "",
+        .put_head = put_head,
+        .put_float = put_float,
+        .select = "select($2, $1, $0)",
+        .counts_by_one = true,
+        .shifts_by_unsigned = true,
+};
+
+int emit_wgsl(const struct ir_module *module, struct buffer *out)
+{
+	return text_emit(module, &dialect, out);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The WebGPU default limits, and how two sets of limits meet.
+ */
+#include "space/limits.h"
+
+const struct limits limits_web_default = {
+	.invocations = 256,
+	.size_x = 256,
+	.size_y = 256,
+	.size_z = 64,
+	.workgroups = 65535,
+	.workgroup_bytes = 16384,
+	.storage_buffers = 8,
+	.binding_bytes = 128ull << 20,
+	.subgroup_min = 0,
+	.subgroup_max = 0,
+	.features = 0,
+};
+
+#define MEET(field) ret.field = a->field < b->field ? a->field : b->field
+
+struct limits limits_meet(const struct limits *a, const struct limits *b)
+{
+	struct limits ret = {.features = a->features & b->features};
+
+	MEET(invocations);
+	MEET(size_x);
+	MEET(size_y);
+	MEET(size_z);
+	MEET(workgroups);
+	MEET(workgroup_bytes);
+	MEET(storage_buffers);
+	MEET(binding_bytes);
+	if (ret.features & FEATURE_SUBGROUPS) { /* the range that either may give */
+		ret.subgroup_min = a->subgroup_min < b->subgroup_min ? a->subgroup_min : b->subgroup_min;
+		ret.subgroup_max = a->subgroup_max > b->subgroup_max ? a->subgroup_max : b->subgroup_max;
+	}
+	return ret;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The kernel artifact: the contract with every client, as JSON. Generates the code from the
+ * operator and the schedule; everything else is what the caller knows of the kernel.
+ */
+#pragma once
+
+#include "protocol/protocol.h"
+
+enum artifact_status {
+	ARTIFACT_PREDICTED, /* answered at once, not yet measured here */
+	ARTIFACT_TUNING,
+	ARTIFACT_TUNED,
+	ARTIFACT_STALE, /* measured under another driver version */
+};
+const char *artifact_status_name(enum artifact_status status);
+/* -EINVAL for what is no status. */
+int artifact_status_parse(const char *text, enum artifact_status *ret_status);
+
+struct artifact {
+	struct op op;
+	struct schedule schedule;
+	enum nnjit_target target; /* NNJIT_WGSL or NNJIT_SPIRV */
+	uint64_t device;          /* id */
+	struct facts facts;       /* the device's; zeros give roofline 0 */
+	enum artifact_status status;
+	uint32_t measured, of;                 /* candidates */
+	double predicted_ns;                   /* shown while predicted */
+	double median_ns, mad_ns, baseline_ns; /* 0: not measured */
+	uint32_t samples;
+	double max_rel_err;
+	uint32_t checked; /* output elements compared with the reference */
+};
+/* 0, -ENOMEM, or -EINVAL for a schedule that does not fit the operator. */
+int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
+
+/* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
+ * its facts (Williams et al., Roofline, CACM 2009); 0 where unknown. */
+double artifact_gflops(const struct op *op, double median_ns);
+double artifact_roofline(const struct op *op, const struct facts *facts, double median_ns);
+
+/* Appends the bytes as base64 (RFC 4648), or the bytes of such text; decoding answers -EINVAL for
+ * what is none, -ENOMEM. */
+struct buffer;
+void base64_encode(struct buffer *buffer, const void *bytes, size_t count);
+int base64_decode(struct buffer *buffer, const char *text);

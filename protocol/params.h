@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The PARAM rows of methods.def as data, for this room's checker and OpenAPI writer.
+ */
+#pragma once
+
+#include "protocol/protocol.h"
+
+enum param_kind {
+	PARAM_OP,
+	PARAM_TEXT,
+	PARAM_DEVICE,
+	PARAM_TARGET,
+	PARAM_NUMBER,
+	PARAM_BOOL,
+	PARAM_OBJECT,
+	PARAM_LIST,
+	PARAM_OPS,
+};
+
+struct method_param {
+	enum method method;
+	const char *name;
+	enum param_kind kind;
+	bool required;
+	const char *doc;
+};
+extern const struct method_param method_params[];
+extern const uint32_t method_param_count;
+
+/* The row of this name, or NULL. */
+const struct method_param *method_param_find(enum method method, const char *name);

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tables of the protocol and what reads them: method and problem look-up, the check of
+ * parameters against their rows, and operators in either spelling. Parameters that came over REST
+ * are text, so a number or a flag is taken in that form too. Every refusal leaves here as a
+ * problem whose sentence says what to do.
+ */
+#include "protocol/protocol.h"
+
+#include "protocol/params.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct method_info methods[METHOD_COUNT] = {
+#define METHOD(id, name, verb, path, doc) [METHOD_##id] = {name, verb, path, doc},
+#define PARAM(...)
+#include "protocol/methods.def"
+};
+
+const struct method_param method_params[] = {
+#define METHOD(...)
+#define PARAM(method, name, kind, required, doc) \
+	{METHOD_##method, name, PARAM_##kind, required, doc},
+#include "protocol/methods.def"
+};
+const uint32_t method_param_count = sizeof method_params / sizeof *method_params;
+
+static const struct problem_info {
+	const char *code;
+	uint32_t status;
+	const char *title;
+} problems[PROBLEM_COUNT] = {
+        [PROBLEM_NONE] = {"none", 200, "Nothing is wrong"},
+#define PROBLEM(name, code, status, title) [PROBLEM_##name] = {code, status, title},
+#include "protocol/errors.def"
+};
+
+enum method method_by_name(const char *name)
+{
+	for (enum method m = 0; m < METHOD_COUNT; m++)
+		if (methods[m].name && !strcmp(methods[m].name, name))
+			return m;
+	return METHOD_COUNT;
+}
+
+enum method method_by_path(const char *path)
+{
+	for (enum method m = 0; m < METHOD_COUNT; m++)
+		if (methods[m].path && !strcmp(methods[m].path, path))
+			return m;
+	return METHOD_COUNT;
+}
+
+const struct method_param *method_param_find(enum method method, const char *name)
+{
+	for (uint32_t i = 0; i < method_param_count; i++)
+		if (method_params[i].method == method && !strcmp(method_params[i].name, name))
+			return &method_params[i];
+	return NULL;
+}
+
+int problem_set(
+        struct problem *problem, enum problem_code code, const char *field, const char *format, ...)
+{
+	va_list args;
+
+	problem->code = code;
+	snprintf(problem->field, sizeof problem->field, "%s", field);
+	va_start(args, format);
+	vsnprintf(problem->detail, sizeof problem->detail, format, args);
+	va_end(args);
+	return (int)code;
+}
+
+uint32_t problem_status(enum problem_code code)
+{
+	return problems[code].status;
+}
+
+/* A detail may quote what the client sent: bytes that are not UTF-8 would make no JSON. */
+static json_t *text_json(const char *text)
+{
+	json_t *value = json_string(text);
+
+	if (value)
+		return value;
+	char ascii[sizeof((struct problem *)0)->detail];
+	size_t i = 0;
+	for (; text[i] && i < sizeof ascii - 1; i++)
+		ascii[i] = (unsigned char)text[i] < 128 ? text[i] : '?';
+	ascii[i] = '\0';
+	return json_string(ascii);
+}
+
+json_t *problem_json(const struct problem *problem)
+{
+	const struct problem_info *info = &problems[problem->code];
+	json_t *object = json_object();
+	char type[64];
+
+	snprintf(type, sizeof type, "urn:nnjit:problem:%s", info->code);
+	json_object_set_new(object, "type", json_string(type));
+	json_object_set_new(object, "title", json_string(info->title));
+	json_object_set_new(object, "status", json_integer(info->status));
+	json_object_set_new(object, "code", json_string(info->code));
+	if (*problem->field)
+		json_object_set_new(object, "field", text_json(problem->field));
+	json_object_set_new(object, "detail", text_json(problem->detail));
+	return object;
+}
+
+static bool is_number(const json_t *value)
+{
+	if (json_is_number(value))
+		return true;
+	const char *text = json_string_value(value);
+	if (!text || !(isdigit((unsigned char)*text) || *text == '-'))
+		return false;
+	char *end;
+	strtod(text, &end);
+	return end != text && !*end;
+}
+
+static bool is_bool(const json_t *value)
+{
+	static const char *const words[] = {"0", "1", "true", "false"};
+
+	if (json_is_boolean(value))
+		return true;
+	if (json_is_integer(value))
+		return json_integer_value(value) == 0 || json_integer_value(value) == 1;
+	for (size_t i = 0; json_is_string(value) && i < sizeof words / sizeof *words; i++)
+		if (!strcmp(json_string_value(value), words[i]))
+			return true;
+	return false;
+}
+
+static bool is_target(const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	return text && (!strcmp(text, "wgsl") || !strcmp(text, "spirv"));
+}
+
+/* NULL if the value is of the kind, otherwise what it must be. */
+static const char *kind_refusal(enum param_kind kind, const json_t *value)
+{
+	switch (kind) {
+	case PARAM_OP:
+		return json_is_string(value) || json_is_object(value)
+		               ? NULL
+		               : "an operator: text as 'matmul m=256 n=256 k=256', or an object "
+		                 "with "
+		                 "\"op\" and the fields";
+	case PARAM_TEXT:
+	case PARAM_DEVICE:
+		return json_is_string(value) ? NULL : "text";
+	case PARAM_TARGET:
+		return is_target(value) ? NULL : "wgsl or spirv";
+	case PARAM_NUMBER:
+		return is_number(value) ? NULL : "a number";
+	case PARAM_BOOL:
+		return is_bool(value) ? NULL : "true or false";
+	case PARAM_OBJECT:
+		return json_is_object(value) ? NULL : "an object";
+	case PARAM_LIST:
+		return json_is_array(value) ? NULL : "an array";
+	case PARAM_OPS:
+		return json_is_array(value) ? NULL : "an array of operators";
+	}
+	return "of a kind this method knows";
+}
+
+static int unknown_param(enum method method, const char *name, struct problem *ret_problem)
+{
+	char known[160] = "";
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < method_param_count; i++) {
+		if (method_params[i].method != method || at >= sizeof known)
+			continue;
+		at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", at ? ", " : "",
+		        method_params[i].name);
+	}
+	const char *label = methods[method].name ? methods[method].name : methods[method].path;
+	if (!*known)
+		return problem_set(ret_problem, PROBLEM_UNKNOWN_FIELD, name,
+		        "%s takes no parameters, '%.40s' was given; leave it out", label, name);
+	return problem_set(ret_problem, PROBLEM_UNKNOWN_FIELD, name,
+	        "%s has no parameter '%.40s'; it takes %s", label, name, known);
+}
+
+static int check_given(enum method method, const json_t *params, struct problem *ret_problem)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)params, name, value)
+	{
+		const struct method_param *param = method_param_find(method, name);
+		if (!param)
+			return unknown_param(method, name, ret_problem);
+		const char *must = kind_refusal(param->kind, value);
+		if (must)
+			return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
+			        "parameter '%s' must be %s", name, must);
+	}
+	return 0;
+}
+
+int protocol_check_params(enum method method, const json_t *params, struct problem *ret_problem)
+{
+	if (params && !json_is_object(params))
+		return problem_set(ret_problem, PROBLEM_BAD_MESSAGE, "params",
+		        "params must be an object of parameters by name");
+	int answer = check_given(method, params, ret_problem);
+	if (answer)
+		return answer;
+	for (uint32_t i = 0; i < method_param_count; i++) {
+		const struct method_param *param = &method_params[i];
+		if (param->method != method || !param->required ||
+		        json_object_get(params, param->name))
+			continue;
+		return problem_set(ret_problem, PROBLEM_MISSING_FIELD, param->name,
+		        "parameter '%s' is missing; give %s", param->name, param->doc);
+	}
+	return 0;
+}
+
+static int op_problem(int refusal, const struct error *err, struct problem *ret_problem)
+{
+	static const enum problem_code codes[] = {
+	        [OP_BAD_SYNTAX] = PROBLEM_BAD_SYNTAX,
+	        [OP_UNKNOWN_OPERATOR] = PROBLEM_UNKNOWN_OPERATOR,
+	        [OP_UNKNOWN_FIELD] = PROBLEM_UNKNOWN_FIELD,
+	        [OP_DUPLICATE_FIELD] = PROBLEM_DUPLICATE_FIELD,
+	        [OP_MISSING_FIELD] = PROBLEM_MISSING_FIELD,
+	        [OP_BAD_VALUE] = PROBLEM_BAD_VALUE,
+	        [OP_TOO_LARGE] = PROBLEM_TOO_LARGE,
+	};
+
+	if (refusal < 0 || refusal >= (int)(sizeof codes / sizeof *codes))
+		return problem_set(ret_problem, PROBLEM_INTERNAL, "",
+		        "the operator could not be read: %s", strerror(abs(refusal)));
+	return problem_set(ret_problem, codes[refusal], err->field, "%s", err->text);
+}
+
+/* A JSON value as the text form spells it; NULL for what no field can be. */
+static const char *field_text(const json_t *value, char *space, size_t bytes)
+{
+	switch (json_typeof(value)) {
+	case JSON_STRING:
+		return json_string_value(value);
+	case JSON_INTEGER:
+		snprintf(space, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		return space;
+	case JSON_REAL:
+		snprintf(space, bytes, "%.17g", json_real_value(value));
+		return space;
+	case JSON_TRUE:
+		return "1";
+	case JSON_FALSE:
+		return "0";
+	default:
+		return NULL;
+	}
+}
+
+static int set_fields(const json_t *object, struct op *op, struct problem *ret_problem)
+{
+	struct error err = {0};
+	uint32_t seen = 0;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)object, name, value)
+	{
+		char space[40];
+		if (!strcmp(name, "op"))
+			continue;
+		const char *text = field_text(value, space, sizeof space);
+		if (!text)
+			return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
+			        "field '%.40s' must be a number, a word, or true or false", name);
+		int refusal = op_set_text(op, &seen, name, text, &err);
+		if (refusal)
+			return op_problem(refusal, &err, ret_problem);
+	}
+	return 0;
+}
+
+static int op_from_object(const json_t *object, struct op *ret_op, struct problem *ret_problem)
+{
+	const char *name = json_string_value(json_object_get(object, "op"));
+	struct error err = {0};
+	struct op op;
+
+	if (!name)
+		return problem_set(ret_problem, PROBLEM_MISSING_FIELD, "op",
+		        "an operator object needs \"op\", its name as text");
+	int refusal = op_begin(name, &op, &err);
+	if (refusal)
+		return op_problem(refusal, &err, ret_problem);
+	int answer = set_fields(object, &op, ret_problem);
+	if (answer)
+		return answer;
+	refusal = op_validate(&op, &err);
+	if (refusal)
+		return op_problem(refusal, &err, ret_problem);
+	*ret_op = op;
+	return 0;
+}
+
+int protocol_op(const json_t *value, struct op *ret_op, struct problem *ret_problem)
+{
+	struct error err = {0};
+
+	if (json_is_object(value))
+		return op_from_object(value, ret_op, ret_problem);
+	if (!json_is_string(value))
+		return problem_set(
+		        ret_problem, PROBLEM_BAD_VALUE, "op", "an operator is text or an object");
+	if (strlen(json_string_value(value)) != json_string_length(value))
+		return problem_set(ret_problem, PROBLEM_BAD_SYNTAX, "op",
+		        "an operator's text may not hold a NUL character");
+	int refusal = op_parse(json_string_value(value), ret_op, &err);
+	return refusal ? op_problem(refusal, &err, ret_problem) : 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which output elements are verified: all of small ones, the edges of large ones, never one that is
+ * not there; and that inputs and choices are the same on every machine.
+ */
+#include "daemon/gpu/samples.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+static struct samples choose(const char *text, struct tensor *ret_output)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	struct samples samples;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
+	uint32_t count = op_tensors(&op, tensors);
+	ck_assert_int_eq(samples_choose(&op, &tensors[count - 1], 42, &samples), 0);
+	*ret_output = tensors[count - 1];
+	return samples;
+}
+
+static bool holds(const struct samples *samples, uint64_t element)
+{
+	for (uint32_t i = 0; i < samples->count; i++)
+		if (samples->elements[i] == element)
+			return true;
+	return false;
+}
+
+static const struct {
+	const char *text;
+	uint32_t count;
+} counts[] = {
+        {"matmul m=1 n=1 k=1", 1},
+        {"matmul m=7 n=5 k=3 batch=3", 105},
+        {"matmul m=64 n=64 k=64", 4096},
+        {"matmul m=65 n=64 k=64", 4096},
+        {"matmul m=4096 n=4096 k=4096", 4096},
+        {"matmul m=256 n=256 k=65536", 305},
+        {"matmul m=100 n=100 k=10000000", 64},
+        {"matmul m=1 n=4 k=10000000", 4},
+        {"matmul m=1 n=50257 k=768", 4096},
+        {"matmul m=50257 n=1 k=768", 4096},
+};
+
+START_TEST(count_and_range)
+{
+	struct tensor output;
+	struct samples samples = choose(counts[_i].text, &output);
+
+	ck_assert_uint_eq(samples.count, counts[_i].count);
+	for (uint32_t i = 0; i < samples.count; i++) {
+		ck_assert_uint_lt(samples.elements[i], output.elements);
+		if (i)
+			ck_assert_uint_ge(samples.elements[i], samples.elements[i - 1]);
+		if (output.elements == samples.count)
+			ck_assert_uint_eq(samples.elements[i], i);
+	}
+	samples_free(&samples);
+}
+END_TEST
+
+/* All crossings of edges fit among the samples of this one. */
+START_TEST(tile_edges)
+{
+	static const uint64_t edges[] = {
+	        0, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 128, 255, 256, 299};
+	struct tensor output;
+	struct samples samples = choose("matmul m=300 n=300 k=8", &output);
+
+	for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+		for (size_t j = 0; j < sizeof edges / sizeof *edges; j++)
+			ck_assert_msg(holds(&samples, edges[i] * 300 + edges[j]),
+			        "row %lu column %lu", (unsigned long)edges[i],
+			        (unsigned long)edges[j]);
+	samples_free(&samples);
+}
+END_TEST
+
+START_TEST(corners_of_first_and_last_matrix)
+{
+	struct tensor output;
+	struct samples samples = choose("matmul m=500 n=600 k=100000 batch=3", &output);
+
+	ck_assert_uint_eq(samples.count, 200);
+	ck_assert(holds(&samples, 0));
+	ck_assert(holds(&samples, 599));
+	ck_assert(holds(&samples, 499 * 600));
+	ck_assert(holds(&samples, 2 * 300000));
+	ck_assert(holds(&samples, 3 * 300000 - 1));
+	samples_free(&samples);
+}
+END_TEST
+
+START_TEST(same_everywhere)
+{
+	struct tensor output;
+	struct samples one = choose("matmul m=1000 n=1000 k=1000", &output);
+	struct samples two = choose("matmul m=1000 n=1000 k=1000", &output);
+
+	for (uint32_t i = 0; i < one.count; i++)
+		ck_assert_uint_eq(one.elements[i], two.elements[i]);
+	/* Written down once; another machine must agree to the bit. */
+	ck_assert_float_eq(samples_input(1, 0), 0x1.a2b5ep-2f);
+	ck_assert_float_eq(samples_input(1, 1), 0x1.97f7p-1f);
+	ck_assert_float_eq(samples_input(7, 123456789012345), 0x1.dea04cp-1f);
+	samples_free(&one);
+	samples_free(&two);
+}
+END_TEST
+
+START_TEST(inputs_spread_evenly)
+{
+	double sum = 0, squares = 0;
+	const int count = 100000;
+
+	for (int i = 0; i < count; i++) {
+		float x = samples_input(3, (uint64_t)i);
+		ck_assert(x >= -1 && x < 1);
+		sum += x;
+		squares += (double)x * x;
+	}
+	ck_assert_double_lt(fabs(sum / count), 0.01);
+	ck_assert_double_lt(fabs(squares / count - 1.0 / 3), 0.01);
+}
+END_TEST
+
+/* 1 x 1 of a row of ones and a column of halves: the reference is the sum, the scale its size. */
+START_TEST(references)
+{
+	float a[4] = {1, 1, 1, 1}, b[4] = {0.5, 0.5, 0.5, 0.5};
+	void *buffers[OP_TENSORS_MAX] = {a, b};
+	struct tensor output;
+	struct samples samples = choose("matmul m=1 n=1 k=4", &output);
+	struct op op;
+
+	ck_assert_int_eq(op_parse("matmul m=1 n=1 k=4", &op, NULL), 0);
+	samples_refer(&samples, &op, buffers);
+	ck_assert_double_eq(samples.references[0], 2);
+	ck_assert_double_eq(samples.scale, 2);
+	ck_assert_double_eq(samples.tolerance, 1e-5);
+	b[0] = -1.5;
+	samples_refer(&samples, &op, buffers);
+	ck_assert_double_eq(samples.references[0], 0);
+	ck_assert_double_eq(samples.scale, 2.0 / 3);
+	samples_free(&samples);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("samples");
+	TCase *tests = tcase_create("samples");
+	SRunner *runner = srunner_create(suite);
+
+	tcase_add_loop_test(tests, count_and_range, 0, sizeof counts / sizeof *counts);
+	tcase_add_test(tests, tile_edges);
+	tcase_add_test(tests, corners_of_first_and_last_matrix);
+	tcase_add_test(tests, same_everywhere);
+	tcase_add_test(tests, inputs_spread_evenly);
+	tcase_add_test(tests, references);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starting, asking and ending a worker process. Everything that is not as expected fails the test.
+ */
+#include "worker.h"
+
+#include <check.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+const char *worker_program(void)
+{
+	const char *path = getenv("NNJIT_GPU");
+
+	return path ? path : "./nnjit-gpu";
+}
+
+static void become_worker(int fd, const char *fault)
+{
+	if (fault)
+		setenv("NNJIT_TEST_FAULT", fault, 1);
+	else
+		unsetenv("NNJIT_TEST_FAULT");
+	if (fd == WIRE_FD || dup2(fd, WIRE_FD) == WIRE_FD)
+		execl(worker_program(), "nnjit-gpu", NULL);
+	_exit(127);
+}
+
+void worker_start(struct worker *worker, const char *fault)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	/* dup2 onto itself would keep the close-on-exec flag. */
+	if (pair[1] == WIRE_FD)
+		pair[1] = dup(pair[1]);
+	*worker = (struct worker){.pid = fork(), .fd = pair[0]};
+	if (!worker->pid)
+		become_worker(pair[1], fault);
+	ck_assert_int_gt(worker->pid, 0);
+	close(pair[1]);
+}
+
+int worker_wait(struct worker *worker, unsigned int seconds)
+{
+	int status = 0;
+	pid_t ended = 0;
+
+	for (unsigned int i = 0; !ended && i < 100 * seconds; i++) {
+		ended = waitpid(worker->pid, &status, WNOHANG);
+		if (!ended)
+			poll(NULL, 0, 10);
+	}
+	if (!ended) {
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, 0);
+	}
+	wire_free(&worker->wire);
+	if (worker->fd >= 0)
+		close(worker->fd);
+	worker->fd = -1;
+	if (!ended)
+		return -1;
+	return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int worker_stop(struct worker *worker, unsigned int seconds)
+{
+	close(worker->fd);
+	worker->fd = -1;
+	return worker_wait(worker, seconds);
+}
+
+void worker_write(struct worker *worker, const char *line)
+{
+	size_t length = strlen(line);
+
+	ck_assert_int_eq(send(worker->fd, line, length, MSG_NOSIGNAL), (ssize_t)length);
+	ck_assert_int_eq(send(worker->fd, "\n", 1, MSG_NOSIGNAL), 1);
+}
+
+json_t *worker_read(struct worker *worker)
+{
+	json_t *message;
+	int outcome = wire_receive(&worker->wire, worker->fd, &message);
+
+	ck_assert_msg(outcome == 0 || outcome == -EPIPE, "receiving: %s", strerror(-outcome));
+	return outcome ? NULL : message;
+}
+
+json_t *worker_ask(struct worker *worker, const char *format, ...)
+{
+	char line[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	worker_write(worker, line);
+	json_t *message = worker_read(worker);
+	ck_assert_msg(message != NULL, "the worker ended at %s", line);
+	json_t *ok = json_incref(json_object_get(message, "ok"));
+	if (!ok)
+		ck_abort_msg("%s was answered %s", line, json_dumps(message, 0));
+	json_decref(message);
+	return ok;
+}
+
+void worker_refused(struct worker *worker, const char *code, const char *line)
+{
+	worker_write(worker, line);
+	json_t *message = worker_read(worker);
+	const json_t *error = json_object_get(message, "error");
+	const char *found = json_string_value(json_object_get(error, "code"));
+	const char *text = json_string_value(json_object_get(error, "text"));
+
+	ck_assert_msg(found && !strcmp(found, code), "%.200s was answered %s", line,
+	        json_dumps(message, 0));
+	ck_assert_msg(text && strlen(text) > 8, "%.200s was refused without a sentence", line);
+	json_decref(message);
+}

@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The IR: what the builder folds, simplifies and numbers, what leaves its sight with a block, and
+ * what the checker refuses. Random expressions are built, run in the interpreter and compared
+ * with the same expressions in C.
+ */
+#include "ir/ir.h"
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "emit/emit.h"
+#include "golden.h"
+
+#include <check.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define U32  IR_TYPE(IR_U32, 1)
+#define F32  IR_TYPE(IR_F32, 1)
+#define BOOL IR_TYPE(IR_BOOL, 1)
+
+static struct ir_builder *b;
+
+static void setup(void)
+{
+	ck_assert_int_eq(ir_builder_create(&b), 0);
+	ir_begin(b, (const uint32_t[3]){4, 1, 1});
+}
+
+static void teardown(void)
+{
+	ir_builder_destroy(b);
+}
+
+static const struct ir_module *finish(void)
+{
+	const struct ir_module *module;
+	struct error err = {0};
+
+	ck_assert_int_eq(ir_finish(b, &module), 0);
+	ck_assert_msg(ir_check(module, &err) == 0, "%s", err.text);
+	return module;
+}
+
+static ir_id compute(enum ir_op op, ir_id x, ir_id y)
+{
+	return ir_compute(b, op, x, y, 0);
+}
+
+/* ---- Folding. */
+
+static const struct {
+	enum ir_op op;
+	uint32_t x, y, result;
+} u32_folds[] = {
+        {IR_ADD, 3, 4, 7},
+        {IR_ADD, UINT32_MAX, 2, 1},
+        {IR_SUB, 3, 4, UINT32_MAX},
+        {IR_MUL, 65536, 65537, 65536},
+        {IR_MIN, 3, 4, 3},
+        {IR_MAX, 3, UINT32_MAX, UINT32_MAX},
+        {IR_DIV, 17, 5, 3},
+        {IR_DIV, 17, 0, 0},
+        {IR_MOD, 17, 5, 2},
+        {IR_AND, 12, 10, 8},
+        {IR_OR, 12, 10, 14},
+        {IR_SHL, 3, 31, 0x80000000u},
+        {IR_SHR, 0x80000000u, 31, 1},
+};
+
+START_TEST(folds_u32)
+{
+	ck_assert_uint_eq(
+	        compute(u32_folds[_i].op, ir_u32(b, u32_folds[_i].x), ir_u32(b, u32_folds[_i].y)),
+	        ir_u32(b, u32_folds[_i].result));
+}
+END_TEST
+
+static const struct {
+	enum ir_op op;
+	float x, y, z, result;
+} f32_folds[] = {
+        {IR_ADD, 0.5f, 0.25f, 0, 0.75f},
+        {IR_SUB, 0.5f, 0.25f, 0, 0.25f},
+        {IR_MUL, 1.5f, -2, 0, -3},
+        {IR_FDIV, 1, 3, 0, 1.0f / 3},
+        {IR_FNEG, 2, 0, 0, -2},
+        {IR_FABS, -2, 0, 0, 2},
+        {IR_MAX, -2, 3, 0, 3},
+        {IR_FMA, 2, 3, 4, 10},
+};
+
+START_TEST(folds_f32)
+{
+	uint32_t arity = ir_op_infos[f32_folds[_i].op].values;
+	ir_id x = ir_f32(b, f32_folds[_i].x);
+	ir_id y = arity > 1 ? ir_f32(b, f32_folds[_i].y) : 0;
+	ir_id z = arity > 2 ? ir_f32(b, f32_folds[_i].z) : 0;
+
+	ck_assert_uint_eq(
+	        ir_compute(b, f32_folds[_i].op, x, y, z), ir_f32(b, f32_folds[_i].result));
+}
+END_TEST
+
+/* An infinity has no literal, EXP no certain last bit: both are left to the device. */
+START_TEST(leaves_unsafe_floats)
+{
+	ir_id big = ir_f32(b, 3e38f), zero = ir_f32(b, 0);
+
+	ck_assert_uint_eq(ir_type_of(b, compute(IR_MUL, big, big)), F32);
+	ck_assert_uint_ne(compute(IR_FDIV, ir_f32(b, 1), zero), ir_f32(b, INFINITY));
+	ck_assert_uint_ne(compute(IR_EXP, zero, 0), ir_f32(b, 1));
+	ir_id x = ir_load(b, ir_binding(b, "a", F32, false, 4), ir_u32(b, 0));
+	ck_assert_uint_ne(compute(IR_ADD, x, zero), x); /* -0 + 0 is 0 */
+	ck_assert_uint_ne(compute(IR_MUL, x, zero), zero);
+}
+END_TEST
+
+START_TEST(folds_signed_conversions_compares_and_bools)
+{
+	ir_id minus = ir_convert(b, ir_f32(b, -7.5f), IR_I32);
+	ir_id two = ir_convert(b, ir_u32(b, 2), IR_I32);
+	ir_id yes = compute(IR_LT, minus, two), no = compute(IR_GE, minus, two);
+
+	ck_assert_uint_eq(ir_convert(b, compute(IR_DIV, minus, two), IR_F32), ir_f32(b, -3));
+	ck_assert_uint_eq(ir_convert(b, compute(IR_SHL, minus, two), IR_F32), ir_f32(b, -28));
+	ck_assert_uint_eq(ir_convert(b, compute(IR_SHR, minus, two), IR_F32), ir_f32(b, -2));
+	ck_assert_uint_eq(ir_convert(b, yes, IR_U32), ir_u32(b, 1));
+	ck_assert_uint_eq(ir_convert(b, no, IR_F32), ir_f32(b, 0));
+	ck_assert_uint_eq(compute(IR_LAND, yes, no), no);
+	ck_assert_uint_eq(ir_select(b, yes, minus, two), minus);
+	ck_assert_uint_eq(compute(IR_LT, ir_f32(b, 1), ir_f32(b, 2)), yes);
+}
+END_TEST
+
+/* ---- Simplifying: x op c is y op2 d, or x itself where op2 is NOP and d is 0. */
+
+static const struct {
+	enum ir_op op;
+	uint32_t c;
+	enum ir_op op2;
+	uint32_t d;
+} simplifications[] = {
+        {IR_ADD, 0, IR_NOP, 0},
+        {IR_SUB, 0, IR_NOP, 0},
+        {IR_MUL, 1, IR_NOP, 0},
+        {IR_DIV, 1, IR_NOP, 0},
+        {IR_OR, 0, IR_NOP, 0},
+        {IR_AND, UINT32_MAX, IR_NOP, 0},
+        {IR_SHL, 0, IR_NOP, 0},
+        {IR_MAX, 0, IR_NOP, 0},
+        {IR_MUL, 0, IR_CONST, 0},
+        {IR_MOD, 1, IR_CONST, 0},
+        {IR_AND, 0, IR_CONST, 0},
+        {IR_MIN, 0, IR_CONST, 0},
+        {IR_MUL, 8, IR_SHL, 3},
+        {IR_MUL, 0x80000000u, IR_SHL, 31},
+        {IR_DIV, 16, IR_SHR, 4},
+        {IR_MOD, 16, IR_AND, 15},
+        {IR_MUL, 12, IR_MUL, 12},
+        {IR_DIV, 12, IR_DIV, 12},
+};
+
+START_TEST(simplifies)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), expected = x;
+	ir_id y = compute(simplifications[_i].op, x, ir_u32(b, simplifications[_i].c));
+
+	if (simplifications[_i].op2 == IR_CONST)
+		expected = ir_u32(b, simplifications[_i].d);
+	else if (simplifications[_i].op2 != IR_NOP)
+		expected = compute(simplifications[_i].op2, x, ir_u32(b, simplifications[_i].d));
+	ck_assert_uint_eq(y, expected);
+}
+END_TEST
+
+START_TEST(joins_constants)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX);
+	ir_id sum = ir_add(b, ir_add(b, x, ir_u32(b, 3)), ir_u32(b, 4));
+	ir_id product = ir_mul(b, ir_mul(b, x, ir_u32(b, 4)), ir_u32(b, 3));
+	ir_id shifted = compute(IR_SHR, compute(IR_SHR, x, ir_u32(b, 20)), ir_u32(b, 20));
+
+	ck_assert_uint_eq(sum, ir_add(b, x, ir_u32(b, 7)));
+	ck_assert_uint_eq(product, ir_mul(b, ir_u32(b, 12), x));
+	ck_assert_uint_ne(shifted, compute(IR_SHR, x, ir_u32(b, 8)));
+	ck_assert_uint_eq(ir_add(b, ir_add(b, x, ir_u32(b, 1)), ir_u32(b, UINT32_MAX)), x);
+	ck_assert_uint_eq(compute(IR_SUB, x, x), ir_u32(b, 0));
+}
+END_TEST
+
+START_TEST(takes_vectors_apart)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_ID_X), y = ir_builtin(b, IR_LOCAL_ID_Y);
+	ir_id xy = ir_compose(b, (const ir_id[]){x, y}, 2);
+	ir_id vector = ir_load(b, ir_binding(b, "a", IR_TYPE(IR_F32, 2), false, 4), ir_u32(b, 0));
+	ir_id lanes[2] = {ir_extract(b, vector, 0), ir_extract(b, vector, 1)};
+
+	ck_assert_uint_eq(ir_extract(b, xy, 0), x);
+	ck_assert_uint_eq(ir_extract(b, xy, 1), y);
+	ck_assert_uint_eq(ir_extract(b, ir_splat(b, y, 4), 3), y);
+	ck_assert_uint_eq(ir_compose(b, (const ir_id[]){x, x}, 2), ir_splat(b, x, 2));
+	ck_assert_uint_eq(ir_compose(b, lanes, 2), vector);
+	ck_assert_uint_eq(ir_splat(b, x, 1), x);
+	ck_assert_uint_eq(ir_extract(b, x, 0), x);
+}
+END_TEST
+
+/* ---- Numbering. */
+
+START_TEST(numbers_values)
+{
+	uint32_t a = ir_binding(b, "a", F32, false, 4), out = ir_binding(b, "out", F32, true, 4);
+	uint32_t tile = ir_shared(b, F32, 4);
+	ir_id x = ir_builtin(b, IR_LOCAL_ID_X), y = ir_builtin(b, IR_LOCAL_ID_Y);
+	ir_id variable = ir_var(b, x);
+
+	ck_assert_uint_eq(ir_builtin(b, IR_LOCAL_ID_X), x);
+	ck_assert_uint_eq(ir_add(b, x, y), ir_add(b, y, x));
+	ck_assert_uint_ne(compute(IR_SUB, x, y), compute(IR_SUB, y, x));
+	ck_assert_uint_eq(ir_load(b, a, x), ir_load(b, a, x));
+	ck_assert_uint_ne(ir_load(b, out, x), ir_load(b, out, x));
+	ck_assert_uint_ne(ir_shared_load(b, tile, x), ir_shared_load(b, tile, x));
+	ck_assert_uint_ne(ir_get(b, variable), ir_get(b, variable));
+	ck_assert_uint_ne(ir_u32(b, 0), ir_f32(b, 0));
+}
+END_TEST
+
+START_TEST(forgets_what_a_block_defined)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_ID_X), y = ir_builtin(b, IR_LOCAL_ID_Y);
+	ir_id outer = ir_add(b, x, y);
+	ir_id i = ir_loop(b, ir_u32(b, 0), ir_u32(b, 4), 1);
+	ir_id inner = ir_mul(b, x, y);
+
+	ck_assert_uint_eq(ir_add(b, x, y), outer);
+	ir_if(b, compute(IR_LT, i, x));
+	ck_assert_uint_eq(ir_mul(b, x, y), inner);
+	ir_id in_if = compute(IR_MIN, x, y);
+	ir_else(b);
+	ir_id in_else = compute(IR_MIN, x, y);
+	ck_assert_uint_ne(in_if, in_else);
+	ir_end(b);
+	ck_assert_uint_ne(compute(IR_MIN, x, y), in_else);
+	ir_end(b);
+	ck_assert_uint_ne(ir_mul(b, x, y), inner);
+	ck_assert_uint_eq(ir_add(b, x, y), outer);
+	finish();
+}
+END_TEST
+
+/* Many values, then many modules: growth and reuse must not lose or invent any. */
+START_TEST(keeps_numbering_as_it_grows)
+{
+	for (int round = 0; round < 3; round++) {
+		ir_begin(b, (const uint32_t[3]){1, 1, 1});
+		ir_id x = ir_builtin(b, IR_LOCAL_ID_X), first[5000];
+
+		for (uint32_t i = 0; i < 5000; i++) {
+			if (i == 100)
+				ir_if(b, compute(IR_LT, x, ir_u32(b, 7)));
+			first[i] = ir_add(b, x, ir_u32(b, i + 1));
+		}
+		for (uint32_t i = 0; i < 5000; i++)
+			ck_assert_uint_eq(ir_add(b, ir_u32(b, i + 1), x), first[i]);
+		ir_end(b);
+		for (uint32_t i = 0; i < 5000; i++)
+			ck_assert_int_eq(ir_add(b, x, ir_u32(b, i + 1)) == first[i], i < 100);
+	}
+}
+END_TEST
+
+START_TEST(counts_uses_and_drops_the_dead)
+{
+	uint32_t out = ir_binding(b, "out", U32, true, 4);
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), y = ir_add(b, x, ir_u32(b, 5));
+	ir_id dead = compute(IR_MIN, compute(IR_MUL, y, y), x);
+
+	ir_store(b, out, x, y);
+	const struct ir_module *module = finish();
+	ck_assert_uint_eq(module->insts[x].uses, 2);
+	ck_assert_uint_eq(module->insts[y].uses, 1);
+	ck_assert_uint_eq(module->insts[dead].op, IR_NOP);
+}
+END_TEST
+
+/* ---- Random expressions: built and run against the same in C. */
+
+static uint32_t random_state;
+
+static uint32_t random_u32(void)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return random_state >> 16 | random_state << 16;
+}
+
+static uint32_t eval_u32(enum ir_op op, uint32_t x, uint32_t y)
+{
+	switch (op) {
+	case IR_ADD:
+		return x + y;
+	case IR_SUB:
+		return x - y;
+	case IR_MUL:
+		return x * y;
+	case IR_MIN:
+		return x < y ? x : y;
+	case IR_MAX:
+		return x > y ? x : y;
+	case IR_DIV:
+		return y ? x / y : 0;
+	case IR_MOD:
+		return y ? x % y : 0;
+	case IR_AND:
+		return x & y;
+	case IR_OR:
+		return x | y;
+	case IR_SHL:
+		return x << (y & 31);
+	default:
+		return x >> (y & 31);
+	}
+}
+
+#define LEAVES 8
+#define NODES  40
+
+START_TEST(random_expressions)
+{
+	static const enum ir_op ops[] = {IR_ADD, IR_ADD, IR_SUB, IR_MUL, IR_MUL, IR_MIN, IR_MAX,
+	        IR_DIV, IR_MOD, IR_AND, IR_OR, IR_SHL, IR_SHR};
+	static const uint32_t constants[] = {0, 1, 2, 3, 4, 7, 8, 12, 31, 16, UINT32_MAX, 1000003};
+	uint32_t in[LEAVES], results[1], values[LEAVES + NODES];
+	ir_id ids[LEAVES + NODES];
+
+	random_state = (uint32_t)_i * 7919 + 1;
+	uint32_t a = ir_binding(b, "a", U32, false, LEAVES),
+	         out = ir_binding(b, "out", U32, true, 1);
+	for (uint32_t i = 0; i < LEAVES; i++) {
+		bool is_const = i >= LEAVES / 2;
+		values[i] = is_const ? constants[random_u32() % (sizeof constants / 4)]
+		                     : random_u32() >> random_u32() % 32;
+		in[i] = values[i];
+		ids[i] = is_const ? ir_u32(b, values[i]) : ir_load(b, a, ir_u32(b, i));
+	}
+	for (uint32_t i = LEAVES; i < LEAVES + NODES; i++) {
+		enum ir_op op = ops[random_u32() % (sizeof ops / sizeof *ops)];
+		uint32_t x = random_u32() % i, y = random_u32() % i;
+		if (op == IR_SHL || op == IR_SHR) /* shift counts are below 32 */
+			y = LEAVES - 1, values[y] %= 32, ids[y] = ir_u32(b, values[y]);
+		values[i] = eval_u32(op, values[x], values[y]);
+		ids[i] = compute(op, ids[x], ids[y]);
+	}
+	ir_store(b, out, ir_u32(b, 0), ids[LEAVES + NODES - 1]);
+	struct emit_eval run = {.workgroups = {1, 1, 1}, .buffers = {in, results}};
+	const struct ir_module *module;
+	ck_assert_int_eq(ir_finish(b, &module), 0);
+	ck_assert_int_eq(emit_eval(module, &run), 0);
+	ck_assert_uint_eq(run.out_of_bounds, 0);
+	ck_assert_uint_eq(results[0], values[LEAVES + NODES - 1]);
+}
+END_TEST
+
+/* ---- The checker: a right module, broken in one place. */
+
+struct broken {
+	const char *rule; /* part of what the checker must say */
+	void (*break_it)(struct ir_module *m);
+};
+
+static struct ir_module build_right(void)
+{
+	uint32_t a = ir_binding(b, "a", U32, false, 4), out = ir_binding(b, "out", U32, true, 4);
+	uint32_t tile = ir_shared(b, U32, 4);
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), value = ir_load(b, a, x);
+	ir_id sum = ir_add(b, value, ir_u32(b, 5)), variable = ir_var(b, sum);
+
+	ir_if(b, compute(IR_LT, value, sum));
+	ir_set(b, variable, ir_mul(b, value, sum));
+	ir_else(b);
+	ir_store(b, out, x, ir_get(b, variable));
+	ir_end(b);
+	ir_id i = ir_loop(b, ir_u32(b, 0), ir_u32(b, 4), 1);
+	ir_shared_store(b, tile, i, ir_select(b, compute(IR_EQ, i, x), i, x));
+	ir_end(b);
+	ir_barrier(b);
+	ir_store(b, out, x, ir_add(b, ir_get(b, variable), ir_shared_load(b, tile, x)));
+	return *finish();
+}
+
+static struct ir_inst *find(struct ir_module *m, enum ir_op op)
+{
+	for (ir_id id = m->count - 1; id > 0; id--)
+		if (m->insts[id].op == op)
+			return &m->insts[id];
+	ck_abort_msg("no such instruction");
+	return NULL;
+}
+
+static void break_binding(struct ir_module *m)
+{
+	find(m, IR_LOAD)->arg[1] = 2;
+}
+static void break_shared(struct ir_module *m)
+{
+	find(m, IR_SHARED_LOAD)->arg[1] = 1;
+}
+static void break_writable(struct ir_module *m)
+{
+	find(m, IR_STORE)->arg[2] = 0;
+}
+static void break_element_type(struct ir_module *m)
+{
+	m->bindings[1].type = F32;
+}
+static void break_operand_types(struct ir_module *m)
+{
+	m->insts[m->insts[find(m, IR_VAR)->arg[0]].arg[1]].type = F32; /* of the sum's 5 */
+}
+static void break_result_type(struct ir_module *m)
+{
+	find(m, IR_ADD)->type = IR_TYPE(IR_I32, 1);
+}
+static void break_no_type(struct ir_module *m)
+{
+	find(m, IR_MUL)->type = IR_VOID;
+}
+static void break_forward(struct ir_module *m)
+{
+	find(m, IR_MUL)->arg[0] = m->count - 1;
+}
+static void break_out_of_range(struct ir_module *m)
+{
+	find(m, IR_MUL)->arg[0] = 1u << 30;
+}
+static void break_no_value(struct ir_module *m)
+{
+	find(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_SET) - m->insts);
+}
+static void break_scope(struct ir_module *m)
+{
+	find(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_MUL) - m->insts);
+}
+static void break_induction_scope(struct ir_module *m)
+{
+	find(m, IR_STORE)->arg[0] = (ir_id)(find(m, IR_LOOP) - m->insts);
+}
+static void break_condition(struct ir_module *m)
+{
+	find(m, IR_IF)->arg[0] = find(m, IR_MUL)->arg[0];
+}
+static void break_else(struct ir_module *m)
+{
+	find(m, IR_ELSE)->arg[0] = 1;
+}
+static void break_end(struct ir_module *m)
+{
+	find(m, IR_END)->arg[0] = 1;
+}
+static void break_open(struct ir_module *m)
+{
+	*find(m, IR_END) = (struct ir_inst){.op = IR_NOP, .block = find(m, IR_SHARED_STORE)->block};
+	m->count = (uint32_t)(find(m, IR_SHARED_STORE) - m->insts) + 1;
+}
+static void break_closed(struct ir_module *m)
+{
+	*find(m, IR_BARRIER) = (struct ir_inst){.op = IR_END};
+}
+static void break_block(struct ir_module *m)
+{
+	find(m, IR_BARRIER)->block = 1;
+}
+static void break_variable(struct ir_module *m)
+{
+	find(m, IR_SET)->arg[1] = 1;
+}
+static void break_variable_type(struct ir_module *m)
+{
+	find(m, IR_GET)->type = F32;
+}
+static void break_step(struct ir_module *m)
+{
+	m->insts[find(m, IR_LOOP)->arg[2]].arg[0] = 0;
+}
+static void break_divisor(struct ir_module *m)
+{
+	find(m, IR_MUL)->op = IR_DIV;
+	*find(m, IR_VAR) = (struct ir_inst){.op = IR_CONST, .type = U32};
+	find(m, IR_DIV)->arg[1] = find(m, IR_SET)->arg[1];
+}
+static void break_infinity(struct ir_module *m)
+{
+	*find(m, IR_VAR) = (struct ir_inst){.op = IR_CONST, .type = F32, .arg = {0x7f800000}};
+}
+static void break_op(struct ir_module *m)
+{
+	find(m, IR_BARRIER)->op = IR_OP_COUNT;
+}
+static void break_builtin(struct ir_module *m)
+{
+	find(m, IR_BUILTIN)->arg[0] = IR_BUILTIN_COUNT;
+}
+static void break_subgroups(struct ir_module *m)
+{
+	struct ir_inst *select = find(m, IR_SELECT);
+	*select = (struct ir_inst){.op = IR_SUBGROUP_ADD,
+	        .type = U32,
+	        .block = select->block,
+	        .arg = {select->arg[1]}};
+}
+static void break_size(struct ir_module *m)
+{
+	m->workgroup_size[1] = 0;
+}
+static void break_name(struct ir_module *m)
+{
+	strcpy(m->bindings[0].name, "v12");
+}
+static void break_length(struct ir_module *m)
+{
+	m->shared[0].length = 0;
+}
+
+static const struct broken brokens[] = {
+        {"no such binding", break_binding},
+        {"no such workgroup array", break_shared},
+        {"not writable", break_writable},
+        {"not the element's", break_element_type},
+        {"differ", break_operand_types},
+        {"does not follow", break_result_type},
+        {"its type is not one", break_no_type},
+        {"not an earlier", break_forward},
+        {"not an earlier", break_out_of_range},
+        {"has no value", break_no_value},
+        {"outside its block", break_scope},
+        {"outside its block", break_induction_scope},
+        {"not a bool", break_condition},
+        {"no IF is open", break_else},
+        {"innermost block", break_end},
+        {"never closed", break_open},
+        {"no block is open", break_closed},
+        {"another block", break_block},
+        {"no such variable", break_variable},
+        {"not the variable's", break_variable_type},
+        {"step is not a constant above 0", break_step},
+        {"constant 0", break_divisor},
+        {"not finite", break_infinity},
+        {"no such operation", break_op},
+        {"no such builtin", break_builtin},
+        {"uses subgroups", break_subgroups},
+        {"workgroup size", break_size},
+        {"binding 0", break_name},
+        {"workgroup array 0", break_length},
+};
+
+START_TEST(refuses)
+{
+	struct ir_module module = build_right();
+	struct error err = {0};
+
+	brokens[_i].break_it(&module);
+	ck_assert_int_eq(ir_check(&module, &err), -EINVAL);
+	ck_assert_msg(strstr(err.text, brokens[_i].rule) != NULL, "'%s' does not say '%s'",
+	        err.text, brokens[_i].rule);
+}
+END_TEST
+
+START_TEST(prints)
+{
+	struct ir_module module = build_right();
+	struct buffer out = {0};
+
+	ir_print(&module, &out);
+	golden_compare("module.ir", &out);
+	buffer_free(&out);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("ir");
+	TCase *tcase = tcase_create("ir");
+	SRunner *runner = srunner_create(suite);
+
+	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_loop_test(tcase, folds_u32, 0, (int)(sizeof u32_folds / sizeof *u32_folds));
+	tcase_add_loop_test(tcase, folds_f32, 0, (int)(sizeof f32_folds / sizeof *f32_folds));
+	tcase_add_test(tcase, leaves_unsafe_floats);
+	tcase_add_test(tcase, folds_signed_conversions_compares_and_bools);
+	tcase_add_loop_test(
+	        tcase, simplifies, 0, (int)(sizeof simplifications / sizeof *simplifications));
+	tcase_add_test(tcase, joins_constants);
+	tcase_add_test(tcase, takes_vectors_apart);
+	tcase_add_test(tcase, numbers_values);
+	tcase_add_test(tcase, forgets_what_a_block_defined);
+	tcase_add_test(tcase, keeps_numbering_as_it_grows);
+	tcase_add_test(tcase, counts_uses_and_drops_the_dead);
+	tcase_add_loop_test(tcase, random_expressions, 0, 200);
+	tcase_add_loop_test(tcase, refuses, 0, (int)(sizeof brokens / sizeof *brokens));
+	tcase_add_test(tcase, prints);
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}

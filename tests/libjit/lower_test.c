@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every kernel of every shape's spaces: well-formed IR, right in the interpreter, valid SPIR-V.
+ */
+#include "kernel_cases.h"
+#include "shapes.h"
+
+#include "emit/emit.h"
+#include "lower/lower.h"
+
+#include <check.h>
+#include <errno.h>
+#include <spirv-tools/libspirv.h>
+
+static void check_module(const struct op *op, const struct candidate *candidate, const char *where)
+{
+	struct ir_builder *builder;
+	const struct ir_module *module;
+	struct error err;
+
+	ck_assert_int_eq(ir_builder_create(&builder), 0);
+	lower_contraction(builder, op, &candidate->schedule);
+	ck_assert_int_eq(ir_finish(builder, &module), 0);
+	ck_assert_msg(ir_check(module, &err) == 0, "%s: %s", where, err.text);
+	ir_builder_destroy(builder);
+}
+
+static void check_eval(struct nnjit *nnjit, const struct op *op, const struct candidate *candidate,
+	struct case_buffers *buffers, const char *where)
+{
+	case_poison(buffers);
+	int r = nnjit_eval(nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, buffers->data);
+	ck_assert_msg(r == 0, "%s: eval returned %d", where, r);
+	double error = case_error(buffers);
+	ck_assert_msg(error < 1e-5, "%s: relative error %g", where, error);
+}
+
+static void check_spirv(struct nnjit *nnjit, spv_context context, const struct op *op,
+	const struct candidate *candidate, const char *where)
+{
+	struct kernel kernel;
+	spv_diagnostic diagnostic = NULL;
+
+	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, NNJIT_SPIRV, &kernel), 0);
+	struct spv_const_binary_t words = {(const uint32_t *)kernel.code, kernel.code_bytes / 4};
+	int r = spvValidate(context, &words, &diagnostic);
+	ck_assert_msg(r == SPV_SUCCESS, "%s: %s", where, diagnostic ? diagnostic->error : "?");
+	spvDiagnosticDestroy(diagnostic);
+}
+
+START_TEST(every_kernel)
+{
+	const char *text = shapes[_i / CASE_FACTS];
+	const struct facts *facts = &case_facts[_i % CASE_FACTS];
+	struct limits limits = case_limits();
+	spv_context context = spvContextCreate(SPV_ENV_VULKAN_1_1);
+	struct nnjit *nnjit;
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	ck_assert_int_eq(space_enumerate(&op, &limits, facts, &space, NULL), 0);
+	struct case_buffers buffers = case_make(&op, 1);
+	for (uint32_t i = 0; i < space.count; i++) {
+		char where[OP_TEXT_BYTES + SCHEDULE_TEXT_BYTES + 4];
+		char schedule[SCHEDULE_TEXT_BYTES];
+
+		schedule_print(&space.candidates[i].schedule, schedule);
+		snprintf(where, sizeof where, "%s [%s]", text, schedule);
+		check_module(&op, &space.candidates[i], where);
+		check_eval(nnjit, &op, &space.candidates[i], &buffers, where);
+		check_spirv(nnjit, context, &op, &space.candidates[i], where);
+	}
+	case_free(&buffers);
+	nnjit_destroy(nnjit);
+	spvContextDestroy(context);
+}
+END_TEST
+
+START_TEST(same_bytes_every_time)
+{
+	struct nnjit *one, *two;
+	struct op op, other;
+	struct kernel a, b;
+
+	ck_assert_int_eq(nnjit_create(&one), 0);
+	ck_assert_int_eq(nnjit_create(&two), 0);
+	ck_assert_int_eq(op_parse("matmul m=33 n=65 k=17 bias=1 act=gelu", &op, NULL), 0);
+	ck_assert_int_eq(op_parse("matmul m=64 n=64 k=64", &other, NULL), 0);
+	struct schedule schedule = space_baseline(&op);
+	for (int target = NNJIT_WGSL; target <= NNJIT_GLSL; target++) {
+		ck_assert_int_eq(nnjit_generate(two, &other, &schedule, NNJIT_SPIRV, &b), 0);
+		ck_assert_int_eq(nnjit_generate(one, &op, &schedule, target, &a), 0);
+		ck_assert_int_eq(nnjit_generate(two, &op, &schedule, target, &b), 0);
+		ck_assert_uint_eq(a.code_bytes, b.code_bytes);
+		ck_assert_mem_eq(a.code, b.code, a.code_bytes);
+	}
+	nnjit_destroy(one);
+	nnjit_destroy(two);
+}
+END_TEST
+
+START_TEST(malformed_schedules_are_refused)
+{
+	static const char *const schedules[] = {"vec=3 tile_n=3", "tile_n=2 vec=4", "tile_m=33", "tile_m=32 tile_n=32",
+		"k_step=8 unroll=3", "k_step=8 unroll=4", "split_k=3", "split_k=4 stage_a=1",
+		"subgroup=1 split_k=4 wg_x=2", "k_step=128 unroll=128", "subgroup=1"};
+	struct nnjit *nnjit;
+	struct kernel kernel;
+	struct op op;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	ck_assert_int_eq(op_parse("matmul m=64 n=64 k=64", &op, NULL), 0);
+	for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+		struct schedule schedule;
+		ck_assert_int_eq(schedule_parse(schedules[i], &schedule, NULL), 0);
+		ck_assert_msg(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel) == -EINVAL,
+			"%s was accepted", schedules[i]);
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("lower");
+	TCase *kernels = tcase_create("kernels"), *door = tcase_create("door");
+
+	tcase_set_timeout(kernels, 300);
+	tcase_add_loop_test(kernels, every_kernel, 0, SHAPES * CASE_FACTS);
+	suite_add_tcase(suite, kernels);
+	tcase_add_test(door, same_bytes_every_time);
+	tcase_add_test(door, malformed_schedules_are_refused);
+	suite_add_tcase(suite, door);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}

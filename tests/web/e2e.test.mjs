@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole line, for real: a page asks a running nnjitd over WebSocket for a matmul, gets a predicted
+// kernel at once, runs it in WebGPU, is pushed better ones, ends with the tuned one and right numbers; the
+// result outlives the daemon. Then the demo page, in each of its states, with a screenshot.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+
+import { echo, openPage, outFolder, Unavailable } from '../bench/browser.mjs';
+import { findDevice, startDaemon } from '../bench/daemon.mjs';
+
+const TOLERANCE = 1e-5;
+const OP = 'matmul m=256 n=256 k=256';
+const stateDir = mkdtempSync(join(tmpdir(), 'nnjit-e2e-'));
+
+let skip = false, daemon, opened, page;
+try {
+	daemon = await startDaemon({ stateDir });
+	await findDevice(daemon, 'swiftshader');
+	opened = await openPage();
+	page = opened.page;
+} catch (error) {
+	if (!(error instanceof Unavailable))
+		throw error;
+	skip = error.message;
+}
+
+after(async () => {
+	await opened?.close();
+	await daemon?.stop();
+	rmSync(stateDir, { recursive: true, force: true });
+});
+
+// In the page: asks, runs every version that comes, checks each against f64 and times it.
+function wholeLine([url, text]) {
+	return Promise.all([import('/web/nnjit.js'), import('/web/baseline.js'), import('/bench/kernels.js'), import('/web/reference.js')])
+		.then(async ([{ connect, createRunner }, { baselineArtifact }, { openDevice, check }, reference]) => {
+			const { device } = await openDevice();
+			const adapter = await navigator.gpu.requestAdapter();
+			const client = await connect({ url, adapter, device });
+			const op = reference.parseOp(text), base = await createRunner(device, baselineArtifact(op));
+			const inputs = reference.randomInputs(base.artifact), elements = reference.sampleElements(op);
+			const prepared = { buffers: base.allocate(inputs), elements, want: reference.referenceAt(op, inputs, elements) };
+			const start = performance.now(), versions = [];
+			let progress = null;
+			for await (const kernel of client.watch(text, { onProgress: now => { progress = now; } })) {
+				const at_ms = performance.now() - start;
+				const runner = await createRunner(device, kernel);
+				const { max_rel_err, checked } = await check(device, runner, prepared);
+				const { median_ns } = await runner.time(prepared.buffers, { samples: 3 });
+				versions.push({ at_ms, status: kernel.status, schedule: kernel.schedule, max_rel_err, checked, median_ns, timing: kernel.timing,
+					verified: kernel.verified });
+			}
+			const stored = await client.kernel(text), { median_ns: base_ns } = await base.time(prepared.buffers, { samples: 3 });
+			await client.report(stored, { median_ns: versions.at(-1).median_ns, samples: 3 });
+			client.close();
+			return { versions, base_ns, progress, stored: stored.status, schedule: stored.schedule };
+		});
+}
+
+let tunedSchedule = null;
+
+test('page, daemon, predicted kernel, improvements, tuned kernel, right numbers', { skip, timeout: 180e3 }, async t => {
+	const { versions, base_ns, progress, stored, schedule } = await page.evaluate(wholeLine, [daemon.ws, OP]);
+	const [first] = versions, last = versions.at(-1);
+	t.diagnostic(`first (${first.status}) after ${first.at_ms.toFixed(1)} ms; ${versions.length} versions; tuned after ${(last.at_ms / 1e3).toFixed(1)} s; ` +
+		`in the page: default ${(base_ns / 1e6).toFixed(2)} ms, tuned ${(last.median_ns / 1e6).toFixed(2)} ms`);
+	assert.ok(['predicted', 'tuning'].includes(first.status), `the first answer is ${first.status}`);
+	assert.ok(first.at_ms < 250, `the first answer took ${first.at_ms} ms`);
+	assert.ok(versions.length >= 2);
+	assert.equal(last.status, 'tuned');
+	for (const { max_rel_err, schedule: text, checked } of versions)
+		assert.ok(max_rel_err < TOLERANCE && checked > 0, `${text}: ${max_rel_err} over ${checked}`);
+	assert.ok(last.verified.checked > 0 && last.verified.max_rel_err < TOLERANCE);
+	assert.ok(last.timing.median_ns > 0 && last.timing.baseline_ns > 0 && last.timing.samples > 0);
+	assert.ok(progress.measured > 0 && progress.of <= 64);
+	assert.equal(stored, 'tuned');
+	assert.ok(last.median_ns < base_ns, `tuned ${last.median_ns} ns, default ${base_ns} ns in the page`);
+	tunedSchedule = schedule;
+});
+
+test('a tuned kernel outlives the daemon', { skip, timeout: 60e3 }, async () => {
+	assert.equal(await daemon.stop(), 0);
+	daemon = await startDaemon({ stateDir });
+	const kernel = await page.evaluate(async ([url, op]) => {
+		const { connect } = await import('/web/nnjit.js');
+		const client = await connect({ url, adapter: await navigator.gpu.requestAdapter() });
+		const answer = await client.kernel(op, client.device ? {} : { device: 'swiftshader' });
+		client.close();
+		return answer;
+	}, [daemon.ws, OP]);
+	assert.equal(kernel.status, 'tuned');
+	assert.equal(kernel.schedule, tunedSchedule);
+});
+
+const state = (on, name, timeout = 15e3) => on.waitForFunction(want => document.documentElement.dataset.state === want, name, { timeout });
+
+test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t => {
+	const demo = await opened.browser.newPage({ viewport: { width: 1280, height: 900 } });
+	echo(demo);
+	await demo.goto(`${daemon.url}/?shapes=256x256x256,97x131x65,1x768x768,64x64x64`);
+	await state(demo, 'done', 220e3);
+	const rows = await demo.$$eval('#rows tr', list => list.map(row => [...row.cells].map(cell => cell.textContent)));
+	t.diagnostic(rows.map(row => row.slice(0, 5).join('  ')).join(' | '));
+	const file = join(outFolder(), 'demo.png');
+	await demo.screenshot({ path: file, fullPage: true });
+	assert.equal(rows.length, 4);
+	for (const row of rows) {
+		assert.match(row[3], /^\d+(\.\d)?×$/, `speedup of ${row[0]}`);
+		assert.ok(Number(row[6]) < TOLERANCE, `error of ${row[0]}: ${row[6]}`);
+		assert.match(row[7], /\w+=\d+/);
+	}
+	assert.match(await demo.textContent('#geomean'), /^\d+(\.\d)?×$/);
+	assert.match(await demo.textContent('#device'), /swiftshader/i);
+	assert.equal(await demo.$$eval('.card[data-status="tuned"] .chart .dot', dots => dots.length > 4), true);
+	assert.ok(statSync(file).size > 50e3, `${file} has ${statSync(file).size} bytes`);
+	await demo.close();
+});
+
+test('the demo page without a daemon', { skip, timeout: 60e3 }, async () => {
+	const demo = await opened.browser.newPage();
+	await demo.goto(`${opened.server.url}web/index.html?port=1&shapes=16x16x16`);
+	await state(demo, 'no-daemon');
+	assert.match(await demo.textContent('#notice'), /No nnjit service/);
+	await demo.waitForSelector('.card[data-status="alone"]');
+	await demo.close();
+});
+
+test('the demo page without WebGPU', { skip, timeout: 60e3 }, async () => {
+	const demo = await opened.browser.newPage();
+	await demo.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { value: undefined }));
+	await demo.goto(`${daemon.url}/?shapes=16x16x16`);
+	await state(demo, 'no-webgpu');
+	assert.match(await demo.textContent('#notice'), /no WebGPU/);
+	await demo.close();
+});
