@@ -3,7 +3,7 @@
 // The chart of one card: GFLOP/s of the best kernel so far over the seconds since its tuning began,
 // as steps, above the default kernel's level.
 
-const WIDTH = 560, HEIGHT = 150, LEFT = 34, RIGHT = 14, TOP = 12, BOTTOM = 22;
+const HEIGHT = 150, LEFT = 34, RIGHT = 14, TOP = 12, BOTTOM = 22;
 
 function element(name, attributes, text) {
 	const node = document.createElementNS('http://www.w3.org/2000/svg', name);
@@ -22,22 +22,27 @@ function tickStep(top) {
 
 const brief = value => value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2)));
 
+// Before the default kernel is timed there is nothing to draw.
 // points: [{ seconds, gflops }] in order; baseline: GFLOP/s; now: seconds at the right edge.
 export function drawChart(svg, { points, baseline, now }) {
+	if (!baseline)
+		return svg.replaceChildren();
 	const top = Math.max(baseline, ...points.map(p => p.gflops), 1e-3) * 1.12;
 	const span = Math.max(now, 1);
-	const x = seconds => LEFT + (WIDTH - LEFT - RIGHT) * Math.min(seconds / span, 1);
+	const width = svg.clientWidth || 560;
+	svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
+	const x = seconds => LEFT + (width - LEFT - RIGHT) * Math.min(seconds / span, 1);
 	const y = gflops => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * gflops / top;
 	const nodes = [];
 	for (let tick = 0, step = tickStep(top); tick <= top; tick += step)
-		nodes.push(element('line', { class: 'grid', x1: LEFT, x2: WIDTH - RIGHT, y1: y(tick), y2: y(tick) }),
+		nodes.push(element('line', { class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
 			element('text', { x: LEFT - 7, y: y(tick) + 4, 'text-anchor': 'end' }, brief(tick)));
-	nodes.push(element('text', { x: WIDTH - RIGHT, y: HEIGHT - 4, 'text-anchor': 'end' }, `${span.toFixed(span < 10 ? 1 : 0)} s`),
+	nodes.push(element('text', { x: width - RIGHT, y: HEIGHT - 4, 'text-anchor': 'end' }, `${span.toFixed(span < 10 ? 1 : 0)} s`),
 		element('text', { x: LEFT, y: HEIGHT - 4 }, 'GFLOP/s'));
 	if (points.length)
 		nodes.push(...steps(points, x, y, span));
-	nodes.push(element('line', { class: 'default', x1: LEFT, x2: WIDTH - RIGHT, y1: y(baseline), y2: y(baseline) }),
-		element('text', { x: WIDTH - RIGHT, y: y(baseline) - 5, 'text-anchor': 'end' }, 'default'));
+	nodes.push(element('line', { class: 'default', x1: LEFT, x2: width - RIGHT, y1: y(baseline), y2: y(baseline) }),
+		element('text', { x: width - RIGHT, y: y(baseline) - 5, 'text-anchor': 'end' }, 'default'));
 	svg.replaceChildren(...nodes);
 	svg.setAttribute('aria-label', `${points.length} kernels so far, the last at ${brief(points.at(-1)?.gflops ?? 0)} ` +
 		`GFLOP/s against ${brief(baseline)} by default`);

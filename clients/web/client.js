@@ -75,16 +75,15 @@ export class Client extends EventTarget {
 		}
 	}
 
-	// Tunes many operators; resolves when all are done. onProgress({ measured, of }) hears of the search.
+	// Tunes many operators; resolves with the last progress when all have ended, `failed` of them badly.
+	// onProgress({ done, of, failed, op }) hears of each that ends.
 	async prefetch(ops, onProgress, { device, signal } = {}) {
-		let progress = { measured: 0, of: 0 };
+		let progress = { done: 0, of: ops.length, failed: 0 };
 		for await (const message of this.#transport.subscribe('prefetch', given({ ops, device }), signal)) {
-			if (message.event === 'failed')
-				throw NnjitError.from(message.error);
-			progress = message.progress ?? progress;
-			onProgress?.(progress);
-			if (message.event === 'tuned')
-				break;
+			if (message.event === 'finished')
+				return message.progress;
+			if (message.progress)
+				onProgress?.(progress = message.progress);
 		}
 		return progress;
 	}

@@ -10,9 +10,10 @@ import { connect, createRunner } from './nnjit.js';
 import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } from './reference.js';
 
 const TOLERANCE = 1e-5;
+const ROUNDS = 5; // of the last measurement
 const SHAPES = [
 	['256x256x256', 'a square'],
-	['128x768x768', 'BERT-base projection, 128 tokens'],
+	['128x768x768', 'BERT-base, 128 tokens'],
 	['97x131x65', 'nothing divides it'],
 	['1x768x768', 'one token'],
 ];
@@ -76,10 +77,12 @@ class Card {
 		cells.forEach((text, i) => { this.row.cells[i].textContent = text || '–'; });
 		this.row.cells[3].className = 'speed';
 		this.part('.speedup b').textContent = tuned ? times(this.speedup) : '–';
+		this.part('.speedup').classList.toggle('known', Boolean(tuned));
 		const slowest = Math.max(base?.median_ns ?? 0, tuned?.median_ns ?? 0);
 		for (const [name, timing] of [['default', base], ['tuned', tuned]]) {
 			this.part(`.bar.${name} i`).style.width = timing ? `${Math.max(1, 100 * timing.median_ns / slowest)}%` : '0';
-			this.part(`.bar.${name} b`).textContent = timing ? `${ms(timing.median_ns)} ms  ${brief(rate(this.op, timing.median_ns))} GFLOP/s` : '';
+			this.part(`.bar.${name} b`).textContent = timing ? `${ms(timing.median_ns)} ms` : '';
+			this.part(`.bar.${name} em`).textContent = timing ? `${brief(rate(this.op, timing.median_ns))} GFLOP/s` : '';
 		}
 		this.part('.schedule').textContent = this.part('.schedule').title = kernel?.schedule ?? '';
 		if (error) {
@@ -139,17 +142,17 @@ async function show(card, kernel) {
 // The search is over and the device is quiet: both again, in turns, for the numbers that stay.
 async function settle(card) {
 	const rounds = { baseline: [], runner: [] };
-	for (let round = 0; round < 3; round++)
+	for (let round = 0; round < ROUNDS; round++)
 		for (const name of ['baseline', 'runner'])
 			rounds[name].push(await card[name].time(card.buffers, { samples: 1, warmup: false }));
-	const middle = list => list.sort((a, b) => a.median_ns - b.median_ns)[1];
+	const middle = list => list.sort((a, b) => a.median_ns - b.median_ns)[ROUNDS >> 1];
 	card.base = middle(rounds.baseline);
 	card.tuned = middle(rounds.runner);
 	card.end = performance.now();
 	card.points.push({ seconds: (card.end - card.start) / 1e3, gflops: rate(card.op, card.tuned.median_ns) });
 	card.part('progress').value = 1;
 	card.status('tuned');
-	page.client.report(card.kernel, { median_ns: card.tuned.median_ns, samples: 3 }).catch(() => {});
+	page.client.report(card.kernel, { median_ns: card.tuned.median_ns, samples: ROUNDS }).catch(() => {});
 }
 
 async function tune(card) {
@@ -172,7 +175,8 @@ function summarise() {
 		return;
 	const geomean = Math.exp(done.reduce((sum, card) => sum + Math.log(card.speedup), 0) / done.length);
 	$('geomean').textContent = times(geomean);
-	$('geomean-note').textContent = `geometric mean speedup over the default kernel, ${done.length} of ${page.cards.length} shapes`;
+	document.querySelector('.score').classList.add('known');
+	$('geomean-note').textContent = `geometric mean speedup over the default kernel${done.length < page.cards.length ? `, ${done.length} of ${page.cards.length} shapes so far` : ''}`;
 }
 
 async function work() {
@@ -250,13 +254,14 @@ function wireControls() {
 		$('shape').value = '';
 		work();
 	};
+	addEventListener('resize', () => page.cards.forEach(card => card.draw()));
 	$('shape').oninput = () => $('shape').setCustomValidity('');
 }
 
 async function main() {
 	wireControls();
 	const asked = new URLSearchParams(location.search).get('shapes');
-	for (const [shape, what] of asked ? asked.split(',').map(shape => [shape, 'yours']) : SHAPES)
+	for (const [shape, what] of asked ? asked.split(',').map(shape => SHAPES.find(([known]) => known === shape) ?? [shape, 'yours']) : SHAPES)
 		add(shape, what);
 	const adapter = await openGpu();
 	if (!adapter) {

@@ -81,11 +81,13 @@ export class HttpTransport {
 	}
 
 	async *#prefetch({ ops, device }, signal) {
-		for (const [index, op] of ops.entries())
-			for await (const { event, kernel } of this.#watch({ op, device }, signal)) {
-				const measured = index + (event === 'tuned');
-				yield { event: measured === ops.length ? 'tuned' : 'progress', kernel, progress: { measured, of: ops.length } };
-			}
+		const progress = { done: 0, of: ops.length, failed: 0 };
+		for (const op of ops) {
+			for await (const { event } of this.#watch({ op, device }, signal))
+				progress.done += event === 'tuned';
+			yield { event: 'progress', progress: { ...progress, op } };
+		}
+		yield { event: 'finished', progress };
 	}
 
 	close() {

@@ -37,6 +37,14 @@ export interface Progress {
 	of: number;
 }
 
+/** Of the operators of a prefetch, how many have ended; `op` is the one that did last. */
+export interface PrefetchProgress {
+	done: number;
+	of: number;
+	failed: number;
+	op?: string;
+}
+
 /** How the daemon timed the kernel on the device; zeros while it is only predicted. */
 export interface DaemonTiming {
 	median_ns: number;
@@ -118,8 +126,8 @@ export class Client extends EventTarget {
 	kernel(op: Op, options?: KernelOptions): Promise<Kernel>;
 	/** What is known now, then each improvement; ends with the tuned kernel. */
 	watch(op: Op, options?: WatchOptions): AsyncGenerator<Kernel, void, void>;
-	prefetch(ops: Op[], onProgress?: (progress: Progress) => void,
-		options?: { device?: string; signal?: AbortSignal }): Promise<Progress>;
+	prefetch(ops: Op[], onProgress?: (progress: PrefetchProgress) => void,
+		options?: { device?: string; signal?: AbortSignal }): Promise<PrefetchProgress>;
 	report(kernel: Kernel, timing: { median_ns: number; samples: number }): Promise<unknown>;
 	call(method: string, params?: object, signal?: AbortSignal): Promise<unknown>;
 	close(): void;

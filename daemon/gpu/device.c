@@ -158,19 +158,27 @@ int device_end(VkCommandBuffer commands, struct error *err)
 	return answer_of(vkEndCommandBuffer(commands), "recording commands", err);
 }
 
-static int wait_for(struct device *device, struct error *err)
+/* How long to wait, and what it means that it was not enough. */
+struct patience {
+	unsigned int seconds;
+	const char *sentence;
+};
+static const struct patience running = {DEVICE_PATIENCE_S, "the kernel did not end within 10 s"};
+static const struct patience compiling = {
+        COMPILE_PATIENCE_S, "the driver did not compile the kernel within 60 s"};
+
+static int wait_for(struct device *device, const struct patience *patience, struct error *err)
 {
 	VkResult result = vkWaitForFences(
-	        device->vk, 1, &device->fence, VK_TRUE, DEVICE_PATIENCE_S * 1000000000ull);
+	        device->vk, 1, &device->fence, VK_TRUE, patience->seconds * 1000000000ull);
 
 	if (result == VK_TIMEOUT)
-		return error_set(err, ANSWER_DEVICE_LOST, "", "the kernel did not end within %d s",
-		        DEVICE_PATIENCE_S);
+		return error_set(err, ANSWER_DEVICE_LOST, "", "%s", patience->sentence);
 	return answer_of(result, "running the kernel", err);
 }
 
-int device_submit(
-        struct device *device, VkCommandBuffer commands, double *ret_wall_ns, struct error *err)
+static int submit(struct device *device, VkCommandBuffer commands, const struct patience *patience,
+        double *ret_wall_ns, struct error *err)
 {
 	const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
 	        .commandBufferCount = 1,
@@ -180,14 +188,26 @@ int device_submit(
 	if (result)
 		return answer_of(result, "resetting a fence", err);
 	/* Drivers that work inside vkQueueSubmit, or whose wait does not keep its time. */
-	watchdog_expect(DEVICE_PATIENCE_S + 2, "the kernel did not end within 10 s");
+	watchdog_expect(patience->seconds + 2, patience->sentence);
 	double start_ns = device_now_ns();
 	result = vkQueueSubmit(device->queue, 1, &info, device->fence);
-	int answer = result ? answer_of(result, "submitting commands", err) : wait_for(device, err);
+	int answer = result ? answer_of(result, "submitting commands", err)
+	                    : wait_for(device, patience, err);
 	if (!answer && ret_wall_ns)
 		*ret_wall_ns = device_now_ns() - start_ns;
 	watchdog_rest();
 	return answer;
+}
+
+int device_submit(
+        struct device *device, VkCommandBuffer commands, double *ret_wall_ns, struct error *err)
+{
+	return submit(device, commands, &running, ret_wall_ns, err);
+}
+
+int device_submit_compile(struct device *device, VkCommandBuffer commands, struct error *err)
+{
+	return submit(device, commands, &compiling, NULL, err);
 }
 
 int device_submit_once(struct device *device, VkCommandBuffer commands, struct error *err)

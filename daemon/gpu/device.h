@@ -31,9 +31,12 @@ void device_free_commands(struct device *device, VkCommandBuffer commands); /* N
 int device_end(VkCommandBuffer commands, struct error *err);
 /* Submits and waits. What does not end within DEVICE_PATIENCE_S is a lost device.
  * ret_wall_ns may be NULL. */
-#define DEVICE_PATIENCE_S 10
+#define DEVICE_PATIENCE_S  10
+#define COMPILE_PATIENCE_S 60
 int device_submit(
         struct device *device, VkCommandBuffer commands, double *ret_wall_ns, struct error *err);
+/* The same for commands that only make the driver compile: with COMPILE_PATIENCE_S. */
+int device_submit_compile(struct device *device, VkCommandBuffer commands, struct error *err);
 /* device_end, device_submit, device_free_commands. */
 int device_submit_once(struct device *device, VkCommandBuffer commands, struct error *err);
 

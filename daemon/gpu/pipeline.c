@@ -8,8 +8,7 @@
 
 #include <assert.h>
 
-#define BINDINGS_MAX       8
-#define COMPILE_PATIENCE_S 60
+#define BINDINGS_MAX 8
 
 static VkResult create_layouts(struct device *device, uint32_t count, struct bindings *bindings)
 {

@@ -108,6 +108,8 @@ static int least_ns(struct probe *probe, const struct launch *launch, double lau
 	int answer = run_record(probe->device, launch, launch_ns, target_ns, &run, err);
 
 	for (int i = 0; !answer && i < TRIES; i++) {
+		if (i && device_now_ns() > probe->deadline_ns)
+			break;
 		answer = run_time(probe->device, &run, &ns, err);
 		if (!answer && ns < best_ns)
 			best_ns = ns;

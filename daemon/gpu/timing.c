@@ -57,6 +57,30 @@ static void write_timestamp(struct device *device, VkCommandBuffer commands,
 		vkCmdWriteTimestamp(commands, stage, device->queries, query);
 }
 
+static void bind(VkCommandBuffer commands, const struct launch *launch)
+{
+	vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
+	vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->bindings->layout,
+	        0, 1, &launch->bindings->set, 0, NULL);
+}
+
+int launch_nothing(struct device *device, const struct launch *launch, struct error *err)
+{
+	VkCommandBuffer commands;
+	int answer = device_begin(device, &commands, err);
+
+	if (answer)
+		return answer;
+	bind(commands, launch);
+	vkCmdDispatch(commands, 0, 1, 1);
+	answer = device_end(commands, err);
+	if (!answer)
+		answer = device_submit_compile(device, commands, err);
+	if (answer != ANSWER_DEVICE_LOST)
+		device_free_commands(device, commands);
+	return answer;
+}
+
 static int record(struct device *device, const struct launch *launch, const struct part *part,
         uint32_t repeats, VkCommandBuffer *ret_commands, struct error *err)
 {
@@ -67,9 +91,7 @@ static int record(struct device *device, const struct launch *launch, const stru
 		return answer;
 	if (device->queries)
 		vkCmdResetQueryPool(commands, device->queries, 0, 2);
-	vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
-	vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->bindings->layout,
-	        0, 1, &launch->bindings->set, 0, NULL);
+	bind(commands, launch);
 	write_timestamp(device, commands, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, 0);
 	for (uint32_t i = 0; i < repeats; i++) {
 		if (i)

@@ -14,6 +14,10 @@ struct launch {
 	bool sliceable; /* the pipeline may be dispatched in parts */
 };
 
+/* Launches no workgroup at all: drivers that compile only when they first run a kernel do it now.
+ */
+int launch_nothing(struct device *device, const struct launch *launch, struct error *err);
+
 #define RUN_SLICES_MAX 64
 
 /* Recorded submissions: either one that repeats the launch, or several that together are one

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What becomes of one candidate, step by step. A kernel that was not verified is never timed, and
- * the first run counts as compile time: some drivers compile only then.
+ * What becomes of one candidate, step by step. Some drivers compile only when a kernel is first
+ * launched, so an empty launch belongs to compiling. Invariant: a kernel that was not verified is
+ * never timed.
  */
 #include "daemon/gpu/trial.h"
 #include "daemon/gpu/fault.h"
@@ -68,6 +69,8 @@ static int compile(struct attempt *attempt, const struct kernel *kernel, struct 
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, launch->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, launch->sliceable, &launch->pipeline, err);
+	if (!answer)
+		answer = launch_nothing(bench->device, launch, err);
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
 	return answer;
 }
@@ -126,27 +129,30 @@ static int verify(struct attempt *attempt, struct error *err)
 	return 0;
 }
 
-static int record_again(struct device *device, struct trial *trial, struct error *err)
+/* Records the run anew for the pilot's time; *ret_same: it is of the same form as the last one. */
+static int record_again(
+        struct device *device, struct trial *trial, bool *ret_same, struct error *err)
 {
+	uint32_t repeats = trial->run.repeats, slices = trial->run.slices;
+
 	run_free(device, &trial->run);
-	return run_record(device, &trial->launch, trial->pilot_ns, timing_target_ns(device),
+	int answer = run_record(device, &trial->launch, trial->pilot_ns, timing_target_ns(device),
 	        &trial->run, err);
+	*ret_same = trial->run.repeats == repeats && trial->run.slices == slices;
+	return answer;
 }
 
-/* Sizes a sample. A single short launch is mostly overhead, so the first sizing is checked by a
- * run of that size. */
+/* Sizes a sample. A single short launch is mostly overhead, and so are many slices of one; so a
+ * sizing is checked by a run of that size until it holds. */
 static int pilot(struct device *device, struct trial *trial, struct error *err)
 {
-	double target_ns = timing_target_ns(device);
+	bool same = false;
 	int answer = run_time(device, &trial->run, &trial->pilot_ns, err);
 
-	for (int i = 0; !answer && i < 3; i++) {
-		answer = record_again(device, trial, err);
-		if (answer || trial->run.slices > 1 || trial->pilot_ns > target_ns)
-			break;
-		answer = run_time(device, &trial->run, &trial->pilot_ns, err);
-		if (trial->pilot_ns * trial->run.repeats > target_ns / 2)
-			break;
+	for (int i = 0; !answer && !same && i < 3; i++) {
+		answer = record_again(device, trial, &same, err);
+		if (!answer && !same)
+			answer = run_time(device, &trial->run, &trial->pilot_ns, err);
 	}
 	return answer;
 }

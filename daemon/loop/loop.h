@@ -12,21 +12,21 @@
 struct loop;
 int loop_create(struct loop **ret_loop); /* -ENOMEM, -EIO */
 void loop_destroy(struct loop *loop);
-int loop_run(struct loop *loop); /* until loop_stop; 0 */
+int loop_run(struct loop *loop);   /* until loop_stop; 0 */
 void loop_stop(struct loop *loop); /* async-signal-unsafe: call it from a callback */
-uint64_t loop_now_ns(void); /* CLOCK_MONOTONIC */
+uint64_t loop_now_ns(void);        /* CLOCK_MONOTONIC */
 
 /* Calls `readable` whenever fd can be read or has hung up. The loop watches a duplicate: the
  * caller keeps its descriptor, closes it itself, and unwatches first. -ENOMEM, -EIO. */
 struct loop_watch;
 int loop_watch(struct loop *loop, int fd, void (*readable)(void *context), void *context,
-	struct loop_watch **ret_watch);
+        struct loop_watch **ret_watch);
 void loop_unwatch(struct loop_watch *watch); /* NULL is fine; safe inside its own callback */
 
 /* One-shot timer, owned by the caller; setting it again moves it. */
 struct loop_timer;
 int loop_timer_create(struct loop *loop, void (*fired)(void *context), void *context,
-	struct loop_timer **ret_timer);
+        struct loop_timer **ret_timer);
 void loop_timer_set(struct loop_timer *timer, uint64_t after_ns);
 void loop_timer_stop(struct loop_timer *timer);
 void loop_timer_destroy(struct loop_timer *timer); /* NULL is fine */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#define IMPROVEMENT 0.97 /* another schedule is served if it takes this much of the time */
+
 /* What an earlier run left is served until this session has something at least as good. */
 void best_start(struct job *job)
 {
@@ -44,17 +46,14 @@ static uint32_t fastest(const struct job *job)
 
 static void keep(struct job *job)
 {
-	struct tune *tune = job->tune;
-	int code;
-
 	job->best.measured = search_measured(job->search);
 	job->best.of = job->count;
 	job->best.updated_s = (uint64_t)time(NULL);
-	code = store_put_kernel(tune->store, &job->key, &job->best);
+	int code = store_put_kernel(job->tune->store, &job->key, &job->best);
 	if (code)
 		log_warning("%s: the best kernel cannot be stored: %s; it is lost at a restart",
 		        job->text, strerror(-code));
-	kernels_changed(tune);
+	kernels_changed(job->tune);
 }
 
 static void take(struct job *job, uint32_t candidate)
@@ -77,33 +76,70 @@ static void take(struct job *job, uint32_t candidate)
 	job->best_is_ours = true;
 }
 
-/* An earlier session's figure is not quite comparable: it gives way to its own schedule measured
- * anew, and to anything faster. */
+/* The attempt that is served, or NULL while it is not one of this session. */
+static const struct attempt *served_attempt(const struct job *job)
+{
+	for (uint32_t i = 0; job->best_is_ours && i < job->count; i++)
+		if (!strcmp(job->best.schedule, job->attempts[i].text) && job->attempts[i].right &&
+		        job->attempts[i].timed)
+			return &job->attempts[i];
+	return NULL;
+}
+
+/* The fastest of the batch timed last, or count. */
+static uint32_t fastest_of_batch(const struct job *job)
+{
+	uint32_t best = job->count;
+
+	for (uint32_t i = 0; i < job->count; i++) {
+		const struct attempt *attempt = &job->attempts[i];
+		if (!attempt->right || !attempt->timed || attempt->batch != job->batches)
+			continue;
+		if (best == job->count || attempt->batch_ns < job->attempts[best].batch_ns)
+			best = i;
+	}
+	return best;
+}
+
+/* Pages compile what they are told of: a tie is not worth it. What was timed side by side is
+ * compared by that, so that a device that slows down in between promotes nobody. */
 static bool gives_way(const struct job *job, uint32_t candidate)
 {
-	return job->best_is_ours || !job->best.schedule[0] ||
-	       !strcmp(job->best.schedule, job->attempts[candidate].text) ||
-	       search_timing(job->search, candidate).median_ns < job->best.median_ns;
+	const struct attempt *served = served_attempt(job), *rival = &job->attempts[candidate];
+
+	if (served && served->batch == rival->batch)
+		return rival->batch_ns < IMPROVEMENT * served->batch_ns;
+	return !job->best.schedule[0] || !strcmp(job->best.schedule, rival->text) ||
+	       search_timing(job->search, candidate).median_ns < IMPROVEMENT * job->best.median_ns;
 }
 
 bool best_update(struct job *job)
 {
-	uint32_t candidate = fastest(job);
-	struct tune_kernel served;
+	const struct attempt *served = served_attempt(job);
+	uint32_t candidate = fastest_of_batch(job);
+	struct tune_kernel before;
 
-	if (candidate == job->count || !gives_way(job, candidate))
+	if (served) /* its figures, as they are measured on; not worth a wait for the disk */
+		take(job, (uint32_t)(served - job->attempts));
+	if (candidate == job->count || &job->attempts[candidate] == served ||
+	        !gives_way(job, candidate))
 		return false;
-	kernel_of_job(job, &served);
+	kernel_of_job(job, &before);
 	take(job, candidate);
 	job->best.finished = false;
 	keep(job);
-	return strcmp(served.best.schedule, job->best.schedule) != 0;
+	return strcmp(before.best.schedule, job->best.schedule) != 0;
 }
 
 int best_finish(struct job *job)
 {
+	const struct attempt *served = served_attempt(job);
 	uint32_t candidate = fastest(job);
 
+	/* Cut short, the figures of early candidates are not of the same moment as the later ones'.
+	 */
+	if (served && !search_done(job->search))
+		candidate = (uint32_t)(served - job->attempts);
 	if (candidate < job->count)
 		take(job, candidate);
 	if (!job->best.schedule[0])

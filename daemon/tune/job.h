@@ -16,7 +16,9 @@ struct attempt {
 	bool right; /* verified in this session */
 	double max_rel_err, pilot_ns;
 	uint32_t checked;
-	bool timed;               /* in this session */
+	bool timed;      /* in this session */
+	double batch_ns; /* median in the batch it was last timed in, `batches` then */
+	uint32_t batch;
 	struct store_trial trial; /* as stored; its schedule is empty while nothing is */
 	uint32_t launches;        /* begun and never ended, in runs of the daemon that died */
 };
@@ -46,6 +48,7 @@ struct job {
 	uint32_t launched; /* the candidate in the worker's hands while it builds, or count */
 	uint32_t deaths;   /* since the worker last answered about a candidate */
 	bool alone;        /* the worker died while timing several: one at a time now */
+	uint32_t batches;  /* timed so far */
 	uint32_t timing[SEARCH_BATCH_MAX], timing_count; /* in the worker's hands */
 	bool wall_clock;
 	char refusal[160]; /* why the last candidate was rejected */

@@ -17,8 +17,8 @@
 #include <string.h>
 
 #define DROP_NS     10000000000ull
-#define KEPT_MAX    16  /* built candidates in the worker, but for the best and the baseline */
-#define KEPT_WITHIN 1.6 /* of the best: slower ones are dropped at once */
+#define KEPT_MAX    32  /* built candidates in the worker, but for the best and the baseline */
+#define KEPT_WITHIN 3.0 /* of the best: slower ones, outliers allowed for, will not come back */
 
 static void job_time(struct job *job);
 
@@ -138,7 +138,7 @@ void job_measure(struct job *job)
 
 /* ---- Timing. */
 
-/* In predicted order of cost: the losers first, the baseline never. */
+/* The best and the baseline are never among them. */
 static json_t *losers(struct job *job)
 {
 	uint32_t best = search_best(job->search), kept = 0;
@@ -171,6 +171,7 @@ static void job_told(struct job *job)
 {
 	job->alone = false;
 	bool improved = best_update(job);
+	kernels_changed(job->tune);
 	queue_tell(job, improved ? TUNE_IMPROVED : TUNE_PROGRESS, NULL);
 	json_t *array = losers(job);
 	if (json_array_size(array)) {
@@ -180,6 +181,20 @@ static void job_told(struct job *job)
 	}
 	json_decref(array);
 	job_next(job);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The median; sorts. */
+static double middle(double *ns, uint32_t count)
+{
+	qsort(ns, count, sizeof *ns, ascending);
+	return ns[count / 2];
 }
 
 static void take_samples(struct job *job, uint32_t candidate, const json_t *samples_ns)
@@ -195,6 +210,8 @@ static void take_samples(struct job *job, uint32_t candidate, const json_t *samp
 		count++;
 	}
 	if (count) {
+		job->attempts[candidate].batch_ns = middle(ns, count);
+		job->attempts[candidate].batch = job->batches;
 		search_tell(job->search, candidate, SEARCH_TIMED, ns, count);
 		batch_remove(job, candidate);
 	} else {
@@ -217,6 +234,7 @@ static void timed(void *context, const struct worker_reply *reply)
 		return;
 	job->deaths = 0;
 	if (reply->answer == WORKER_OK) {
+		job->batches++;
 		job->wall_clock = clock && !strcmp(clock, "wall");
 		for (uint32_t i = 0; i < job->timing_count; i++)
 			take_samples(job, job->timing[i], json_object_get(reply->ok, "samples_ns"));

@@ -19,7 +19,7 @@ struct tune_options {
 	uint64_t budget_ns;      /* default time budget of one job */
 	uint64_t idle_ns;        /* a worker idle this long is stopped */
 	uint64_t answer_ns;      /* a worker silent this long, beyond what the kernel itself may
-	                          * take, is killed; 0: 10 s */
+	                          * take, is killed; 0: 80 s, as it minds its driver itself */
 };
 int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
         struct tune **ret_tune);

@@ -19,6 +19,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 extern char **environ;
 
 #define S_NS     1000000000ull
+#define NICE     5          /* on a busy machine the daemon answers before its worker computes */
 #define GRACE_NS (2 * S_NS) /* between a worker's last sign and giving up on its exit status */
 
 struct worker {
@@ -42,7 +44,7 @@ struct worker {
 	worker_done *done;
 	void *context;
 	char what[24]; /* the request's name */
-	uint64_t deadline_ns;
+	uint64_t asked_ns, deadline_ns;
 	bool ending;    /* no answer will come: waiting for the process to be gone */
 	bool never_ran; /* and the call did not reach it */
 	char why[200];  /* why it ends; "" if it is not our doing */
@@ -117,6 +119,10 @@ void worker_destroy(struct worker *worker)
 static void answer(struct worker *worker, const struct worker_reply *reply)
 {
 	worker_done *done = worker->done;
+
+	if (done)
+		log_debug("worker %ld: %s took %.1f ms", (long)worker->pid, worker->what,
+		        (double)(loop_now_ns() - worker->asked_ns) / 1e6);
 
 	loop_timer_stop(worker->timer);
 	worker->done = NULL;
@@ -306,6 +312,7 @@ static int start(struct worker *worker)
 		return code;
 	}
 	worker->starts++;
+	setpriority(PRIO_PROCESS, (id_t)worker->pid, NICE);
 	worker->fd = ends[0];
 	fcntl(worker->fd, F_SETFL, O_NONBLOCK);
 	worker->pidfd = pidfd_open(worker->pid, 0);
@@ -337,6 +344,7 @@ void worker_call(struct worker *worker, json_t *request, uint64_t deadline_ns, w
 
 	worker->done = done;
 	worker->context = context;
+	worker->asked_ns = loop_now_ns();
 	worker->deadline_ns = deadline_ns;
 	snprintf(worker->what, sizeof worker->what, "%s", what ? what : "a request");
 	if (worker->ending)

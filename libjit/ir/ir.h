@@ -124,7 +124,9 @@ struct ir_module {
 
 /* ---- The builder. One builder makes many modules, one after another, in the same memory.
  * Failure (no memory) is sticky: every call stays safe, and ir_finish reports it. Operand types
- * that do not fit are our own mistake: asserted, and reported by ir_check. */
+ * that do not fit are our own mistake: asserted, and reported by ir_check.
+ * C does not say in which order arguments are evaluated: for output that is the same with every
+ * compiler, no two calls that build more than a constant stand in one argument list. */
 struct ir_builder;
 
 int ir_builder_create(struct ir_builder **ret_builder); /* -ENOMEM */

@@ -25,9 +25,9 @@ struct weights {
 	double start; /* an invocation's fixed work */
 };
 /* Fitted on an NVIDIA H200: 750 schedules of eight operators. */
-static const struct weights weights_gpu = {.load = 8.8, .lane = 5, .shared_load = 2.3, .shared_lane = 0.9,
-	.barrier = 19, .turn = 2, .turn_accumulator = 0, .registers = 140, .spill = 20, .simd = 2,
-	.lanes_per_gflops = 1.3, .cores = 1, .cores_per_gflops = 0.0012, .start = 260};
+static const struct weights weights_gpu = {.load = 4.6, .lane = 7, .shared_load = 0.5, .shared_lane = 0.8,
+	.barrier = 10, .turn = 2, .turn_accumulator = 0, .registers = 140, .spill = 19, .simd = 2,
+	.lanes_per_gflops = 1.2, .cores = 1, .cores_per_gflops = 0.0016, .start = 170};
 /* Fitted on SwiftShader, 256x256x256: a load is a checked gather that costs six multiply-adds a
  * lane however wide it is, variables live in memory, and four invocations share a vector. */
 static const struct weights weights_cpu = {.load = 0.5, .lane = 6, .shared_load = 0.5, .shared_lane = 6,

@@ -119,3 +119,12 @@ export function outFolder() {
 	mkdirSync(folder, { recursive: true });
 	return folder;
 }
+
+// A port on which nothing listens, as far as anybody can know.
+export async function closedPort() {
+	const server = createServer();
+	await new Promise(done => server.listen(0, '127.0.0.1', done));
+	const { port } = server.address();
+	await new Promise(done => server.close(done));
+	return port;
+}

@@ -44,10 +44,15 @@ export async function startDaemon({ args = [], stateDir, port = 0 } = {}) {
 	rmSync(portFile, { force: true });
 	const child = spawn(program('nnjitd'), ['--state-dir', folder, '--port', String(port), '--page-dir', join(source, 'clients/web'),
 		...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+	const reap = () => child.kill('SIGKILL'); // never outlive this process
+	process.once('exit', reap);
 	child.stderr.on('data', data => log.push(data));
 	const ended = new Promise(done => child.once('exit', (code, signal) => done(signal ?? code)));
 	let over = null;
-	ended.then(how => { over = how; });
+	ended.then(how => {
+		over = how;
+		process.off('exit', reap);
+	});
 	async function stop(signal = 'SIGTERM') {
 		child.kill(signal);
 		const how = await Promise.race([ended, pause(10000).then(() => child.kill('SIGKILL') && 'hung')]);

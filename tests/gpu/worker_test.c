@@ -334,14 +334,20 @@ static void launch_fault(struct worker *worker)
 	worker_write(worker, line);
 }
 
-static void expect_lost(struct worker *worker)
+/* How long a process may take to end: the kernel's driver first takes a hung GPU back. */
+static unsigned int patience_s(int device)
+{
+	return devices[device].cpu ? 6 : 60;
+}
+
+static void expect_lost(struct worker *worker, int device)
 {
 	launch_fault(worker);
 	json_t *message = worker_read(worker);
 	ck_assert_str_eq(text(json_object_get(message, "error"), "code"), "device-lost");
 	json_decref(message);
 	ck_assert_ptr_null(worker_read(worker));
-	ck_assert_int_eq(worker_wait(worker, 3), 3);
+	ck_assert_int_eq(worker_wait(worker, patience_s(device)), 3);
 }
 
 START_TEST(kernel_that_never_ends)
@@ -349,7 +355,7 @@ START_TEST(kernel_that_never_ends)
 	struct worker worker;
 
 	start_loaded(&worker, _i, "hang:3");
-	expect_lost(&worker);
+	expect_lost(&worker, _i);
 }
 END_TEST
 
@@ -358,7 +364,7 @@ START_TEST(lost_device)
 	struct worker worker;
 
 	start_loaded(&worker, _i, "crash:9,lost:3");
-	expect_lost(&worker);
+	expect_lost(&worker, _i);
 }
 END_TEST
 
@@ -398,7 +404,7 @@ START_TEST(hanging_up_during_a_hang)
 	start_loaded(&worker, _i, "hang:3");
 	launch_fault(&worker);
 	usleep(300000);
-	ck_assert_int_eq(worker_stop(&worker, 6), 0);
+	ck_assert_int_eq(worker_stop(&worker, patience_s(_i)), 0);
 }
 END_TEST
 
@@ -510,6 +516,9 @@ int main(void)
 	Suite *suite = suite_create("worker");
 	TCase *process = tcase_create("process");
 
+	/* Drivers leak what they allocate once a process; a sanitized worker must not fail for it.
+	 */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
 	if (access(worker_program(), X_OK)) {
 		fprintf(stderr, "worker_test: %s is not there; build it first\n", worker_program());
 		return 1;

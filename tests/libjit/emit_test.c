@@ -56,9 +56,8 @@ static void build_scaled(struct ir_builder *b)
 {
 	ir_begin(b, (const uint32_t[3]){4, 2, 2});
 	uint32_t a = ir_binding(b, "a", F32, false, 32), out = ir_binding(b, "out", F32, true, 32);
-	ir_id i = ir_add(b,
-	        ir_compute(b, IR_SHL, ir_builtin(b, IR_WORKGROUP_ID_X), ir_u32(b, 4), 0),
-	        ir_builtin(b, IR_LOCAL_INDEX));
+	ir_id first = ir_mul(b, ir_builtin(b, IR_WORKGROUP_ID_X), ir_u32(b, 16));
+	ir_id i = ir_add(b, first, ir_builtin(b, IR_LOCAL_INDEX));
 	ir_id x = ir_load(b, a, i);
 
 	ir_if(b, ir_compute(b, IR_GE, x, ir_f32(b, 0), 0));
@@ -124,7 +123,8 @@ static void build_looped(struct ir_builder *b)
 	ir_end(b);
 	ir_id j = ir_loop(b, lid, ir_u32(b, 8), 1);
 	ir_id k = ir_loop(b, ir_u32(b, 0), ir_add(b, j, lid), 2);
-	ir_set(b, sum, ir_add(b, ir_get(b, sum), ir_convert(b, ir_add(b, j, k), IR_F32)));
+	ir_id more = ir_convert(b, ir_add(b, j, k), IR_F32);
+	ir_set(b, sum, ir_add(b, ir_get(b, sum), more));
 	ir_end(b);
 	ir_end(b);
 	ir_store(b, out, lid, ir_get(b, sum));

@@ -78,6 +78,8 @@ int client_daemon_start(const char *const *more, struct client_daemon *ret_daemo
 	if (!mkdtemp(daemon.dir))
 		return -errno;
 	daemon.pid = fork();
+	if (daemon.pid < 0)
+		return -errno;
 	if (daemon.pid == 0)
 		run_daemon(daemon.dir, more);
 	for (int waited = 0; waited < START_WAIT_MS && !daemon.port; waited += 10) {
@@ -97,6 +99,8 @@ int client_daemon_stop(struct client_daemon *daemon)
 {
 	int status = -1;
 
+	if (daemon->pid <= 0)
+		return -1;
 	kill(daemon->pid, SIGTERM);
 	for (int i = 0; i < 500 && waitpid(daemon->pid, &status, WNOHANG) == 0; i++)
 		usleep(10000);
@@ -105,6 +109,7 @@ int client_daemon_stop(struct client_daemon *daemon)
 		waitpid(daemon->pid, &status, 0);
 	}
 	nftw(daemon->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	daemon->pid = 0;
 	return status;
 }
 

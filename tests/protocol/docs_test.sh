@@ -26,7 +26,10 @@ check() {
 	column protocol/methods.def PARAM | quoted | missing docs/PROTOCOL.md
 	{ column daemon/options.def TEXT; column daemon/options.def NUMBER; } |
 		sed 's/-/\\-/g; s/^/\\-\\-/' | missing docs/nnjitd.8
-	sed -n 's/^COMMAND(\([a-z]*\),.*/.B \1/p' "$root/clients/ctl/commands.def" | missing docs/nnjitctl.1
+	sed -n 's/^COMMAND(\([a-z]*\),.*/\1/p' "$root/clients/ctl/commands.def" | while read -r command; do
+		grep -qE "^\.BI? $command( |\$)" "$root/docs/nnjitctl.1" ||
+			echo "docs/nnjitctl.1 does not describe $command"
+	done
 }
 
 said=$(check)

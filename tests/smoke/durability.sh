@@ -15,7 +15,7 @@ asked=()
 
 # next_job: asks for a kernel not asked for yet. Small ones, so that some end between kills.
 next_job() {
-	local op="matmul m=$((48 + 8 * ${#asked[@]})) n=64 k=64"
+	local op="matmul m=$((64 + 8 * ${#asked[@]})) n=96 k=96"
 	ask "$op" | jq -e '.code' >/dev/null || die "no kernel was answered for $op"
 	asked+=("$op")
 }
@@ -56,7 +56,7 @@ next_job
 slowest=0
 : >"$SCRATCH/starts"
 for ((kill = 1; kill <= kills; kill++)); do
-	live_for $((200 + RANDOM % 1200))
+	live_for $((300 + RANDOM % 2400))
 	daemon_kill
 	daemon_start
 	echo "$STARTED_MS" >>"$SCRATCH/starts"

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { openPage, Unavailable } from '../bench/browser.mjs';
+import { closedPort, launch, openPage, serve, Unavailable } from '../bench/browser.mjs';
 import { findDevice, startDaemon } from '../bench/daemon.mjs';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'nnjit-client-'));
@@ -48,7 +48,7 @@ const absent = options => page.evaluate(async given => {
 }, options);
 
 test('no daemon: null within half a second', { skip }, async () => {
-	const { client, reason, ms } = await absent({ url: 'ws://127.0.0.1:1/v1/ws' });
+	const { client, reason, ms } = await absent({ url: `ws://127.0.0.1:${await closedPort()}/v1/ws` });
 	assert.equal(client, null);
 	assert.equal(reason, 'refused');
 	assert.ok(ms < 500, `${ms} ms`);
@@ -170,6 +170,39 @@ test('by fetch where the WebSocket is blocked', { skip, timeout: 60e3 }, async (
 	assert.equal(got.transport, 'fetch');
 	assert.equal(got.versions.at(-1), 'tuned');
 	assert.equal(got.refused?.code, 'missing-field');
+});
+
+// A page that the browser takes for one from the internet, as --ip-address-space-overrides makes it: without
+// its user's leave it reaches nothing on this machine, with it everything.
+async function asPublicPage(permissions) {
+	const server = await serve();
+	const chromium = await launch({ args: [`--ip-address-space-overrides=${new URL(server.url).host}=public`] });
+	try {
+		const context = await chromium.newContext();
+		await context.grantPermissions(permissions);
+		const stranger = await context.newPage();
+		await stranger.goto(server.url);
+		return await stranger.evaluate(async url => {
+			const { connect } = await import('/web/nnjit.js');
+			const start = performance.now();
+			const found = await connect({ url, adapter: await navigator.gpu.requestAdapter(), timeoutMs: 2000 });
+			const kernel = await found?.kernel('matmul m=8 n=8 k=8', found.device ? {} : { device: 'swiftshader' });
+			return { ms: performance.now() - start, op: kernel?.op ?? null, transport: found?.transport };
+		}, daemon.ws);
+	} finally {
+		await chromium.close();
+		server.close();
+	}
+}
+
+test('a public page without leave: null', { skip, timeout: 60e3 }, async () => {
+	assert.equal((await asPublicPage([])).op, null);
+});
+
+test('a public page with its user\'s leave', { skip, timeout: 60e3 }, async () => {
+	const { op, transport } = await asPublicPage(['local-network-access']);
+	assert.equal(op, 'matmul m=8 n=8 k=8');
+	assert.equal(transport, 'websocket');
 });
 
 test('a killed daemon that comes back is found again', { skip, timeout: 60e3 }, async () => {

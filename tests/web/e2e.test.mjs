@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 
-import { echo, openPage, outFolder, Unavailable } from '../bench/browser.mjs';
+import { closedPort, echo, openPage, outFolder, Unavailable } from '../bench/browser.mjs';
 import { findDevice, startDaemon } from '../bench/daemon.mjs';
 
 const TOLERANCE = 1e-5;
@@ -123,7 +123,7 @@ test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t 
 
 test('the demo page without a daemon', { skip, timeout: 60e3 }, async () => {
 	const demo = await opened.browser.newPage();
-	await demo.goto(`${opened.server.url}web/index.html?port=1&shapes=16x16x16`);
+	await demo.goto(`${opened.server.url}web/index.html?port=${await closedPort()}&shapes=16x16x16`);
 	await state(demo, 'no-daemon');
 	assert.match(await demo.textContent('#notice'), /No nnjit service/);
 	await demo.waitForSelector('.card[data-status="alone"]');

@@ -5,7 +5,7 @@ layout(set = 0, binding = 1, std430) buffer Binding1 { float b_out[]; };
 
 void main()
 {
-	uint v0 = gl_LocalInvocationIndex + (gl_WorkGroupID.x << 4u);
+	uint v0 = (gl_WorkGroupID.x << 4u) + gl_LocalInvocationIndex;
 	float v1 = b_a[v0];
 	if (v1 >= 0.0) {
 		b_out[v0] = fma(v1, uintBitsToFloat(1036831949u), -3.5);

@@ -3,7 +3,7 @@
 
 @compute @workgroup_size(4, 2, 2)
 fn main(@builtin(workgroup_id) wid: vec3<u32>, @builtin(local_invocation_index) lix: u32) {
-	let v0 = lix + (wid.x << 4u);
+	let v0 = (wid.x << 4u) + lix;
 	let v1 = a[v0];
 	if (v1 >= 0.0f) {
 		out[v0] = fma(v1, 0x1.99999ap-4f, -3.5f);

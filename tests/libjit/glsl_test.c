@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * shaderc takes our GLSL without a word: the first, the middle and the last kernel of each shape's
+ * spaces.
+ */
+#include "kernel_cases.h"
+#include "shapes.h"
+
+#include <check.h>
+#include <shaderc/shaderc.h>
+
+static shaderc_compiler_t compiler;
+static shaderc_compile_options_t options;
+static struct nnjit *nnjit;
+
+static void setup(void)
+{
+	compiler = shaderc_compiler_initialize();
+	options = shaderc_compile_options_initialize();
+	shaderc_compile_options_set_target_env(
+	        options, shaderc_target_env_vulkan, shaderc_env_version_vulkan_1_1);
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+}
+
+static void teardown(void)
+{
+	shaderc_compile_options_release(options);
+	shaderc_compiler_release(compiler);
+	nnjit_destroy(nnjit);
+}
+
+static void compile(const struct op *op, const struct schedule *schedule, const char *where)
+{
+	struct kernel kernel;
+
+	ck_assert_int_eq(nnjit_generate(nnjit, op, schedule, NNJIT_GLSL, &kernel), 0);
+	shaderc_compilation_result_t result = shaderc_compile_into_spv(compiler, kernel.code,
+	        kernel.code_bytes, shaderc_compute_shader, "kernel", "main", options);
+	bool is_right = shaderc_result_get_compilation_status(result) ==
+	                        shaderc_compilation_status_success &&
+	                shaderc_result_get_num_warnings(result) == 0;
+	ck_assert_msg(is_right, "%s: %s", where, shaderc_result_get_error_message(result));
+	shaderc_result_release(result);
+}
+
+START_TEST(compiles)
+{
+	const char *text = shapes[_i];
+	struct limits limits = case_limits();
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
+	for (size_t i = 0; i < CASE_FACTS; i++) {
+		ck_assert_int_eq(space_enumerate(&op, &limits, &case_facts[i], &space, NULL), 0);
+		compile(&op, &space.candidates[0].schedule, text);
+		compile(&op, &space.candidates[space.count / 2].schedule, text);
+		compile(&op, &space.candidates[space.count - 1].schedule, text);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("glsl");
+	TCase *tcase = tcase_create("glsl");
+	SRunner *runner = srunner_create(suite);
+
+	tcase_add_unchecked_fixture(tcase, setup, teardown);
+	tcase_set_timeout(tcase, 60);
+	tcase_add_loop_test(tcase, compiles, 0, (int)(sizeof shapes / sizeof *shapes));
+	suite_add_tcase(suite, tcase);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed != 0;
+}
