@@ -40,7 +40,7 @@ void nnjit_destroy(struct nnjit *nnjit)
 }
 
 static int lower(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-	const struct ir_module **ret_module)
+        const struct ir_module **ret_module)
 {
 	if (space_check(op, schedule, NULL, NULL))
 		return -EINVAL;
@@ -49,10 +49,10 @@ static int lower(struct nnjit *nnjit, const struct op *op, const struct schedule
 }
 
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-	enum nnjit_target target, struct kernel *ret_kernel)
+        enum nnjit_target target, struct kernel *ret_kernel)
 {
 	static int (*const emit[])(const struct ir_module *, struct buffer *) = {
-		[NNJIT_WGSL] = emit_wgsl, [NNJIT_SPIRV] = emit_spirv, [NNJIT_GLSL] = emit_glsl};
+	        [NNJIT_WGSL] = emit_wgsl, [NNJIT_SPIRV] = emit_spirv, [NNJIT_GLSL] = emit_glsl};
 	const struct ir_module *module;
 	int r = lower(nnjit, op, schedule, &module);
 
@@ -63,11 +63,12 @@ int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedu
 	if (r)
 		return r;
 	struct kernel kernel = {.code = nnjit->code.data,
-		.code_bytes = nnjit->code.length,
-		.entry_point = "main",
-		.features = module->uses_subgroups ? FEATURE_SUBGROUPS : 0};
+	        .code_bytes = nnjit->code.length,
+	        .entry_point = "main",
+	        .features = module->uses_subgroups ? FEATURE_SUBGROUPS : 0};
 	for (uint32_t i = 0; i < module->shared_count; i++)
-		kernel.workgroup_bytes += module->shared[i].length * ir_bytes_of(module->shared[i].type);
+		kernel.workgroup_bytes += module->shared[i].length *
+		                          ir_bytes_of(module->shared[i].type);
 	space_workgroups(op, schedule, kernel.workgroup_size, kernel.workgroups);
 	kernel.tensor_count = op_tensors(op, kernel.tensors);
 	*ret_kernel = kernel;
@@ -75,7 +76,7 @@ int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedu
 }
 
 int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-	uint32_t subgroup_size, void *const buffers[])
+        uint32_t subgroup_size, void *const buffers[])
 {
 	const struct ir_module *module;
 	struct emit_eval run = {.subgroup_size = subgroup_size};

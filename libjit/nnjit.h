@@ -22,26 +22,26 @@ int nnjit_create(struct nnjit **ret_nnjit); /* -ENOMEM */
 void nnjit_destroy(struct nnjit *nnjit);
 
 struct kernel {
-	const char *code; /* text, NUL-terminated, or SPIR-V words; owned by the nnjit, valid until its
-			   * next call */
+	const char *code;  /* text, NUL-terminated, or SPIR-V words; owned by the nnjit, valid until
+	                    * its  next call */
 	size_t code_bytes; /* NUL not counted */
 	const char *entry_point;
 	uint32_t workgroup_size[3], workgroups[3];
 	uint32_t tensor_count;
 	struct tensor tensors[OP_TENSORS_MAX]; /* tensor n is binding n of group 0 */
-	uint32_t features; /* enum feature bits the code needs */
-	uint32_t workgroup_bytes; /* workgroup memory it uses */
+	uint32_t features;                     /* enum feature bits the code needs */
+	uint32_t workgroup_bytes;              /* workgroup memory it uses */
 };
 
 /* Generates the kernel. The schedule must pass space_check (-EINVAL if it is malformed).
  * -ENOMEM. */
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-	enum nnjit_target target, struct kernel *ret_kernel);
+        enum nnjit_target target, struct kernel *ret_kernel);
 
 /* Runs the kernel in the interpreter on `buffers` (one a tensor, f32, row-major). Returns 0,
  * -ENOMEM, or -EFAULT if it read or wrote out of bounds. */
 int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-	uint32_t subgroup_size, void *const buffers[]);
+        uint32_t subgroup_size, void *const buffers[]);
 
 /* The operator's meaning in double, for one element of the output (linear index). */
 double reference_element(const struct op *op, void *const buffers[], uint64_t element);

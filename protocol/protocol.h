@@ -9,8 +9,8 @@
 
 #include <jansson.h>
 
-#define PROTOCOL_PORT 6174
-#define PROTOCOL_SUBPROTOCOL "nnjit.v1"
+#define PROTOCOL_PORT          6174
+#define PROTOCOL_SUBPROTOCOL   "nnjit.v1"
 #define PROTOCOL_MESSAGE_BYTES 65536 /* largest WebSocket message a client may send */
 
 enum method {
@@ -20,7 +20,7 @@ enum method {
 	METHOD_COUNT
 };
 struct method_info {
-	const char *name; /* on the WebSocket; NULL: REST only */
+	const char *name;        /* on the WebSocket; NULL: REST only */
 	const char *verb, *path; /* REST; NULL: WebSocket only */
 	const char *doc;
 };
@@ -37,12 +37,12 @@ enum problem_code {
 };
 struct problem {
 	enum problem_code code;
-	char field[32]; /* "" where no single field is at fault */
+	char field[32];   /* "" where no single field is at fault */
 	char detail[320]; /* what is wrong and what to do, one sentence or two */
 };
-__attribute__((format(printf, 4, 5))) int problem_set(struct problem *problem, enum problem_code code,
-	const char *field, const char *format, ...); /* returns code */
-uint32_t problem_status(enum problem_code code); /* HTTP */
+__attribute__((format(printf, 4, 5))) int problem_set(struct problem *problem,
+        enum problem_code code, const char *field, const char *format, ...); /* returns code */
+uint32_t problem_status(enum problem_code code);                             /* HTTP */
 json_t *problem_json(const struct problem *problem); /* type, title, status, code, field, detail */
 
 /* Checks params against the method's rows: unknown, missing, wrong kind. 0 or a problem_code. */

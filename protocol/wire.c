@@ -15,9 +15,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LINE_BYTES_MAX (4u << 20) /* the longest line taken; a reply of many samples is far below \
-	                           */
-#define SEND_TIMEOUT_MS 2000      /* a peer that reads nothing for so long is given up */
+/* The longest line taken (a reply of many samples is far below), and how long a peer that reads
+ * nothing is waited for. */
+#define LINE_BYTES_MAX  (4u << 20)
+#define SEND_TIMEOUT_MS 2000
 
 void wire_free(struct wire *wire)
 {

@@ -57,5 +57,5 @@ json_t *wire_features_json(uint32_t features);
 uint32_t wire_features_parse(const json_t *array);
 json_t *wire_facts_json(const struct facts *facts);
 void wire_facts_parse(const json_t *object, struct facts *ret_facts);
-json_t *wire_hex(uint64_t id); /* HEX16 */
+json_t *wire_hex(uint64_t id);               /* HEX16 */
 uint64_t wire_hex_parse(const json_t *text); /* 0 if it is none */

@@ -4,13 +4,11 @@
  * descriptor 3 and ends it by hanging up; people may run it with --list. Logs go to stderr, one
  * line each. Invariant: it never outlives the process that started it for long.
  */
+#include <config.h>
+
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/serve.h"
 #include "protocol/wire.h"
-
-#ifdef HAVE_CONFIG_H
-#include "config.h"
-#endif
 
 #include <errno.h>
 #include <getopt.h>
@@ -20,10 +18,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "unknown"
-#endif
 
 static const char help[] =
         "Usage: nnjit-gpu [--list [--json]]\n"
@@ -72,6 +66,7 @@ static int work(void)
 		        stderr);
 		return 2;
 	}
+	signal(SIGPIPE, SIG_IGN); /* nobody may be reading the log */
 	/* A worker stuck in a driver must not stay behind when nnjitd is killed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		fprintf(stderr, "nnjit-gpu: cannot follow its parent's end: %s\n", strerror(errno));

@@ -317,7 +317,7 @@ void job_next(struct job *job)
 	if (elapsed_ns > job_screening_ns(job))
 		search_hurry(job->search);
 	job->batch_count = 0;
-	if (elapsed_ns < (timed ? job->budget_ns : 4 * job->budget_ns))
+	if (elapsed_ns + job->time_ns < (timed ? job->budget_ns : 4 * job->budget_ns))
 		job->batch_count = search_ask(job->search, job->batch, &job->samples);
 	if (job->batch_count)
 		job_measure(job);

@@ -35,6 +35,7 @@ struct job {
 	uint64_t sequence; /* age */
 	uint64_t budget_ns, spent_ns, started_ns;
 	uint64_t build_ns, build_begun_ns; /* what a build has taken lately */
+	uint64_t time_ns, time_begun_ns;   /* and what timing a batch took */
 	bool wanted; /* goes on though nobody waits: queued so, or taken up after a restart */
 	bool again;  /* remembered times do not count */
 	bool cancelled;

@@ -233,6 +233,7 @@ static void timed(void *context, const struct worker_reply *reply)
 	if (job_lost_worker(job, reply))
 		return;
 	job->deaths = 0;
+	job->time_ns = loop_now_ns() - job->time_begun_ns;
 	if (reply->answer == WORKER_OK) {
 		job->batches++;
 		job->wall_clock = clock && !strcmp(clock, "wall");
@@ -261,6 +262,7 @@ static void job_time(struct job *job)
 	}
 	json_t *request = json_pack("{s:s,s:o,s:I}", "do", "time", "candidates", candidates,
 	        "samples", (json_int_t)job->samples);
+	job->time_begun_ns = loop_now_ns();
 	worker_call(job->device->worker, request, patience_ns(job, 8 * sum_ns * job->samples),
 	        timed, job);
 }

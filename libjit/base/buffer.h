@@ -26,12 +26,13 @@ void buffer_puts(struct buffer *buffer, const char *text);
 void buffer_putc(struct buffer *buffer, char c);
 void buffer_put_u32(struct buffer *buffer, uint32_t value); /* in decimal */
 void buffer_printf(struct buffer *buffer, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+        __attribute__((format(printf, 2, 3)));
 
 /* Appends one little-endian 32-bit word (SPIR-V). */
 static inline void buffer_word(struct buffer *buffer, uint32_t word)
 {
-	if (buffer->capacity - buffer->length < sizeof word + 1 && !buffer_reserve(buffer, sizeof word))
+	if (buffer->capacity - buffer->length < sizeof word + 1 &&
+	        !buffer_reserve(buffer, sizeof word))
 		return;
 	__builtin_memcpy(buffer->data + buffer->length, &word, sizeof word);
 	buffer->length += sizeof word;

@@ -16,7 +16,7 @@ struct error {
 
 /* Fills err if it is not NULL and returns `code`, so that `return error_set(...)` reads well. */
 __attribute__((format(printf, 4, 5))) static inline int error_set(
-	struct error *err, int code, const char *field, const char *format, ...)
+        struct error *err, int code, const char *field, const char *format, ...)
 {
 	if (err) {
 		va_list args;

@@ -20,21 +20,27 @@ static ir_id plus(struct ir_builder *b, ir_id x, float term)
 	return ir_add(b, x, lit(b, term, x));
 }
 
+static ir_id reciprocal(struct ir_builder *b, ir_id x)
+{
+	return ir_compute(b, IR_FDIV, lit(b, 1.0f, x), x, 0);
+}
+
 /* 1 / (1 + exp(-x)) */
 static ir_id sigmoid(struct ir_builder *b, ir_id x)
 {
 	ir_id bounded = ir_compute(b, IR_MAX, x, lit(b, -80.0f, x), 0);
 	ir_id e = ir_compute(b, IR_EXP, times(b, bounded, -1.0f), 0, 0);
 
-	return ir_compute(b, IR_FDIV, lit(b, 1.0f, x), plus(b, e, 1.0f), 0);
+	return reciprocal(b, plus(b, e, 1.0f));
 }
 
 /* erf for x >= 0: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26; absolute
  * error at most 1.5e-7. */
 static ir_id erf_positive(struct ir_builder *b, ir_id x)
 {
-	static const float a[] = {1.061405429f, -1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
-	ir_id t = ir_compute(b, IR_FDIV, lit(b, 1.0f, x), plus(b, times(b, x, 0.3275911f), 1.0f), 0);
+	static const float a[] = {
+	        1.061405429f, -1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
+	ir_id t = reciprocal(b, plus(b, times(b, x, 0.3275911f), 1.0f));
 	ir_id sum = lit(b, a[0], x);
 	ir_id bounded = ir_compute(b, IR_MIN, x, lit(b, 9.0f, x), 0);
 	ir_id e = ir_compute(b, IR_EXP, times(b, ir_mul(b, bounded, bounded), -1.0f), 0, 0);
@@ -49,8 +55,9 @@ static ir_id gelu(struct ir_builder *b, ir_id x)
 {
 	ir_id magnitude = ir_compute(b, IR_FABS, x, 0, 0);
 	ir_id e = erf_positive(b, times(b, magnitude, 0.70710678f));
+	ir_id half = times(b, x, 0.5f), half_magnitude = times(b, magnitude, 0.5f);
 
-	return ir_compute(b, IR_FMA, times(b, magnitude, 0.5f), e, times(b, x, 0.5f));
+	return ir_compute(b, IR_FMA, half_magnitude, e, half);
 }
 
 /* x/2 * (1 + tanh u) = x * sigmoid(2u), u = sqrt(2/pi) * (x + 0.044715 x^3). */

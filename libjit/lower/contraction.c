@@ -22,11 +22,11 @@ struct ref {
 struct operand {
 	const struct contraction_operand *shape;
 	uint32_t binding, shared;
-	ir_id origin[TILE_MAX]; /* global: element index of each load at k = 0 */
-	ir_id place[TILE_MAX]; /* staged: the same within the workgroup array */
-	ir_id batch; /* element index of this batch's first */
-	ir_id k; /* of the first element that fetch counts from; 0 where staged */
-	ir_id workgroup; /* first outer element of the workgroup's block */
+	ir_id origin[TILE_MAX];    /* global: element index of each load at k = 0 */
+	ir_id place[TILE_MAX];     /* staged: the same within the workgroup array */
+	ir_id batch;               /* element index of this batch's first */
+	ir_id k;                   /* of the first element that fetch counts from; 0 where staged */
+	ir_id workgroup;           /* first outer element of the workgroup's block */
 	struct ref refs[TILE_MAX]; /* the tile's elements at the k last fetched */
 };
 
@@ -35,11 +35,11 @@ struct lowering {
 	const struct op *op;
 	struct contraction c;
 	struct operand a, bb;
-	uint32_t bias, residual, out; /* bindings */
-	uint32_t reduce; /* workgroup array */
+	uint32_t bias, residual, out;            /* bindings */
+	uint32_t reduce;                         /* workgroup array */
 	ir_id local_x, local_y, local_k, thread; /* thread: linear within (x, y) */
 	ir_id batch;
-	uint32_t vectors; /* accumulators in a row: tile_n / vec */
+	uint32_t vectors;              /* accumulators in a row: tile_n / vec */
 	ir_id acc[TILE_MAX][TILE_MAX]; /* variables */
 };
 
@@ -60,7 +60,8 @@ static ir_id over(struct lowering *l, ir_id x, uint32_t divisor)
 
 /* ---- Set-up. */
 
-static uint32_t bind(struct lowering *l, const char *name, uint32_t width, uint64_t elements, bool out)
+static uint32_t bind(
+        struct lowering *l, const char *name, uint32_t width, uint64_t elements, bool out)
 {
 	return ir_binding(l->b, name, IR_TYPE(IR_F32, width), out, (uint32_t)(elements / width));
 }
@@ -99,24 +100,26 @@ static void place_invocation(struct lowering *l)
 
 	for (uint32_t i = 0; i < 3; i++)
 		local[i] = c->workgroup_size[i] == 1
-			? u(l, 0)
-			: ir_builtin(l->b, (enum ir_builtin)(IR_LOCAL_ID_X + i));
+		                   ? u(l, 0)
+		                   : ir_builtin(l->b, (enum ir_builtin)(IR_LOCAL_ID_X + i));
 	l->local_x = local[shift];
 	l->local_y = local[shift + 1];
-	l->local_k = c->subgroup ? ir_builtin(l->b, IR_SUBGROUP_INVOCATION) : local[(shift + 2) % 3];
+	l->local_k = c->subgroup ? ir_builtin(l->b, IR_SUBGROUP_INVOCATION)
+	                         : local[(shift + 2) % 3];
 	l->thread = ir_add(l->b, scaled(l, l->local_y, c->wg_x), l->local_x);
 	l->batch = c->batch == 1 ? u(l, 0) : ir_builtin(l->b, IR_WORKGROUP_ID_Z);
 }
 
 /* The workgroup's place along one outer dimension; 0 when one block covers it. */
-static ir_id block_start(struct lowering *l, const struct contraction_operand *x, enum ir_builtin id)
+static ir_id block_start(
+        struct lowering *l, const struct contraction_operand *x, enum ir_builtin id)
 {
 	return x->block >= x->outer ? u(l, 0) : scaled(l, ir_builtin(l->b, id), x->block);
 }
 
 /* min(position, last), left out where no workgroup passes the edge. */
-static ir_id clamp_outer(struct lowering *l, const struct contraction_operand *x, ir_id position,
-	uint32_t lanes)
+static ir_id clamp_outer(
+        struct lowering *l, const struct contraction_operand *x, ir_id position, uint32_t lanes)
 {
 	if (x->outer % x->block == 0)
 		return position;
@@ -127,7 +130,8 @@ static ir_id clamp_outer(struct lowering *l, const struct contraction_operand *x
 static ir_id global_origin(struct lowering *l, const struct operand *x, ir_id position)
 {
 	const struct contraction_operand *s = x->shape;
-	ir_id at = s->along_k ? scaled(l, position, l->c.k / s->width) : over(l, position, s->width);
+	ir_id at = s->along_k ? scaled(l, position, l->c.k / s->width)
+	                      : over(l, position, s->width);
 
 	return ir_add(l->b, at, x->batch);
 }
@@ -147,11 +151,11 @@ static ir_id tile_position(struct lowering *l, const struct operand *x, uint32_t
 		return ir_add(l->b, scaled(l, l->local_y, s->tile), u(l, i));
 	uint32_t group = i / s->group;
 	return ir_add(l->b, scaled(l, l->local_x, s->group),
-		u(l, group * l->c.wg_x * s->group + i % s->group));
+	        u(l, group * l->c.wg_x * s->group + i % s->group));
 }
 
-static void place_operand(struct lowering *l, struct operand *x, const struct contraction_operand *s,
-	enum ir_builtin workgroup)
+static void place_operand(struct lowering *l, struct operand *x,
+        const struct contraction_operand *s, enum ir_builtin workgroup)
 {
 	uint32_t span = load_span(s);
 
@@ -163,7 +167,7 @@ static void place_operand(struct lowering *l, struct operand *x, const struct co
 		ir_id position = tile_position(l, x, i);
 		if (s->staged) {
 			x->place[i] = s->along_k ? scaled(l, position, s->pitch)
-						 : over(l, position, s->width);
+			                         : over(l, position, s->width);
 		} else {
 			position = ir_add(l->b, x->workgroup, position);
 			x->origin[i] = global_origin(l, x, clamp_outer(l, s, position, span));
@@ -200,7 +204,8 @@ static void fetch(struct lowering *l, struct operand *x, ir_id k, uint32_t kk)
 	if (s->along_k)
 		step = ir_add(l->b, over(l, k, s->width), u(l, kk / s->width));
 	else
-		step = scaled(l, ir_add(l->b, k, u(l, kk)), s->staged ? s->pitch : s->outer / s->width);
+		step = scaled(
+		        l, ir_add(l->b, k, u(l, kk)), s->staged ? s->pitch : s->outer / s->width);
 	for (uint32_t i = 0; i < s->tile; i++) {
 		if (i % span) {
 			x->refs[i] = (struct ref){x->refs[i - 1].vector, i % span};
@@ -208,7 +213,7 @@ static void fetch(struct lowering *l, struct operand *x, ir_id k, uint32_t kk)
 		}
 		ir_id index = ir_add(l->b, from[i], step);
 		x->refs[i].vector = s->staged ? ir_shared_load(l->b, x->shared, index)
-					      : ir_load(l->b, x->binding, index);
+		                              : ir_load(l->b, x->binding, index);
 		x->refs[i].lane = 0;
 	}
 }
@@ -258,12 +263,28 @@ static void multiply(struct lowering *l, ir_id k, uint32_t count)
 			ir_set(l->b, l->acc[i][j], sum[i][j]);
 }
 
-/* for (k = from; k < to; k += step) multiply(count) */
-static void multiply_range(struct lowering *l, ir_id from, uint32_t to, uint32_t step, uint32_t count)
+/* for (k = from; k < to; k += step) multiply(step) */
+static void multiply_range(struct lowering *l, uint32_t from, uint32_t to, uint32_t step)
 {
-	ir_id k = ir_loop(l->b, from, u(l, to), step);
+	ir_id k = ir_loop(l->b, u(l, from), u(l, to), step);
 
-	multiply(l, k, count);
+	multiply(l, k, step);
+	ir_end(l->b);
+}
+
+/* Each of the split's invocations takes every split-th step. The loop's bounds are constants and
+ * the same for all, so that compilers see it end; a last, partial round is guarded. */
+static void multiply_split(struct lowering *l, uint32_t whole)
+{
+	uint32_t step = l->c.k_step, round = l->c.split * step;
+	ir_id from = ir_loop(l->b, u(l, 0), u(l, whole), round);
+	ir_id k = ir_add(l->b, from, scaled(l, l->local_k, step));
+
+	if (whole % round)
+		ir_if(l->b, ir_compute(l->b, IR_LT, k, u(l, whole), 0));
+	multiply(l, k, step);
+	if (whole % round)
+		ir_end(l->b);
 	ir_end(l->b);
 }
 
@@ -274,11 +295,11 @@ static void accumulate_direct(struct lowering *l)
 	uint32_t along = c->a.along_k ? c->a.width : c->b.along_k ? c->b.width : 1;
 
 	if (c->split > 1)
-		multiply_range(l, scaled(l, l->local_k, c->k_step), whole, c->split * c->k_step, c->k_step);
+		multiply_split(l, whole);
 	else if (whole == c->k_step)
 		multiply(l, u(l, 0), c->k_step);
 	else if (whole)
-		multiply_range(l, u(l, 0), whole, c->k_step, c->k_step);
+		multiply_range(l, 0, whole, c->k_step);
 	if (whole == c->k)
 		return;
 	if (c->split > 1)
@@ -286,7 +307,7 @@ static void accumulate_direct(struct lowering *l)
 	if (c->k - whole <= along)
 		multiply(l, u(l, whole), c->k - whole);
 	else
-		multiply_range(l, u(l, whole), c->k, along, along);
+		multiply_range(l, whole, c->k, along);
 	if (c->split > 1)
 		ir_end(l->b);
 }
@@ -311,8 +332,8 @@ static void stage_element(struct lowering *l, struct operand *x, ir_id k, ir_id 
 	ir_id step = s->along_k ? over(l, at, s->width) : scaled(l, at, s->outer / s->width);
 	ir_id value = ir_load(l->b, x->binding, ir_add(l->b, global_origin(l, x, position), step));
 	if (!whole)
-		value = ir_select(l->b, inside, value,
-			ir_splat(l->b, ir_f32(l->b, 0.0f), s->width));
+		value = ir_select(
+		        l->b, inside, value, ir_splat(l->b, ir_f32(l->b, 0.0f), s->width));
 	ir_shared_store(l->b, x->shared, place, value);
 }
 
@@ -349,7 +370,7 @@ static void accumulate_staged(struct lowering *l)
 	if (c->unroll == c->k_step)
 		multiply(l, u(l, 0), c->k_step);
 	else
-		multiply_range(l, u(l, 0), c->k_step, c->unroll, c->unroll);
+		multiply_range(l, 0, c->k_step, c->unroll);
 	ir_barrier(l->b);
 	ir_end(l->b);
 }
@@ -367,15 +388,19 @@ static ir_id reduce_slot(struct lowering *l, uint32_t accumulator, ir_id lane)
 /* A tree over the split's lanes in workgroup memory; lane 0 ends with the sum. */
 static void reduce_workgroup(struct lowering *l)
 {
+	uint32_t count = l->c.tile_m * l->vectors;
+
 	for (uint32_t half = l->c.split / 2; half; half /= 2) {
-		for (uint32_t n = 0; n < l->c.tile_m * l->vectors; n++)
-			ir_shared_store(l->b, l->reduce, reduce_slot(l, n, l->local_k),
-				ir_get(l->b, l->acc[n / l->vectors][n % l->vectors]));
+		for (uint32_t n = 0; n < count; n++) {
+			ir_id slot = reduce_slot(l, n, l->local_k);
+			ir_id own = ir_get(l->b, l->acc[n / l->vectors][n % l->vectors]);
+			ir_shared_store(l->b, l->reduce, slot, own);
+		}
 		ir_barrier(l->b);
 		ir_if(l->b, ir_compute(l->b, IR_LT, l->local_k, u(l, half), 0));
-		for (uint32_t n = 0; n < l->c.tile_m * l->vectors; n++) {
-			ir_id lane = ir_add(l->b, l->local_k, u(l, half));
-			ir_id other = ir_shared_load(l->b, l->reduce, reduce_slot(l, n, lane));
+		ir_id partner = ir_add(l->b, l->local_k, u(l, half));
+		for (uint32_t n = 0; n < count; n++) {
+			ir_id other = ir_shared_load(l->b, l->reduce, reduce_slot(l, n, partner));
 			ir_id var = l->acc[n / l->vectors][n % l->vectors];
 			ir_set(l->b, var, ir_add(l->b, ir_get(l->b, var), other));
 		}
@@ -388,7 +413,7 @@ static void reduce_subgroup(struct lowering *l)
 	for (uint32_t i = 0; i < l->c.tile_m; i++)
 		for (uint32_t j = 0; j < l->vectors; j++)
 			ir_set(l->b, l->acc[i][j],
-				ir_subgroup_add(l->b, ir_get(l->b, l->acc[i][j])));
+			        ir_subgroup_add(l->b, ir_get(l->b, l->acc[i][j])));
 }
 
 /* ---- The epilogue. */
@@ -424,8 +449,8 @@ static void finish_row(struct lowering *l, uint32_t i, ir_id row)
 	for (uint32_t j = 0; j < l->vectors; j++) {
 		ir_id sum = ir_get(l->b, l->acc[i][j]);
 		for (uint32_t lane = 0; lane < c->vec; lane += c->out_width) {
-			ir_id column = ir_add(l->b, l->bb.workgroup,
-				tile_position(l, &l->bb, j * c->vec + lane));
+			ir_id column = ir_add(
+			        l->b, l->bb.workgroup, tile_position(l, &l->bb, j * c->vec + lane));
 			if (guarded)
 				ir_if(l->b, ir_compute(l->b, IR_LT, column, u(l, c->n), 0));
 			finish_part(l, sum, lane, row, column);
@@ -454,7 +479,8 @@ static void finish(struct lowering *l)
 		ir_end(l->b);
 }
 
-void lower_contraction(struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
+void lower_contraction(
+        struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
 {
 	struct lowering l = {.b = builder, .op = op, .c = contraction_derive(op, schedule)};
 

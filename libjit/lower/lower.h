@@ -10,8 +10,8 @@
 #include "space/schedule.h"
 
 /* Fills the builder with the kernel; the caller has not begun a module and finishes it. */
-void lower_contraction(struct ir_builder *builder, const struct op *op,
-	const struct schedule *schedule);
+void lower_contraction(
+        struct ir_builder *builder, const struct op *op, const struct schedule *schedule);
 
 /* act(x), for any number of lanes; max absolute error 2e-7 * (1 + |x|) for both gelu forms. */
 ir_id lower_activation(struct ir_builder *builder, enum activation activation, ir_id x);

@@ -16,9 +16,11 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
 /* MATMUL_fields[] and so on, then the table of operators that holds them. */
-#define OP(name, ...) static const struct op_field name##_fields[] = {
+#define OP(name, ...)                             static const struct op_field name##_fields[] = {
 #define FIELD(op, name, text, kind, initial, doc) {text, doc, FIELD_##kind, initial},
-#define END(name) };                                                                               \
+#define END(name) \
+	}         \
+	;         \
 	static_assert(LENGTH(name##_fields) <= OP_FIELDS_MAX, "values fit");
 #include "op/op.def"
 
@@ -28,7 +30,7 @@ static const struct {
 	const struct op_field *fields;
 	uint32_t field_count;
 } ops[OP_COUNT] = {
-#define OP(name, text, family, doc)                                                                \
+#define OP(name, text, family, doc) \
 	[OP_##name] = {text, doc, FAMILY_##family, name##_fields, LENGTH(name##_fields)},
 #define FIELD(...)
 #define END(name)
@@ -37,11 +39,11 @@ static const struct {
 
 static const char *const dtype_names[DTYPE_COUNT] = {[DTYPE_F32] = "f32"};
 static const char *const activation_names[ACTIVATION_COUNT] = {
-	[ACTIVATION_NONE] = "none",
-	[ACTIVATION_RELU] = "relu",
-	[ACTIVATION_GELU] = "gelu",
-	[ACTIVATION_GELU_TANH] = "gelu_tanh",
-	[ACTIVATION_SILU] = "silu",
+        [ACTIVATION_NONE] = "none",
+        [ACTIVATION_RELU] = "relu",
+        [ACTIVATION_GELU] = "gelu",
+        [ACTIVATION_GELU_TANH] = "gelu_tanh",
+        [ACTIVATION_SILU] = "silu",
 };
 
 const struct op_field *op_field(enum op_kind kind, uint32_t index)
@@ -71,7 +73,7 @@ uint32_t dtype_bytes(enum dtype dtype)
 	return bytes[dtype];
 }
 
-int op_begin(const char *operator, struct op *ret_op, struct error *err)
+int op_begin(const char *operator, struct op * ret_op, struct error *err)
 {
 	for (uint32_t kind = 0; kind < OP_COUNT; kind++) {
 		if (strcmp(ops[kind].name, operator))
@@ -82,7 +84,8 @@ int op_begin(const char *operator, struct op *ret_op, struct error *err)
 		return 0;
 	}
 	return error_set(err, OP_UNKNOWN_OPERATOR, "op",
-		"there is no operator '%.40s'; `nnjitctl help ops` lists those there are", operator);
+	        "there is no operator '%.40s'; `nnjitctl help ops` lists those there are",
+	        operator);
 }
 
 static int parse_number(const char *text, uint32_t max, uint32_t *ret_value)
@@ -98,7 +101,8 @@ static int parse_number(const char *text, uint32_t max, uint32_t *ret_value)
 	return 0;
 }
 
-static int parse_name(const char *text, const char *const *names, uint32_t count, uint32_t *ret_value)
+static int parse_name(
+        const char *text, const char *const *names, uint32_t count, uint32_t *ret_value)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		if (!strcmp(names[i], text)) {
@@ -109,35 +113,37 @@ static int parse_name(const char *text, const char *const *names, uint32_t count
 	return OP_BAD_VALUE;
 }
 
-static int parse_value(const struct op_field *field, const char *text, uint32_t *ret_value,
-	struct error *err)
+static int parse_value(
+        const struct op_field *field, const char *text, uint32_t *ret_value, struct error *err)
 {
 	switch (field->kind) {
 	case FIELD_DIM:
 		if (!parse_number(text, OP_DIM_MAX, ret_value) && *ret_value > 0)
 			return 0;
 		return error_set(err, OP_BAD_VALUE, field->name,
-			"%s=%.40s: must be a whole number from 1 to %u", field->name, text, OP_DIM_MAX);
+		        "%s=%.40s: must be a whole number from 1 to %u", field->name, text,
+		        OP_DIM_MAX);
 	case FIELD_FLAG:
 		if (!parse_number(text, 1, ret_value))
 			return 0;
 		return error_set(err, OP_BAD_VALUE, field->name, "%s=%.40s: must be 0 or 1",
-			field->name, text);
+		        field->name, text);
 	case FIELD_DTYPE:
 		if (!parse_name(text, dtype_names, DTYPE_COUNT, ret_value))
 			return 0;
 		return error_set(err, OP_BAD_VALUE, field->name,
-			"%s=%.40s: this version computes in f32 only", field->name, text);
+		        "%s=%.40s: this version computes in f32 only", field->name, text);
 	case FIELD_ACTIVATION:
 		if (!parse_name(text, activation_names, ACTIVATION_COUNT, ret_value))
 			return 0;
 		return error_set(err, OP_BAD_VALUE, field->name,
-			"%s=%.40s: must be none, relu, gelu, gelu_tanh or silu", field->name, text);
+		        "%s=%.40s: must be none, relu, gelu, gelu_tanh or silu", field->name, text);
 	}
 	return OP_BAD_VALUE;
 }
 
-int op_set_text(struct op *op, uint32_t *seen, const char *field, const char *value, struct error *err)
+int op_set_text(
+        struct op *op, uint32_t *seen, const char *field, const char *value, struct error *err)
 {
 	for (uint32_t i = 0; i < ops[op->kind].field_count; i++) {
 		const struct op_field *row = &ops[op->kind].fields[i];
@@ -147,7 +153,7 @@ int op_set_text(struct op *op, uint32_t *seen, const char *field, const char *va
 			continue;
 		if (*seen & 1u << i)
 			return error_set(err, OP_DUPLICATE_FIELD, row->name,
-				"%s is given twice; give it once", row->name);
+			        "%s is given twice; give it once", row->name);
 		int r = parse_value(row, value, &parsed, err);
 		if (r)
 			return r;
@@ -155,8 +161,8 @@ int op_set_text(struct op *op, uint32_t *seen, const char *field, const char *va
 		op->value[i] = parsed;
 		return 0;
 	}
-	return error_set(err, OP_UNKNOWN_FIELD, field, "%s has no field '%.31s'; see `nnjitctl help ops`",
-		ops[op->kind].name, field);
+	return error_set(err, OP_UNKNOWN_FIELD, field,
+	        "%s has no field '%.31s'; see `nnjitctl help ops`", ops[op->kind].name, field);
 }
 
 int op_validate(const struct op *op, struct error *err)
@@ -166,16 +172,17 @@ int op_validate(const struct op *op, struct error *err)
 	for (uint32_t i = 0; i < ops[op->kind].field_count; i++) {
 		const struct op_field *row = &ops[op->kind].fields[i];
 		if (row->kind == FIELD_DIM && !op->value[i])
-			return error_set(err, OP_MISSING_FIELD, row->name,
-				"%s needs %s (%s)", ops[op->kind].name, row->name, row->doc);
+			return error_set(err, OP_MISSING_FIELD, row->name, "%s needs %s (%s)",
+			        ops[op->kind].name, row->name, row->doc);
 	}
 	uint32_t count = op_tensors(op, tensors);
 	for (uint32_t i = 0; i < count; i++) {
 		if (tensors[i].elements > 1ull << 31)
 			return error_set(err, OP_TOO_LARGE, tensors[i].name,
-				"%s would have %llu elements; at most 2147483648 (2^31) are possible: "
-				"split the operator",
-				tensors[i].name, (unsigned long long)tensors[i].elements);
+			        "%s would have %llu elements; at most 2147483648 (2^31) are "
+			        "possible: "
+			        "split the operator",
+			        tensors[i].name, (unsigned long long)tensors[i].elements);
 	}
 	return 0;
 }
@@ -207,13 +214,13 @@ int op_parse(const char *text, struct op *ret_op, struct error *err)
 
 	if (!next_word(&text, word, sizeof word))
 		return error_set(err, OP_BAD_SYNTAX, "op",
-			"the operator is empty; write it as in 'matmul m=256 n=256 k=256'");
+		        "the operator is empty; write it as in 'matmul m=256 n=256 k=256'");
 	int r = op_begin(word, &op, err);
 	while (!r && next_word(&text, word, sizeof word)) {
 		char *equals = strchr(word, '=');
 		if (!equals || equals == word)
 			return error_set(err, OP_BAD_SYNTAX, "op",
-				"'%.40s' is not of the form field=value", word);
+			        "'%.40s' is not of the form field=value", word);
 		*equals = '\0';
 		r = op_set_text(&op, &seen, word, equals + 1, err);
 	}
@@ -259,7 +266,7 @@ uint64_t op_key(const struct op *op)
 /* ---- Tensors. */
 
 static struct tensor *add_tensor(struct tensor *t, const char *name, uint32_t dtype, uint32_t batch,
-	uint32_t rows, uint32_t columns)
+        uint32_t rows, uint32_t columns)
 {
 	*t = (struct tensor){.name = name, .dtype = (enum dtype)dtype};
 	if (batch > 1)

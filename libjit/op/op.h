@@ -34,9 +34,14 @@ enum op_kind {
 enum op_family { FAMILY_CONTRACTION };
 
 /* MATMUL_M, MATMUL_N, ...: the index of a field in its operator's values. */
-#define OP(name, ...)	     enum name##_field {
+#define OP(name, ...)     \
+	enum name##_field \
+	{
 #define FIELD(op, name, ...) op##_##name,
-#define END(name)            name##_FIELD_COUNT };
+#define END(name)          \
+	name##_FIELD_COUNT \
+	}                  \
+	;
 #include "op/op.def"
 #define OP_FIELDS_MAX 16
 
@@ -60,8 +65,9 @@ enum op_refusal {
 int op_parse(const char *text, struct op *ret_op, struct error *err);
 /* For JSON: op_begin, then op_set_text for each member (duplicates found through *seen, which
  * starts at 0), then op_validate (missing fields, sizes). Same answers as op_parse. */
-int op_begin(const char *operator, struct op *ret_op, struct error *err);
-int op_set_text(struct op *op, uint32_t *seen, const char *field, const char *value, struct error *err);
+int op_begin(const char *operator, struct op * ret_op, struct error *err);
+int op_set_text(
+        struct op *op, uint32_t *seen, const char *field, const char *value, struct error *err);
 int op_validate(const struct op *op, struct error *err);
 /* Writes the canonical text, NUL-terminated. */
 void op_print(const struct op *op, char text[static OP_TEXT_BYTES]);

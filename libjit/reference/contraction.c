@@ -36,7 +36,7 @@ double reference_contraction(const struct op *op, void *const buffers[], uint64_
 
 	for (uint64_t i = 0; i < k; i++)
 		sum += (double)a[v[MATMUL_TRANS_A] ? i * m + row : row * k + i] *
-			b[v[MATMUL_TRANS_B] ? column * k + i : i * n + column];
+		       b[v[MATMUL_TRANS_B] ? column * k + i : i * n + column];
 	if (v[MATMUL_BIAS])
 		sum += ((const float *)buffers[next++])[column];
 	if (v[MATMUL_RESIDUAL])

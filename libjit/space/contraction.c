@@ -21,7 +21,8 @@ static uint32_t widest(uint32_t most, uint32_t a, uint32_t b)
 
 static void derive_operand(struct contraction_operand *x, const struct contraction *c)
 {
-	x->width = x->along_k ? widest(c->vec, c->k, c->unroll) : widest(c->vec, x->outer, x->group);
+	x->width = x->along_k ? widest(c->vec, c->k, c->unroll)
+	                      : widest(c->vec, x->outer, x->group);
 	if (!x->staged)
 		return;
 	if (x->along_k) { /* [outer][k], one element of padding against bank conflicts */
@@ -43,34 +44,34 @@ struct contraction contraction_derive(const struct op *op, const struct schedule
 	const uint32_t *v = op->value;
 	const uint16_t *s = schedule->axis;
 	struct contraction c = {
-		.m = v[MATMUL_M],
-		.n = v[MATMUL_N],
-		.k = v[MATMUL_K],
-		.batch = v[MATMUL_BATCH],
-		.wg_x = at_least_1(s[AXIS_WG_X]),
-		.wg_y = at_least_1(s[AXIS_WG_Y]),
-		.split = at_least_1(s[AXIS_SPLIT_K]),
-		.tile_m = at_least_1(s[AXIS_TILE_M]),
-		.tile_n = at_least_1(s[AXIS_TILE_N]),
-		.vec = at_least_1(s[AXIS_VEC]),
-		.k_step = at_least_1(s[AXIS_K_STEP]),
-		.unroll = at_least_1(s[AXIS_UNROLL]),
-		.subgroup = s[AXIS_SUBGROUP],
+	        .m = v[MATMUL_M],
+	        .n = v[MATMUL_N],
+	        .k = v[MATMUL_K],
+	        .batch = v[MATMUL_BATCH],
+	        .wg_x = at_least_1(s[AXIS_WG_X]),
+	        .wg_y = at_least_1(s[AXIS_WG_Y]),
+	        .split = at_least_1(s[AXIS_SPLIT_K]),
+	        .tile_m = at_least_1(s[AXIS_TILE_M]),
+	        .tile_n = at_least_1(s[AXIS_TILE_N]),
+	        .vec = at_least_1(s[AXIS_VEC]),
+	        .k_step = at_least_1(s[AXIS_K_STEP]),
+	        .unroll = at_least_1(s[AXIS_UNROLL]),
+	        .subgroup = s[AXIS_SUBGROUP],
 	};
 	uint32_t block_m = c.wg_y * c.tile_m, block_n = c.wg_x * c.tile_n;
 
 	c.a = (struct contraction_operand){.along_k = !v[MATMUL_TRANS_A],
-		.staged = s[AXIS_STAGE_A],
-		.outer = c.m,
-		.tile = c.tile_m,
-		.group = c.tile_m,
-		.block = block_m};
+	        .staged = s[AXIS_STAGE_A],
+	        .outer = c.m,
+	        .tile = c.tile_m,
+	        .group = c.tile_m,
+	        .block = block_m};
 	c.b = (struct contraction_operand){.along_k = v[MATMUL_TRANS_B],
-		.staged = s[AXIS_STAGE_B],
-		.outer = c.n,
-		.tile = c.tile_n,
-		.group = c.vec,
-		.block = block_n};
+	        .staged = s[AXIS_STAGE_B],
+	        .outer = c.n,
+	        .tile = c.tile_n,
+	        .group = c.vec,
+	        .block = block_n};
 	derive_operand(&c.a, &c);
 	derive_operand(&c.b, &c);
 	c.out_width = widest(c.vec, c.n, c.vec);
@@ -78,7 +79,7 @@ struct contraction contraction_derive(const struct op *op, const struct schedule
 	if (c.split > 1 && !c.subgroup)
 		c.reduce_length = c.split * c.wg_x * c.wg_y * c.tile_m * (c.tile_n / c.vec);
 	c.workgroup_bytes = 4 * (c.a.shared_length * c.a.width + c.b.shared_length * c.b.width +
-					c.reduce_length * c.vec);
+	                                c.reduce_length * c.vec);
 
 	uint32_t n_m_k[3] = {c.wg_x, c.wg_y, c.split};
 	for (uint32_t i = 0; i < 3; i++)

@@ -15,11 +15,11 @@
 
 /* One of the two inputs. Its outer dimension is m for a, n for b. */
 struct contraction_operand {
-	bool along_k; /* consecutive k are consecutive in memory; otherwise outer elements are */
-	bool staged; /* read through workgroup memory */
+	bool along_k;   /* consecutive k are consecutive in memory; otherwise outer elements are */
+	bool staged;    /* read through workgroup memory */
 	uint32_t width; /* lanes of one load, along that direction */
 	uint32_t outer; /* extent of the outer dimension */
-	uint32_t tile; /* outer elements of one invocation */
+	uint32_t tile;  /* outer elements of one invocation */
 	uint32_t group; /* how many of those stand together */
 	uint32_t block; /* outer elements of one workgroup */
 	uint32_t pitch; /* staged: array elements (of `width` lanes) from one row to the next */
@@ -29,13 +29,14 @@ struct contraction_operand {
 struct contraction {
 	uint32_t m, n, k, batch;
 	uint32_t wg_x, wg_y, split; /* invocations along n, m and k */
-	uint32_t tile_m, tile_n, vec; /* accumulators of an invocation: tile_m x tile_n/vec vectors */
+	uint32_t tile_m, tile_n,
+	        vec; /* accumulators of an invocation: tile_m x tile_n/vec vectors */
 	uint32_t k_step, unroll;
 	bool subgroup;
 	bool k_fastest; /* neighbouring invocations differ in k (else in n) */
 	struct contraction_operand a, b;
-	uint32_t out_width; /* lanes of a load of bias and residual and of a store of out */
-	uint32_t reduce_length; /* workgroup array elements of `vec` lanes for the split's sum */
+	uint32_t out_width;       /* lanes of a load of bias and residual and of a store of out */
+	uint32_t reduce_length;   /* workgroup array elements of `vec` lanes for the split's sum */
 	uint32_t workgroup_bytes; /* all workgroup memory */
 	uint32_t workgroup_size[3], workgroups[3];
 };

@@ -15,24 +15,46 @@ struct weights {
 	double load, lane; /* a load from global memory: the instruction, each of its lanes */
 	double shared_load, shared_lane; /* the same from workgroup memory */
 	double barrier;
-	double turn; /* of a loop: counter, compare, address arithmetic */
-	double turn_accumulator; /* of a loop: an accumulator carried round */
-	double registers; /* accumulators an invocation holds without spilling */
-	double spill; /* per multiply-add beyond them */
-	double simd; /* invocations of a workgroup that run in lockstep */
-	double lanes_per_gflops; /* invocations that fill the device, per GFLOP/s of peak */
+	double turn;                    /* of a loop: counter, compare, address arithmetic */
+	double turn_accumulator;        /* of a loop: an accumulator carried round */
+	double registers;               /* accumulators an invocation holds without spilling */
+	double spill;                   /* per multiply-add beyond them */
+	double simd;                    /* invocations of a workgroup that run in lockstep */
+	double lanes_per_gflops;        /* invocations that fill the device, per GFLOP/s of peak */
 	double cores, cores_per_gflops; /* workgroups that run side by side: the greater of both */
-	double start; /* an invocation's fixed work */
+	double start;                   /* an invocation's fixed work */
 };
 /* Fitted on an NVIDIA H200: 750 schedules of eight operators. */
-static const struct weights weights_gpu = {.load = 4.6, .lane = 7, .shared_load = 0.5, .shared_lane = 0.8,
-	.barrier = 10, .turn = 2, .turn_accumulator = 0, .registers = 140, .spill = 19, .simd = 2,
-	.lanes_per_gflops = 1.2, .cores = 1, .cores_per_gflops = 0.0016, .start = 170};
+static const struct weights weights_gpu = {.load = 4.6,
+        .lane = 7,
+        .shared_load = 0.5,
+        .shared_lane = 0.8,
+        .barrier = 10,
+        .turn = 2,
+        .turn_accumulator = 0,
+        .registers = 140,
+        .spill = 19,
+        .simd = 2,
+        .lanes_per_gflops = 1.2,
+        .cores = 1,
+        .cores_per_gflops = 0.0016,
+        .start = 170};
 /* Fitted on SwiftShader, 256x256x256: a load is a checked gather that costs six multiply-adds a
  * lane however wide it is, variables live in memory, and four invocations share a vector. */
-static const struct weights weights_cpu = {.load = 0.5, .lane = 6, .shared_load = 0.5, .shared_lane = 6,
-	.barrier = 60, .turn = 12, .turn_accumulator = 0.9, .registers = 1024, .spill = 0, .simd = 4,
-	.lanes_per_gflops = 0.1, .cores = 4, .cores_per_gflops = 0, .start = 60};
+static const struct weights weights_cpu = {.load = 0.5,
+        .lane = 6,
+        .shared_load = 0.5,
+        .shared_lane = 6,
+        .barrier = 60,
+        .turn = 12,
+        .turn_accumulator = 0.9,
+        .registers = 1024,
+        .spill = 0,
+        .simd = 4,
+        .lanes_per_gflops = 0.1,
+        .cores = 4,
+        .cores_per_gflops = 0,
+        .start = 60};
 
 /* Load instructions and their lanes that one operand costs over `k` multiply-adds. */
 static double load_cost(const struct contraction_operand *x, double k, const struct weights *w)
@@ -40,12 +62,12 @@ static double load_cost(const struct contraction_operand *x, double k, const str
 	double loads = x->tile * k / x->width;
 
 	return loads * (x->staged ? w->shared_load + x->width * w->shared_lane
-				  : w->load + x->width * w->lane);
+	                          : w->load + x->width * w->lane);
 }
 
 /* Staging's own loads, stores and address arithmetic, shared among the workgroup's threads. */
-static double stage_cost(const struct contraction_operand *x, double k, double threads,
-	const struct weights *w)
+static double stage_cost(
+        const struct contraction_operand *x, double k, double threads, const struct weights *w)
 {
 	double loads = x->staged ? x->block * k / x->width / threads : 0;
 
@@ -67,8 +89,9 @@ static double invocation_cost(const struct contraction *c, const struct weights 
 	if (c->a.staged || c->b.staged)
 		cost += ceil(k / c->k_step) * 2 * w->barrier;
 	if (c->split > 1)
-		cost += c->subgroup ? 6 * accumulators
-				    : log2(c->split) * (w->barrier + 3 * w->shared_load * accumulators);
+		cost += c->subgroup
+		                ? 6 * accumulators
+		                : log2(c->split) * (w->barrier + 3 * w->shared_load * accumulators);
 	return cost + accumulators * (w->load / c->out_width + w->lane + 1);
 }
 
@@ -81,8 +104,8 @@ static double traffic_bytes(const struct contraction *c, double workgroups)
 }
 
 /* The part of the device that the dispatch keeps busy, at most 1. */
-static double filled(const struct contraction *c, double workgroups, double gflops,
-	const struct weights *w)
+static double filled(
+        const struct contraction *c, double workgroups, double gflops, const struct weights *w)
 {
 	double invocations = workgroups * c->wg_x * c->wg_y * c->split;
 	double parallel = c->tile_m * c->tile_n < 8 ? 1 : 2; /* independent work within one */

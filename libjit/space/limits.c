@@ -5,17 +5,17 @@
 #include "space/limits.h"
 
 const struct limits limits_web_default = {
-	.invocations = 256,
-	.size_x = 256,
-	.size_y = 256,
-	.size_z = 64,
-	.workgroups = 65535,
-	.workgroup_bytes = 16384,
-	.storage_buffers = 8,
-	.binding_bytes = 128ull << 20,
-	.subgroup_min = 0,
-	.subgroup_max = 0,
-	.features = 0,
+        .invocations = 256,
+        .size_x = 256,
+        .size_y = 256,
+        .size_z = 64,
+        .workgroups = 65535,
+        .workgroup_bytes = 16384,
+        .storage_buffers = 8,
+        .binding_bytes = 128ull << 20,
+        .subgroup_min = 0,
+        .subgroup_max = 0,
+        .features = 0,
 };
 
 #define MEET(field) ret.field = a->field < b->field ? a->field : b->field
@@ -33,8 +33,10 @@ struct limits limits_meet(const struct limits *a, const struct limits *b)
 	MEET(storage_buffers);
 	MEET(binding_bytes);
 	if (ret.features & FEATURE_SUBGROUPS) { /* the range that either may give */
-		ret.subgroup_min = a->subgroup_min < b->subgroup_min ? a->subgroup_min : b->subgroup_min;
-		ret.subgroup_max = a->subgroup_max > b->subgroup_max ? a->subgroup_max : b->subgroup_max;
+		ret.subgroup_min = a->subgroup_min < b->subgroup_min ? a->subgroup_min
+		                                                     : b->subgroup_min;
+		ret.subgroup_max = a->subgroup_max > b->subgroup_max ? a->subgroup_max
+		                                                     : b->subgroup_max;
 	}
 	return ret;
 }

@@ -8,19 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum feature { /* bits of limits.features; names as WebGPU spells them */
+enum feature {                 /* bits of limits.features; names as WebGPU spells them */
 	FEATURE_SUBGROUPS = 1, /* "subgroups": basic and arithmetic subgroup operations */
 };
 
 struct limits {
-	uint32_t invocations; /* per workgroup */
-	uint32_t size_x, size_y, size_z; /* workgroup, per dimension */
-	uint32_t workgroups; /* dispatch, per dimension */
-	uint32_t workgroup_bytes; /* workgroup memory */
-	uint32_t storage_buffers; /* per stage */
-	uint64_t binding_bytes; /* one storage binding */
+	uint32_t invocations;                /* per workgroup */
+	uint32_t size_x, size_y, size_z;     /* workgroup, per dimension */
+	uint32_t workgroups;                 /* dispatch, per dimension */
+	uint32_t workgroup_bytes;            /* workgroup memory */
+	uint32_t storage_buffers;            /* per stage */
+	uint64_t binding_bytes;              /* one storage binding */
 	uint32_t subgroup_min, subgroup_max; /* invocations; 0 without FEATURE_SUBGROUPS */
-	uint32_t features; /* enum feature bits */
+	uint32_t features;                   /* enum feature bits */
 };
 
 /* What every WebGPU page has without asking (W3C WebGPU, "Limits", default column). */
@@ -31,8 +31,8 @@ struct limits limits_meet(const struct limits *a, const struct limits *b);
 
 /* Measured on the device by the worker's probe; 0 is unknown. */
 struct facts {
-	double fma_gflops; /* peak f32 multiply-adds, two operations each */
+	double fma_gflops;  /* peak f32 multiply-adds, two operations each */
 	double memory_gbps; /* global memory, read plus written */
-	double launch_ns; /* one empty dispatch within a batch */
-	bool cpu; /* the device runs on the processor (lavapipe, SwiftShader, PoCL) */
+	double launch_ns;   /* one empty dispatch within a batch */
+	bool cpu;           /* the device runs on the processor (lavapipe, SwiftShader, PoCL) */
 };

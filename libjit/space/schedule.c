@@ -26,7 +26,7 @@ void schedule_print(const struct schedule *schedule, char text[static SCHEDULE_T
 	for (uint32_t i = 0; i < AXIS_COUNT; i++)
 		if (schedule->axis[i] != axes[i].initial)
 			at += (size_t)snprintf(text + at, SCHEDULE_TEXT_BYTES - at, "%s%s=%u",
-				at ? " " : "", axes[i].name, schedule->axis[i]);
+			        at ? " " : "", axes[i].name, schedule->axis[i]);
 }
 
 static int set_axis(struct schedule *schedule, const char *word, size_t length, struct error *err)
@@ -46,7 +46,7 @@ static int set_axis(struct schedule *schedule, const char *word, size_t length, 
 		}
 	}
 	return error_set(err, -EINVAL, "schedule", "'%.*s' is not axis=number with a known axis",
-		(int)(length < 40 ? length : 40), word);
+	        (int)(length < 40 ? length : 40), word);
 }
 
 int schedule_parse(const char *text, struct schedule *ret_schedule, struct error *err)

@@ -29,8 +29,9 @@ static int well_formed(const struct contraction *c, struct error *err)
 	bool staged = c->a.staged || c->b.staged;
 
 	if (c->tile_m > CONTRACTION_TILE_MAX || c->tile_n > CONTRACTION_TILE_MAX ||
-		c->tile_m * c->tile_n > 256)
-		return error_set(err, -ERANGE, "schedule", "a tile is at most 32 either way and 256 in all");
+	        c->tile_m * c->tile_n > 256)
+		return error_set(
+		        err, -ERANGE, "schedule", "a tile is at most 32 either way and 256 in all");
 	if (c->k_step > 64 || c->unroll > 16)
 		return error_set(err, -ERANGE, "schedule", "k_step is at most 64 and unroll 16");
 	if (!power_of_two(c->vec) || c->vec > 4 || c->tile_n % c->vec)
@@ -40,18 +41,21 @@ static int well_formed(const struct contraction *c, struct error *err)
 	if (!staged && c->unroll != c->k_step)
 		return error_set(err, -ERANGE, "unroll", "without staging, unroll equals k_step");
 	if (c->split > 1 && (staged || !power_of_two(c->split)))
-		return error_set(err, -ERANGE, "split_k", "split_k is a power of two and excludes staging");
+		return error_set(
+		        err, -ERANGE, "split_k", "split_k is a power of two and excludes staging");
 	if (c->a.staged != c->b.staged && c->k % c->k_step)
-		return error_set(err, -ERANGE, "k_step", "staging one operand alone needs k_step to divide k");
+		return error_set(err, -ERANGE, "k_step",
+		        "staging one operand alone needs k_step to divide k");
 	if (c->subgroup && (c->wg_x > 1 || c->wg_y > 1 || c->split < 2))
-		return error_set(err, -ERANGE, "subgroup", "a subgroup sum needs wg_x=1, wg_y=1 and a split_k");
+		return error_set(err, -ERANGE, "subgroup",
+		        "a subgroup sum needs wg_x=1, wg_y=1 and a split_k");
 	return 0;
 }
 
 static int exceeds(struct error *err, const char *limit, uint64_t need, uint64_t allowed)
 {
 	return error_set(err, -ERANGE, limit, "needs %llu %s and the device allows %llu",
-		(unsigned long long)need, limit, (unsigned long long)allowed);
+	        (unsigned long long)need, limit, (unsigned long long)allowed);
 }
 
 static int within_sizes(const struct contraction *c, const struct limits *l, struct error *err)
@@ -61,16 +65,19 @@ static int within_sizes(const struct contraction *c, const struct limits *l, str
 
 	for (uint32_t i = 0; i < 3; i++) {
 		if (c->workgroup_size[i] > sizes[i])
-			return exceeds(err, "invocations in one dimension", c->workgroup_size[i], sizes[i]);
+			return exceeds(err, "invocations in one dimension", c->workgroup_size[i],
+			        sizes[i]);
 		if (c->workgroups[i] > l->workgroups)
-			return exceeds(err, "workgroups in one dimension", c->workgroups[i], l->workgroups);
+			return exceeds(err, "workgroups in one dimension", c->workgroups[i],
+			        l->workgroups);
 	}
 	if (invocations > l->invocations)
 		return exceeds(err, "invocations in a workgroup", invocations, l->invocations);
 	if (c->workgroup_bytes > l->workgroup_bytes)
-		return exceeds(err, "bytes of workgroup memory", c->workgroup_bytes, l->workgroup_bytes);
+		return exceeds(
+		        err, "bytes of workgroup memory", c->workgroup_bytes, l->workgroup_bytes);
 	if (c->subgroup && (!(l->features & FEATURE_SUBGROUPS) || l->subgroup_min != c->split ||
-				   l->subgroup_max != c->split))
+	                           l->subgroup_max != c->split))
 		return exceeds(err, "invocations in every subgroup", c->split, l->subgroup_max);
 	return 0;
 }
@@ -86,15 +93,16 @@ static int within_bindings(const struct op *op, const struct limits *l, struct e
 		uint64_t bytes = tensors[i].elements * dtype_bytes(tensors[i].dtype);
 		if (bytes > l->binding_bytes)
 			return error_set(err, -ERANGE, tensors[i].name,
-				"%s needs a binding of %llu bytes and the device allows %llu: split the operator",
-				tensors[i].name, (unsigned long long)bytes,
-				(unsigned long long)l->binding_bytes);
+			        "%s needs a binding of %llu bytes and the device allows %llu: "
+			        "split the operator",
+			        tensors[i].name, (unsigned long long)bytes,
+			        (unsigned long long)l->binding_bytes);
 	}
 	return 0;
 }
 
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
-	struct error *err)
+        struct error *err)
 {
 	struct contraction c = contraction_derive(op, schedule);
 	int r = well_formed(&c, err);
@@ -107,7 +115,7 @@ int space_check(const struct op *op, const struct schedule *schedule, const stru
 }
 
 void space_workgroups(const struct op *op, const struct schedule *schedule,
-	uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3])
+        uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3])
 {
 	struct contraction c = contraction_derive(op, schedule);
 
@@ -139,16 +147,29 @@ static const struct {
 	struct shape shape;
 	bool gpu, cpu; /* where it is worth trying */
 } workgroups[] = {
-	{{1, 1}, true, false}, /* for the split's invocations alone */
-	{{4, 1}, true, true}, {{4, 2}, true, true}, {{4, 4}, true, true}, {{8, 4}, true, false},
-	{{4, 8}, true, false}, {{8, 8}, true, true}, {{16, 8}, true, false}, {{8, 16}, true, false},
-	{{16, 16}, true, false}, {{16, 1}, true, true}, {{32, 1}, true, false}, {{64, 1}, true, true},
-	{{128, 1}, true, false}, {{256, 1}, true, false}, {{1, 4}, false, true}, {{1, 16}, false, true},
-	{{1, 64}, true, true}, {{1, 256}, true, false},
+        {{1, 1}, true, false}, /* for the split's invocations alone */
+        {{4, 1}, true, true},
+        {{4, 2}, true, true},
+        {{4, 4}, true, false},
+        {{8, 4}, true, false},
+        {{4, 8}, true, false},
+        {{8, 8}, true, true},
+        {{16, 8}, true, false},
+        {{8, 16}, true, false},
+        {{16, 16}, true, false},
+        {{16, 1}, true, true},
+        {{32, 1}, true, false},
+        {{64, 1}, true, true},
+        {{128, 1}, true, false},
+        {{256, 1}, true, false},
+        {{1, 4}, false, true},
+        {{1, 16}, true, false},
+        {{1, 64}, true, true},
+        {{1, 256}, true, false},
 };
-static const struct shape tiles[] = {{1, 1}, {2, 1}, {4, 1}, {8, 1}, {16, 1}, {1, 4}, {1, 8}, {1, 16},
-	{4, 2}, {2, 4}, {4, 4}, {8, 2}, {4, 8}, {8, 4}, {8, 8}, {4, 16}, {16, 4}, {8, 16}, {16, 8},
-	{16, 16}, {8, 32}, {32, 8}};
+static const struct shape tiles[] = {{1, 1}, {2, 1}, {4, 1}, {8, 1}, {16, 1}, {1, 4}, {1, 8},
+        {1, 16}, {4, 2}, {2, 4}, {4, 4}, {8, 2}, {4, 8}, {8, 4}, {8, 8}, {4, 16}, {16, 4}, {8, 16},
+        {16, 8}, {16, 16}, {8, 32}, {32, 8}};
 static const uint16_t direct_steps[] = {1, 4, 8};
 static const uint16_t staged_steps[] = {8, 16, 32};
 static const uint16_t splits[] = {4, 8, 16, 32, 64, 128};
@@ -169,7 +190,7 @@ static void offer(struct pool *pool, enum kind kind, const struct schedule *sche
 	uint32_t at = pool->count[kind];
 
 	if (c.tile_m * c.tile_n * c.unroll > UNROLLED_MAX || well_formed(&c, NULL) ||
-		within_sizes(&c, pool->limits, NULL))
+	        within_sizes(&c, pool->limits, NULL))
 		return;
 	double predicted = cost_contraction_ns(&c, pool->facts);
 	if (at == SPACE_MAX && predicted >= kept[at - 1].predicted_ns)
@@ -187,19 +208,21 @@ static void offer(struct pool *pool, enum kind kind, const struct schedule *sche
 static bool oversized(const struct op *op, struct shape wg, struct shape tile)
 {
 	return (uint32_t)wg.x * tile.x >= 2 * op->value[MATMUL_N] + 4 ||
-		(uint32_t)wg.y * tile.y >= 2 * op->value[MATMUL_M] + 2;
+	       (uint32_t)wg.y * tile.y >= 2 * op->value[MATMUL_M] + 2;
 }
 
 static struct schedule make(struct shape wg, struct shape tile, uint16_t step)
 {
 	return (struct schedule){.axis = {[AXIS_WG_X] = wg.x,
-					 [AXIS_WG_Y] = wg.y,
-					 [AXIS_TILE_M] = tile.y,
-					 [AXIS_TILE_N] = tile.x,
-					 [AXIS_VEC] = tile.x % 4 == 0 ? 4 : tile.x % 2 == 0 ? 2 : 1,
-					 [AXIS_K_STEP] = step,
-					 [AXIS_UNROLL] = step,
-					 [AXIS_SPLIT_K] = 1}};
+	                                 [AXIS_WG_Y] = wg.y,
+	                                 [AXIS_TILE_M] = tile.y,
+	                                 [AXIS_TILE_N] = tile.x,
+	                                 [AXIS_VEC] = tile.x % 4 == 0   ? 4
+	                                              : tile.x % 2 == 0 ? 2
+	                                                                : 1,
+	                                 [AXIS_K_STEP] = step,
+	                                 [AXIS_UNROLL] = step,
+	                                 [AXIS_SPLIT_K] = 1}};
 }
 
 static void offer_direct(struct pool *pool, struct shape wg, struct shape tile)
@@ -283,15 +306,16 @@ static void choose(struct pool *pool, struct space *space)
 	uint32_t taken[KIND_COUNT] = {0};
 
 	for (uint32_t kind = 0; kind < KIND_COUNT; kind++)
-		for (; taken[kind] < division->share[kind] && taken[kind] < pool->count[kind]; taken[kind]++)
+		for (; taken[kind] < division->share[kind] && taken[kind] < pool->count[kind];
+		        taken[kind]++)
 			space->candidates[space->count++] = pool->kept[kind][taken[kind]];
 	while (space->count < division->room) {
 		uint32_t best = KIND_COUNT;
 		for (uint32_t kind = 0; kind < KIND_COUNT; kind++)
 			if (taken[kind] < pool->count[kind] &&
-				(best == KIND_COUNT ||
-					pool->kept[kind][taken[kind]].predicted_ns <
-						pool->kept[best][taken[best]].predicted_ns))
+			        (best == KIND_COUNT ||
+			                pool->kept[kind][taken[kind]].predicted_ns <
+			                        pool->kept[best][taken[best]].predicted_ns))
 				best = kind;
 		if (best == KIND_COUNT)
 			break;
@@ -328,20 +352,22 @@ static uint32_t find(const struct space *space, const struct schedule *schedule)
 {
 	uint32_t i = 0;
 
-	while (i < space->count && memcmp(&space->candidates[i].schedule, schedule, sizeof *schedule))
+	while (i < space->count &&
+	        memcmp(&space->candidates[i].schedule, schedule, sizeof *schedule))
 		i++;
 	return i;
 }
 
 static void add(struct space *space, const struct op *op, const struct schedule *schedule,
-	const struct limits *limits, const struct facts *facts)
+        const struct limits *limits, const struct facts *facts)
 {
 	if (find(space, schedule) == space->count && !space_check(op, schedule, limits, NULL))
-		space->candidates[space->count++] =
-			(struct candidate){*schedule, space_predict_ns(op, schedule, facts)};
+		space->candidates[space->count++] = (struct candidate){
+		        *schedule, space_predict_ns(op, schedule, facts)};
 }
 
-double space_predict_ns(const struct op *op, const struct schedule *schedule, const struct facts *facts)
+double space_predict_ns(
+        const struct op *op, const struct schedule *schedule, const struct facts *facts)
 {
 	struct contraction c = contraction_derive(op, schedule);
 
@@ -349,7 +375,7 @@ double space_predict_ns(const struct op *op, const struct schedule *schedule, co
 }
 
 int space_enumerate(const struct op *op, const struct limits *limits, const struct facts *facts,
-	struct space *ret_space, struct error *err)
+        struct space *ret_space, struct error *err)
 {
 	struct schedule baseline = space_baseline(op), fallback = naive(op, limits);
 	int r = within_bindings(op, limits, err);
@@ -369,7 +395,8 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
 	add(ret_space, op, &fallback, limits, facts);
 	if (!ret_space->count)
 		return space_check(op, &fallback, limits, err);
-	qsort(ret_space->candidates, ret_space->count, sizeof *ret_space->candidates, by_prediction);
+	qsort(ret_space->candidates, ret_space->count, sizeof *ret_space->candidates,
+	        by_prediction);
 	ret_space->baseline = find(ret_space, &baseline);
 	return 0;
 }

@@ -18,26 +18,27 @@ struct candidate {
 };
 
 struct space {
-	uint32_t count; /* >= 1 */
-	uint32_t baseline; /* index of the static kernel engines ship today, or count if illegal here */
+	uint32_t count;    /* >= 1 */
+	uint32_t baseline; /* index of the static kernel engines ship today, or count if illegal
+	                      here */
 	struct candidate candidates[SPACE_MAX]; /* distinct, ascending predicted_ns */
 };
 
 /* 0, or -ERANGE and err naming the limit that no schedule of this operator can keep. */
 int space_enumerate(const struct op *op, const struct limits *limits, const struct facts *facts,
-	struct space *ret_space, struct error *err);
+        struct space *ret_space, struct error *err);
 
 /* 0 if the schedule is well-formed for op (and, unless limits is NULL, within them); -ERANGE and
  * err otherwise. */
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
-	struct error *err);
+        struct error *err);
 
-double space_predict_ns(const struct op *op, const struct schedule *schedule,
-	const struct facts *facts);
+double space_predict_ns(
+        const struct op *op, const struct schedule *schedule, const struct facts *facts);
 
 /* The 8x8 threads, 4x4 elements, K staged by 32 kernel that speedups are stated against. */
 struct schedule space_baseline(const struct op *op);
 
 /* Tiles and workgroups: what the kernel dispatches for this operator. */
 void space_workgroups(const struct op *op, const struct schedule *schedule,
-	uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3]);
+        uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3]);

@@ -18,9 +18,28 @@
 
 const char *worker_program(void)
 {
-	const char *path = getenv("NNJIT_GPU");
+	static char built[4096];
+	const char *path = getenv("NNJIT_GPU"), *build = getenv("NNJIT_BUILD");
 
-	return path ? path : "./nnjit-gpu";
+	if (path)
+		return path;
+	snprintf(built, sizeof built, "%s/nnjit-gpu", build ? build : ".");
+	return built;
+}
+
+json_t *worker_devices(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof command, "%s --list --json", worker_program());
+	FILE *pipe = popen(command, "r");
+	if (!pipe)
+		return json_array();
+	json_t *answer = json_loadf(pipe, 0, NULL);
+	json_t *devices = json_incref(json_object_get(answer, "devices"));
+	json_decref(answer);
+	pclose(pipe);
+	return devices ? devices : json_array();
 }
 
 static void become_worker(int fd, const char *fault)

@@ -16,6 +16,8 @@ struct worker {
 
 /* The program under test: $NNJIT_GPU, else ./nnjit-gpu of the build folder. */
 const char *worker_program(void);
+/* What `nnjit-gpu --list --json` prints: a new reference to the array of devices, maybe empty. */
+json_t *worker_devices(void);
 /* Starts it with `fault` in NNJIT_TEST_FAULT (NULL: none) and asserts that it could. */
 void worker_start(struct worker *worker, const char *fault);
 /* Hangs up and returns the exit status: the code, or 256 + the signal, or -1 if it did not end

@@ -487,18 +487,11 @@ static void remember_device(json_t *device)
 
 static void find_devices(void)
 {
-	char command[256];
+	json_t *list = worker_devices();
 
-	snprintf(command, sizeof command, "%s --list --json", worker_program());
-	FILE *pipe = popen(command, "r");
-	if (!pipe)
-		return;
-	json_t *answer = json_loadf(pipe, 0, NULL);
-	const json_t *list = json_object_get(answer, "devices");
 	for (size_t i = 0; i < json_array_size(list); i++)
 		remember_device(json_array_get(list, i));
-	json_decref(answer);
-	pclose(pipe);
+	json_decref(list);
 }
 
 static TCase *each_device(Suite *suite, const char *name, const TTest *test, int times)

@@ -31,12 +31,14 @@ static void print_bindings(const struct kernel *kernel)
 {
 	for (uint32_t i = 0; i < kernel->tensor_count; i++) {
 		const struct tensor *t = &kernel->tensors[i];
-		printf("%s{\"binding\":%u,\"name\":\"%s\",\"type\":\"%s\",\"dtype\":\"%s\",\"shape\":[",
-			i ? "," : "", i, t->name, t->output ? "storage" : "read-only-storage",
-			dtype_name(t->dtype));
+		printf("%s{\"binding\":%u,\"name\":\"%s\",\"type\":\"%s\",\"dtype\":\"%s\","
+		       "\"shape\":[",
+		        i ? "," : "", i, t->name, t->output ? "storage" : "read-only-storage",
+		        dtype_name(t->dtype));
 		for (uint32_t d = 0; d < t->rank; d++)
 			printf("%s%u", d ? "," : "", t->shape[d]);
-		printf("],\"bytes\":%llu}", (unsigned long long)t->elements * dtype_bytes(t->dtype));
+		printf("],\"bytes\":%llu}",
+		        (unsigned long long)t->elements * dtype_bytes(t->dtype));
 	}
 }
 
@@ -49,12 +51,15 @@ static void print_kernel(struct nnjit *nnjit, const struct op *op, const struct 
 		exit(1);
 	op_print(op, text);
 	schedule_print(schedule, axes);
-	printf("{\"op\":\"%s\",\"schedule\":\"%s\",\"target\":\"wgsl\",\"entry_point\":\"%s\",\"code\":",
-		text, axes, k.entry_point);
+	printf("{\"op\":\"%s\",\"schedule\":\"%s\",\"target\":\"wgsl\",\"entry_point\":\"%s\","
+	       "\"code\":",
+	        text, axes, k.entry_point);
 	print_code(k.code);
-	printf(",\"workgroup_size\":[%u,%u,%u],\"workgroups\":[%u,%u,%u],\"required_features\":[%s],\"bindings\":[",
-		k.workgroup_size[0], k.workgroup_size[1], k.workgroup_size[2], k.workgroups[0],
-		k.workgroups[1], k.workgroups[2], k.features & FEATURE_SUBGROUPS ? "\"subgroups\"" : "");
+	printf(",\"workgroup_size\":[%u,%u,%u],\"workgroups\":[%u,%u,%u],\"required_features\":[%s]"
+	       ",\"bindings\":[",
+	        k.workgroup_size[0], k.workgroup_size[1], k.workgroup_size[2], k.workgroups[0],
+	        k.workgroups[1], k.workgroups[2],
+	        k.features & FEATURE_SUBGROUPS ? "\"subgroups\"" : "");
 	print_bindings(&k);
 	puts("]}");
 }
@@ -101,7 +106,8 @@ int main(int argc, char **argv)
 			if (strcmp(which, case_facts[f].cpu ? "gpu" : "cpu") == 0)
 				continue;
 			for (size_t i = 0; i < (argc > 2 ? (size_t)argc - 2 : SHAPES); i++)
-				print_space(nnjit, argc > 2 ? argv[i + 2] : shapes[i], &case_facts[f]);
+				print_space(
+				        nnjit, argc > 2 ? argv[i + 2] : shapes[i], &case_facts[f]);
 		}
 	}
 	nnjit_destroy(nnjit);

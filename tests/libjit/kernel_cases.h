@@ -12,10 +12,10 @@
 
 /* The two machines whose spaces are walked; subgroups of 4 are what SwiftShader has. */
 static const struct facts case_facts[] = {
-	{.fma_gflops = 10000, .memory_gbps = 500, .launch_ns = 3000},
-	{.fma_gflops = 20, .memory_gbps = 10, .launch_ns = 5000, .cpu = true},
+        {.fma_gflops = 10000, .memory_gbps = 500, .launch_ns = 3000},
+        {.fma_gflops = 20, .memory_gbps = 10, .launch_ns = 5000, .cpu = true},
 };
-#define CASE_FACTS	   (sizeof case_facts / sizeof *case_facts)
+#define CASE_FACTS         (sizeof case_facts / sizeof *case_facts)
 #define CASE_SUBGROUP_SIZE 4
 
 static inline struct limits case_limits(void)
@@ -43,7 +43,7 @@ struct case_buffers {
 	uint32_t count;
 	uint64_t outputs; /* elements of the output, the last tensor */
 	double *expected; /* of every output element */
-	double scale; /* greatest magnitude among them */
+	double scale;     /* greatest magnitude among them */
 };
 
 static inline void case_free(struct case_buffers *c)

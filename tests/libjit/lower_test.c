@@ -26,7 +26,7 @@ static void check_module(const struct op *op, const struct candidate *candidate,
 }
 
 static void check_eval(struct nnjit *nnjit, const struct op *op, const struct candidate *candidate,
-	struct case_buffers *buffers, const char *where)
+        struct case_buffers *buffers, const char *where)
 {
 	case_poison(buffers);
 	int r = nnjit_eval(nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, buffers->data);
@@ -36,7 +36,7 @@ static void check_eval(struct nnjit *nnjit, const struct op *op, const struct ca
 }
 
 static void check_spirv(struct nnjit *nnjit, spv_context context, const struct op *op,
-	const struct candidate *candidate, const char *where)
+        const struct candidate *candidate, const char *where)
 {
 	struct kernel kernel;
 	spv_diagnostic diagnostic = NULL;
@@ -103,9 +103,10 @@ END_TEST
 
 START_TEST(malformed_schedules_are_refused)
 {
-	static const char *const schedules[] = {"vec=3 tile_n=3", "tile_n=2 vec=4", "tile_m=33", "tile_m=32 tile_n=32",
-		"k_step=8 unroll=3", "k_step=8 unroll=4", "split_k=3", "split_k=4 stage_a=1",
-		"subgroup=1 split_k=4 wg_x=2", "k_step=128 unroll=128", "subgroup=1"};
+	static const char *const schedules[] = {"vec=3 tile_n=3", "tile_n=2 vec=4", "tile_m=33",
+	        "tile_m=32 tile_n=32", "k_step=8 unroll=3", "k_step=8 unroll=4", "split_k=3",
+	        "split_k=4 stage_a=1", "subgroup=1 split_k=4 wg_x=2", "k_step=128 unroll=128",
+	        "subgroup=1"};
 	struct nnjit *nnjit;
 	struct kernel kernel;
 	struct op op;
@@ -116,7 +117,7 @@ START_TEST(malformed_schedules_are_refused)
 		struct schedule schedule;
 		ck_assert_int_eq(schedule_parse(schedules[i], &schedule, NULL), 0);
 		ck_assert_msg(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel) == -EINVAL,
-			"%s was accepted", schedules[i]);
+		        "%s was accepted", schedules[i]);
 	}
 	nnjit_destroy(nnjit);
 }

@@ -10,12 +10,12 @@
 static const struct {
 	const char *text, *canonical;
 } spellings[] = {
-	{"matmul m=256 n=256 k=256", "matmul m=256 n=256 k=256"},
-	{"  matmul  k=3\tn=2 m=1  ", "matmul m=1 n=2 k=3"},
-	{"matmul m=1 n=2 k=3 batch=1 bias=0 act=none a=f32", "matmul m=1 n=2 k=3"},
-	{"matmul act=gelu_tanh bias=1 k=3 residual=1 n=2 m=1 trans_a=1 trans_b=1 batch=4",
-		"matmul m=1 n=2 k=3 batch=4 trans_a=1 trans_b=1 bias=1 residual=1 act=gelu_tanh"},
-	{"matmul m=67108864 n=1 k=1", "matmul m=67108864 n=1 k=1"},
+        {"matmul m=256 n=256 k=256", "matmul m=256 n=256 k=256"},
+        {"  matmul  k=3\tn=2 m=1  ", "matmul m=1 n=2 k=3"},
+        {"matmul m=1 n=2 k=3 batch=1 bias=0 act=none a=f32", "matmul m=1 n=2 k=3"},
+        {"matmul act=gelu_tanh bias=1 k=3 residual=1 n=2 m=1 trans_a=1 trans_b=1 batch=4",
+                "matmul m=1 n=2 k=3 batch=4 trans_a=1 trans_b=1 bias=1 residual=1 act=gelu_tanh"},
+        {"matmul m=67108864 n=1 k=1", "matmul m=67108864 n=1 k=1"},
 };
 
 START_TEST(canonical)
@@ -36,26 +36,26 @@ static const struct {
 	enum op_refusal refusal;
 	const char *field;
 } refusals[] = {
-	{"", OP_BAD_SYNTAX, "op"},
-	{"   ", OP_BAD_SYNTAX, "op"},
-	{"matmul m", OP_BAD_SYNTAX, "op"},
-	{"matmul =3", OP_BAD_SYNTAX, "op"},
-	{"conv9d m=1", OP_UNKNOWN_OPERATOR, "op"},
-	{"matmul m=1 n=1 k=1 colour=3", OP_UNKNOWN_FIELD, "colour"},
-	{"matmul m=1 n=1 k=1 m=1", OP_DUPLICATE_FIELD, "m"},
-	{"matmul m=1 n=1", OP_MISSING_FIELD, "k"},
-	{"matmul m=0 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=-1 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=1.5 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=0x10 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=67108865 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=99999999999999999999999 n=1 k=1", OP_BAD_VALUE, "m"},
-	{"matmul m=1 n= k=1", OP_BAD_VALUE, "n"},
-	{"matmul m=1 n=1 k=1 trans_a=2", OP_BAD_VALUE, "trans_a"},
-	{"matmul m=1 n=1 k=1 act=swish", OP_BAD_VALUE, "act"},
-	{"matmul m=1 n=1 k=1 a=f64", OP_BAD_VALUE, "a"},
-	{"matmul m=65536 n=65536 k=1", OP_TOO_LARGE, "out"},
-	{"matmul m=67108864 n=67108864 k=67108864 batch=67108864", OP_TOO_LARGE, "a"},
+        {"", OP_BAD_SYNTAX, "op"},
+        {"   ", OP_BAD_SYNTAX, "op"},
+        {"matmul m", OP_BAD_SYNTAX, "op"},
+        {"matmul =3", OP_BAD_SYNTAX, "op"},
+        {"conv9d m=1", OP_UNKNOWN_OPERATOR, "op"},
+        {"matmul m=1 n=1 k=1 colour=3", OP_UNKNOWN_FIELD, "colour"},
+        {"matmul m=1 n=1 k=1 m=1", OP_DUPLICATE_FIELD, "m"},
+        {"matmul m=1 n=1", OP_MISSING_FIELD, "k"},
+        {"matmul m=0 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=-1 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=1.5 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=0x10 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=67108865 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=99999999999999999999999 n=1 k=1", OP_BAD_VALUE, "m"},
+        {"matmul m=1 n= k=1", OP_BAD_VALUE, "n"},
+        {"matmul m=1 n=1 k=1 trans_a=2", OP_BAD_VALUE, "trans_a"},
+        {"matmul m=1 n=1 k=1 act=swish", OP_BAD_VALUE, "act"},
+        {"matmul m=1 n=1 k=1 a=f64", OP_BAD_VALUE, "a"},
+        {"matmul m=65536 n=65536 k=1", OP_TOO_LARGE, "out"},
+        {"matmul m=67108864 n=67108864 k=67108864 batch=67108864", OP_TOO_LARGE, "a"},
 };
 
 START_TEST(refused)
@@ -87,13 +87,14 @@ START_TEST(tensors)
 	struct tensor t[OP_TENSORS_MAX];
 	struct op op;
 
-	ck_assert_int_eq(op_parse("matmul m=2 n=3 k=5 batch=7 trans_a=1 bias=1 residual=1", &op, NULL), 0);
+	ck_assert_int_eq(
+	        op_parse("matmul m=2 n=3 k=5 batch=7 trans_a=1 bias=1 residual=1", &op, NULL), 0);
 	ck_assert_uint_eq(op_tensors(&op, t), 5);
 	static const struct {
 		const char *name;
 		uint32_t rank, shape[3];
 	} expected[] = {{"a", 3, {7, 5, 2}}, {"b", 3, {7, 5, 3}}, {"bias", 1, {3}},
-		{"residual", 3, {7, 2, 3}}, {"out", 3, {7, 2, 3}}};
+	        {"residual", 3, {7, 2, 3}}, {"out", 3, {7, 2, 3}}};
 	for (uint32_t i = 0; i < 5; i++) {
 		ck_assert_str_eq(t[i].name, expected[i].name);
 		ck_assert_uint_eq(t[i].rank, expected[i].rank);

@@ -33,12 +33,14 @@ static void check_space(const struct op *op, const struct limits *limits, const 
 		ck_assert(c->predicted_ns > 0);
 		ck_assert(i == 0 || c[-1].predicted_ns <= c->predicted_ns);
 		for (uint32_t j = 0; j < i; j++)
-			ck_assert(memcmp(&space.candidates[j].schedule, &c->schedule, sizeof c->schedule));
+			ck_assert(memcmp(
+			        &space.candidates[j].schedule, &c->schedule, sizeof c->schedule));
 	}
 	struct schedule baseline = space_baseline(op);
 	if (!space_check(op, &baseline, limits, NULL)) {
 		ck_assert_uint_lt(space.baseline, space.count);
-		ck_assert_mem_eq(&space.candidates[space.baseline].schedule, &baseline, sizeof baseline);
+		ck_assert_mem_eq(
+		        &space.candidates[space.baseline].schedule, &baseline, sizeof baseline);
 	} else {
 		ck_assert_uint_eq(space.baseline, space.count);
 	}
@@ -61,8 +63,9 @@ END_TEST
 
 START_TEST(huge_shapes_have_a_space_too)
 {
-	static const char *const texts[] = {"matmul m=33554432 n=1 k=1", "matmul m=1 n=33554432 k=1",
-		"matmul m=1 n=1 k=33554432", "matmul m=5792 n=5792 k=5792", "matmul m=8 n=8 k=8 batch=65535"};
+	static const char *const texts[] = {"matmul m=33554432 n=1 k=1",
+	        "matmul m=1 n=33554432 k=1", "matmul m=1 n=1 k=33554432",
+	        "matmul m=5792 n=5792 k=5792", "matmul m=8 n=8 k=8 batch=65535"};
 	struct op op;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -76,15 +79,17 @@ START_TEST(limits_refuse_with_a_reason)
 {
 	static const struct {
 		const char *text, *field;
-	} cases[] = {{"matmul m=33554433 n=1 k=1", "a"}, {"matmul m=2 n=2 k=2 batch=65536", "workgroups"}};
+	} cases[] = {{"matmul m=33554433 n=1 k=1", "a"},
+	        {"matmul m=2 n=2 k=2 batch=65536", "workgroups"}};
 	struct space space;
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct error err = {0};
 		struct op op;
 		ck_assert_int_eq(op_parse(cases[i].text, &op, NULL), 0);
-		ck_assert_int_eq(space_enumerate(&op, &limits_web_default, &case_facts[0], &space, &err),
-			-ERANGE);
+		ck_assert_int_eq(
+		        space_enumerate(&op, &limits_web_default, &case_facts[0], &space, &err),
+		        -ERANGE);
 		ck_assert_msg(strstr(err.field, cases[i].field), "field is %s", err.field);
 		ck_assert_msg(err.text[0], "a refusal says why");
 	}
@@ -135,8 +140,8 @@ END_TEST
 
 START_TEST(schedule_text_refused)
 {
-	static const char *const texts[] = {"wg_x", "wg_x=", "wg_x=a", "wg_x=8x", "wg_x=70000", "=3",
-		"colour=3", "wg_x=8,wg_y=8", "wg_x=-1"};
+	static const char *const texts[] = {"wg_x", "wg_x=", "wg_x=a", "wg_x=8x", "wg_x=70000",
+	        "=3", "colour=3", "wg_x=8,wg_y=8", "wg_x=-1"};
 	struct schedule schedule;
 	struct error err;
 

@@ -186,7 +186,7 @@ for (const [op, artifacts] of ops)
 
 let turn = 0; // so that operators with equal spaces do not all run the same schedules
 for (const [op, artifacts] of ops) {
-	const first = turn++ % runEvery;
-	const chosen = artifacts.filter((_, i) => (i + first) % runEvery === 0);
+	const first = 7 * turn++ % Math.min(runEvery, artifacts.length);
+	const chosen = artifacts.filter((_, i) => i >= first && (i - first) % runEvery === 0);
 	test(`${op}: ${chosen.length} of ${artifacts.length} kernels right`, async () => none(await checkNumbers(chosen), chosen.length));
 }
