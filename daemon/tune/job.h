@@ -39,6 +39,7 @@ struct job {
 	bool wanted; /* goes on though nobody waits: queued so, or taken up after a restart */
 	bool again;  /* remembered times do not count */
 	bool cancelled;
+	bool unsaved; /* the store does not have it, or not with this priority */
 	struct tune_subscription *subscriptions;
 
 	bool running;

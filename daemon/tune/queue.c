@@ -2,8 +2,8 @@
  *
  * Who waits for which kernel, and which job goes next. At most one job a kernel, however many ask;
  * at most one job a device, and one for all devices that share the processor, as they would
- * disturb each other's times. Invariant: a queued job is in the store until it ends, so that a
- * restart takes it up again.
+ * disturb each other's times. Invariant: once the pump has run, a queued job is in the store until it
+ * ends, so that a restart takes it up again.
  */
 #include "daemon/tune/queue.h"
 
@@ -55,11 +55,13 @@ void queue_remove(struct job *job)
 	job->tune->job_count--;
 }
 
-/* A write that fails costs nothing but the resumption. */
+/* A write that fails costs nothing but the resumption. Done from the pump, not where a job is made:
+ * whoever asks is answered before the disk has been waited for. */
 static void remember(struct job *job)
 {
 	int code = store_put_job(job->tune->store, &job->key, job->text, job->priority);
 
+	job->unsaved = false;
 	if (code)
 		log_warning("%s: the job cannot be stored: %s; it will not survive a restart",
 		        job->text, strerror(-code));
@@ -80,8 +82,8 @@ static struct job *job_create(struct tune *tune, struct device *device, const st
 	job->sequence = tune->job_sequence++;
 	job->key = kernel_key(&device->public, op, features);
 	op_print(op, job->text);
+	job->unsaved = true;
 	insert(tune, job);
-	remember(job);
 	return job;
 }
 
@@ -91,8 +93,8 @@ static void raise_priority(struct job *job, enum tune_priority priority)
 		return;
 	queue_remove(job);
 	job->priority = priority;
+	job->unsaved = true;
 	insert(job->tune, job);
-	remember(job);
 }
 
 /* ---- Starting. */
@@ -207,6 +209,9 @@ void queue_pump(void *context)
 	struct job *job;
 
 	tell_last(&tune->over, TUNE_FINISHED, NULL, NULL);
+	for (job = tune->jobs; job; job = job->next)
+		if (job->unsaved)
+			remember(job);
 	while ((job = next_job(tune)))
 		job_start(job);
 }

@@ -34,6 +34,20 @@ static void derive_operand(struct contraction_operand *x, const struct contracti
 	}
 }
 
+/* What a driver has to compile for each accumulator: its multiply-adds, and the epilogue once for
+ * each store. Loads are shared and left out. */
+static uint32_t count_instructions(const struct contraction *c, enum activation activation)
+{
+	static const uint32_t activations[ACTIVATION_COUNT] = {[ACTIVATION_RELU] = 1,
+	        [ACTIVATION_GELU] = 20,
+	        [ACTIVATION_GELU_TANH] = 12,
+	        [ACTIVATION_SILU] = 8};
+	uint32_t stores = c->vec / c->out_width;
+
+	return c->tile_m * (c->tile_n / c->vec) *
+	       (c->unroll + stores * (6 + activations[activation]) / 2);
+}
+
 static uint32_t at_least_1(uint32_t value)
 {
 	return value ? value : 1;
@@ -80,6 +94,8 @@ struct contraction contraction_derive(const struct op *op, const struct schedule
 		c.reduce_length = c.split * c.wg_x * c.wg_y * c.tile_m * (c.tile_n / c.vec);
 	c.workgroup_bytes = 4 * (c.a.shared_length * c.a.width + c.b.shared_length * c.b.width +
 	                                c.reduce_length * c.vec);
+
+	c.instructions = count_instructions(&c, (enum activation)v[MATMUL_ACT]);
 
 	uint32_t n_m_k[3] = {c.wg_x, c.wg_y, c.split};
 	for (uint32_t i = 0; i < 3; i++)

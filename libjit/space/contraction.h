@@ -38,6 +38,7 @@ struct contraction {
 	uint32_t out_width;       /* lanes of a load of bias and residual and of a store of out */
 	uint32_t reduce_length;   /* workgroup array elements of `vec` lanes for the split's sum */
 	uint32_t workgroup_bytes; /* all workgroup memory */
+	uint32_t instructions;    /* roughly, in the unrolled body and the epilogue */
 	uint32_t workgroup_size[3], workgroups[3];
 };
 
