@@ -34,8 +34,8 @@ static void derive_operand(struct contraction_operand *x, const struct contracti
 	}
 }
 
-/* What a driver has to compile for each accumulator: its multiply-adds, and the epilogue once for
- * each store. Loads are shared and left out. */
+/* What a driver has to compile for each accumulator: its multiply-adds, and for each store the
+ * epilogue, which counts half because little stays alive across it. Loads are left out. */
 static uint32_t count_instructions(const struct contraction *c, enum activation activation)
 {
 	static const uint32_t activations[ACTIVATION_COUNT] = {[ACTIVATION_RELU] = 1,

@@ -21,14 +21,17 @@ next_job() {
 }
 
 # What the daemon says it has, one fact a line. A finished kernel is told with its schedule; one
-# still in tuning may yet improve. A launched trial's fate is open, all others are settled.
+# still in tuning may yet improve. A trial that was timed keeps its times though it is launched
+# again; a rejected one stays rejected.
 facts() {
 	get /v1/kernels | jq -r '.kernels[] |
 		"kernel \(.op)", if .status == "tuned" then "tuned \(.op): \(.schedule)" else empty end' ||
 		return 1
 	for op in "${asked[@]}"; do
-		trials "$op" | jq -r '.op as $op | .trials[] | select(.state != "launched") |
-			"trial \($op): \(.schedule) \(.state)"' || return 1
+		trials "$op" | jq -r '.op as $op | .trials[] |
+			if .samples > 0 then "trial \($op): \(.schedule) timed"
+			elif .state == "launched" then empty
+			else "trial \($op): \(.schedule) \(.state)" end' || return 1
 	done
 }
 
