@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_FLOPS    2e9  /* from here a launch on a slow GPU may outlast a submission */
+#define SLICE_FLOPS    2e9  /* from here a launch on a slow device may outlast a submission */
 #define TIME_BUDGET_NS 20e9 /* of one trial_time */
 #define WARM_BELOW_NS  20e6 /* a sample shorter than this is preceded by an untimed one */
 
@@ -64,8 +64,7 @@ static int compile(struct attempt *attempt, const struct kernel *kernel, struct 
 
 	launch->bindings = &bench->workload->bindings;
 	memcpy(launch->workgroups, kernel->workgroups, sizeof launch->workgroups);
-	launch->sliceable = bench->device->adapter->kind != ADAPTER_CPU &&
-	                    op_flops(&bench->workload->op) >= SLICE_FLOPS;
+	launch->sliceable = op_flops(&bench->workload->op) >= SLICE_FLOPS;
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, launch->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, launch->sliceable, &launch->pipeline, err);

@@ -9,6 +9,7 @@ SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${NNJIT_BUILD:-$PWD}
 SCRATCH=$(mktemp -d)
 DAEMON=
+SAMPLER=
 PORT=
 FAULT=
 BUDGET_S=30
@@ -17,6 +18,7 @@ trap 'exit 130' INT TERM
 
 daemon_cleanup() {
 	local status=$?
+	[ -z "$SAMPLER" ] || kill "$SAMPLER" 2>/dev/null
 	if [ -n "$DAEMON" ]; then
 		kill -9 "$DAEMON" 2>/dev/null
 		wait "$DAEMON" 2>/dev/null
@@ -163,6 +165,7 @@ sampling_begins() {
 sampling_ends() {
 	touch "$SCRATCH/enough"
 	wait "$SAMPLER"
+	SAMPLER=
 	rm "$SCRATCH/enough"
 	sort -n "$SCRATCH/health" | awk -v limit="$1" '
 		{ ms[NR] = $1; late = $2 > late ? $2 : late }
