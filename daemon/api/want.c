@@ -35,32 +35,17 @@ bool request_bool(const struct request *request, const char *name)
 	return json_is_true(value) || json_integer_value(value) == 1;
 }
 
-static int no_device(const struct tune *tune, struct problem *ret_problem)
-{
-	if (!tune_enumerated(tune))
-		return problem_set(ret_problem, PROBLEM_NO_DEVICE, "device",
-		        "the devices are still being looked for; ask again in a second");
-	return problem_set(ret_problem, PROBLEM_NO_DEVICE, "device",
-	        "no Vulkan device was found; install a driver (mesa-vulkan-drivers has a software "
-	        "one) and restart nnjitd");
-}
-
-static int named_device(const struct tune *tune, const char *text,
+/* text NULL: the best device. */
+static int find_device(const struct tune *tune, const char *text,
         const struct tune_device **ret_device, struct problem *ret_problem)
 {
-	struct error err = {0};
-	const struct tune_device *device = tune_find_device(tune, text, &err);
-	uint32_t alike = 0;
+	static const enum problem_code codes[] = {[TUNE_NO_DEVICE] = PROBLEM_NO_DEVICE,
+	        [TUNE_UNKNOWN_DEVICE] = PROBLEM_UNKNOWN_DEVICE,
+	        [TUNE_AMBIGUOUS_DEVICE] = PROBLEM_AMBIGUOUS_DEVICE};
+	struct error err;
+	int answer = tune_find_device(tune, text, ret_device, &err);
 
-	if (device) {
-		*ret_device = device;
-		return 0;
-	}
-	for (uint32_t i = 0; i < tune_device_count(tune); i++)
-		alike += *text && strcasestr(tune_device(tune, i)->name, text) != NULL;
-	return problem_set(ret_problem,
-	        alike > 1 ? PROBLEM_AMBIGUOUS_DEVICE : PROBLEM_UNKNOWN_DEVICE, "device", "%s",
-	        err.text);
+	return answer ? problem_set(ret_problem, codes[answer], err.field, "%s", err.text) : 0;
 }
 
 static const struct tune_device *device_by_id(const struct tune *tune, uint64_t id)
@@ -105,21 +90,14 @@ int want_device(const struct request *request, const struct tune_device **ret_de
 	const char *text = request_text(request, "device");
 	struct error reason = {0};
 
-	if (!tune_device_count(tune))
-		return no_device(tune, ret_problem);
-	if (text)
-		return named_device(tune, text, ret_device, ret_problem);
-	bool page = request->peer && request->peer->introduced;
-	const struct tune_device *device = page ? peer_device(request->peer, &reason)
-	                                        : tune_find_device(tune, NULL, NULL);
-	if (device) {
-		*ret_device = device;
-		return 0;
-	}
-	if (!page)
-		return no_device(tune, ret_problem);
-	return problem_set(ret_problem, PROBLEM_UNKNOWN_DEVICE, "device",
-	        "%s; give `device` to use another than the page's", reason.text);
+	if (text || !tune_device_count(tune) || !request->peer || !request->peer->introduced)
+		return find_device(tune, text, ret_device, ret_problem);
+	const struct tune_device *device = peer_device(request->peer, &reason);
+	if (!device)
+		return problem_set(ret_problem, PROBLEM_UNKNOWN_DEVICE, "device",
+		        "%s; give `device` to use another than the page's", reason.text);
+	*ret_device = device;
+	return 0;
 }
 
 uint32_t feature_parse(const char *name)

@@ -397,8 +397,7 @@ static bool name_holds(const char *name, const char *part)
 	return false;
 }
 
-static const struct tune_device *refuse_many(
-        const struct tune *tune, const char *text, struct error *err)
+static int refuse_many(const struct tune *tune, const char *text, struct error *err)
 {
 	char names[160] = "";
 	size_t length = 0;
@@ -411,44 +410,56 @@ static const struct tune_device *refuse_many(
 		        "%s%.40s (%016llx)", length ? ", " : "", device->name,
 		        (unsigned long long)device->id);
 	}
-	error_set(err, 0, "device", "Several devices match '%.32s': %s; give an id.", text, names);
-	return NULL;
+	return error_set(err, TUNE_AMBIGUOUS_DEVICE, "device",
+	        "several devices match '%.32s': %s; give an id", text, names);
 }
 
-static const struct tune_device *find_best(const struct tune *tune, struct error *err)
+static int find_best(
+        const struct tune *tune, const struct tune_device **ret_device, struct error *err)
 {
-	if (tune->device_count)
-		return &tune->devices[0]->public;
-	error_set(err, 0, "device", "No GPU device is known%s",
-	        tune->enumerated ? "; install a Vulkan driver and restart nnjitd."
-	                         : " yet; ask again in a few seconds.");
-	return NULL;
+	if (!tune->enumerated && !tune->device_count)
+		return error_set(err, TUNE_NO_DEVICE, "device",
+		        "the devices are still being looked for; ask again in a second");
+	if (!tune->device_count)
+		return error_set(err, TUNE_NO_DEVICE, "device",
+		        "no Vulkan device was found; install a driver (mesa-vulkan-drivers has a "
+		        "software one) and restart nnjitd");
+	*ret_device = &tune->devices[0]->public;
+	return 0;
 }
 
-const struct tune_device *tune_find_device(
-        const struct tune *tune, const char *text, struct error *err)
+static bool is_called(const struct tune_device *device, const char *text)
+{
+	char id[17];
+
+	snprintf(id, sizeof id, "%016llx", (unsigned long long)device->id);
+	return !strcasecmp(id, text) || !strcasecmp(device->name, text);
+}
+
+int tune_find_device(const struct tune *tune, const char *text,
+        const struct tune_device **ret_device, struct error *err)
 {
 	const struct tune_device *found = NULL;
 	uint32_t matches = 0;
-	char id[17];
 
 	if (!text || !tune->device_count)
-		return find_best(tune, err);
+		return find_best(tune, ret_device, err);
 	for (uint32_t i = 0; i < tune->device_count; i++) {
 		const struct tune_device *device = &tune->devices[i]->public;
-		snprintf(id, sizeof id, "%016llx", (unsigned long long)device->id);
-		if (!strcasecmp(id, text) || !strcasecmp(device->name, text))
-			return device;
-		if (*text && name_holds(device->name, text)) {
-			found = device;
-			matches++;
-		}
+		bool called = is_called(device, text);
+		if (!called && !(*text && name_holds(device->name, text)))
+			continue;
+		found = device;
+		matches = called ? 1 : matches + 1;
+		if (called)
+			break;
 	}
 	if (matches > 1)
 		return refuse_many(tune, text, err);
 	if (!found)
-		error_set(err, 0, "device",
-		        "No device has the id or a name with '%.64s'; GET /v1/devices lists them.",
+		return error_set(err, TUNE_UNKNOWN_DEVICE, "device",
+		        "no device has the id or a name with '%.64s'; GET /v1/devices lists them",
 		        text);
-	return found;
+	*ret_device = found;
+	return 0;
 }

@@ -39,10 +39,16 @@ struct tune_device {
 uint32_t tune_device_count(const struct tune *tune);
 const struct tune_device *tune_device(const struct tune *tune, uint32_t index); /* best first */
 bool tune_enumerated(const struct tune *tune); /* the first enumeration has ended */
-/* By id or by a unique part of the name, any case. NULL and err (unknown, or ambiguous with the
- * names that match); NULL text: the best device. */
-const struct tune_device *tune_find_device(
-        const struct tune *tune, const char *text, struct error *err);
+/* Why there is none: the positive answers of tune_find_device. */
+enum tune_no_device {
+	TUNE_NO_DEVICE = 1, /* none at all, or none yet */
+	TUNE_UNKNOWN_DEVICE,
+	TUNE_AMBIGUOUS_DEVICE,
+};
+/* By id or by a unique part of the name, any case; NULL text: the best device. 0, or a
+ * tune_no_device and err saying what to do. */
+int tune_find_device(const struct tune *tune, const char *text,
+        const struct tune_device **ret_device, struct error *err);
 
 /* ---- Kernels. */
 enum tune_status { TUNE_PREDICTED, TUNE_TUNING, TUNE_TUNED, TUNE_STALE };

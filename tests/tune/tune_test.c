@@ -195,11 +195,10 @@ static void note(
 
 static const struct tune_device *device(void)
 {
-	const struct tune_device *found = tune_find_device(now.tune, "llvmpipe", NULL);
+	const struct tune_device *found = NULL;
 
-	if (!found)
-		found = tune_find_device(now.tune, NULL, NULL);
-	ck_assert_ptr_nonnull(found);
+	if (tune_find_device(now.tune, "llvmpipe", &found, NULL))
+		ck_assert_int_eq(tune_find_device(now.tune, NULL, &found, NULL), 0);
 	return found;
 }
 
@@ -551,6 +550,7 @@ END_TEST
 
 START_TEST(devices_are_found)
 {
+	const struct tune_device *found;
 	struct error err = {0};
 	char id[17];
 
@@ -560,16 +560,21 @@ START_TEST(devices_are_found)
 	for (uint32_t i = 0; i < tune_device_count(now.tune); i++) {
 		const struct tune_device *one = tune_device(now.tune, i);
 		snprintf(id, sizeof id, "%016llX", (unsigned long long)one->id);
-		ck_assert_ptr_eq(tune_find_device(now.tune, id, &err), one);
-		ck_assert_ptr_eq(tune_find_device(now.tune, one->name, &err), one);
+		ck_assert_int_eq(tune_find_device(now.tune, id, &found, &err), 0);
+		ck_assert_ptr_eq(found, one);
+		ck_assert_int_eq(tune_find_device(now.tune, one->name, &found, &err), 0);
+		ck_assert_ptr_eq(found, one);
 		ck_assert_uint_le(one->limits.invocations, limits_web_default.invocations);
 		ck_assert_double_gt(one->facts.fma_gflops, 0);
 	}
 	ck_assert_ptr_null(tune_device(now.tune, tune_device_count(now.tune)));
-	ck_assert_ptr_null(tune_find_device(now.tune, "no such device", &err));
+	found = NULL;
+	ck_assert_int_eq(
+	        tune_find_device(now.tune, "no such device", &found, &err), TUNE_UNKNOWN_DEVICE);
+	ck_assert_ptr_null(found);
 	ck_assert_ptr_nonnull(strstr(err.text, "no such device"));
 	ck_assert_str_eq(err.field, "device");
-	ck_assert_ptr_null(tune_find_device(now.tune, "", &err));
+	ck_assert_int_eq(tune_find_device(now.tune, "", &found, &err), TUNE_UNKNOWN_DEVICE);
 	end();
 }
 END_TEST
