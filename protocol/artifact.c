@@ -42,7 +42,7 @@ double artifact_roofline(const struct op *op, const struct facts *facts, double 
 	double bandwidth_bound = op_flops(op) / op_bytes(op) * facts->memory_gbps;
 	double bound = fmin(facts->fma_gflops, bandwidth_bound);
 
-	return bound > 0 ? artifact_gflops(op, median_ns) / bound : 0;
+	return bound > 0 ? fmin(artifact_gflops(op, median_ns) / bound, 1) : 0;
 }
 
 /* Three decimals are more than a clock gives, and keep the text short. */

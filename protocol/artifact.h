@@ -35,7 +35,8 @@ struct artifact {
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
 
 /* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
- * its facts (Williams et al., Roofline, CACM 2009); 0 where unknown. */
+ * its facts (Williams et al., Roofline, CACM 2009); 0 where unknown, and at most 1: what stays in a
+ * cache may beat the bound of memory. */
 double artifact_gflops(const struct op *op, double median_ns);
 double artifact_roofline(const struct op *op, const struct facts *facts, double median_ns);
 

@@ -93,6 +93,7 @@ static void add_kernel(struct table *table, const json_t *kernel)
 	table_add(table, text_at(kernel, "op"));
 	table_addf(table, "%.28s", *name ? name : text_at(kernel, "device"));
 	table_add(table, text_at(kernel, "status"));
+	table_add(table, baseline_ns > 0 ? time_text(baseline_ns, text) : "");
 	table_add(table, time_text(median_ns, text));
 	if (baseline_ns > 0 && median_ns > 0)
 		table_addf(table, "%.2fx", baseline_ns / median_ns);
@@ -104,8 +105,8 @@ static void add_kernel(struct table *table, const json_t *kernel)
 
 int command_list(const struct ctl *ctl)
 {
-	static const char *const headers[] = {
-	        "OPERATOR", "DEVICE", "STATUS", ">TIME", ">SPEEDUP", ">GFLOP/S", ">ROOFLINE"};
+	static const char *const headers[] = {"OPERATOR", "DEVICE", "STATUS", ">DEFAULT", ">TUNED",
+	        ">SPEEDUP", ">GFLOP/S", ">ROOFLINE"};
 	json_t *object, *kernel;
 	size_t i;
 	int answer = ask(ctl, METHOD_KERNELS, ask_params(ctl, METHOD_KERNELS), &object);
@@ -113,7 +114,7 @@ int command_list(const struct ctl *ctl)
 	if (answer)
 		return answer;
 	if (!printed_json(ctl, object)) {
-		struct table *table = table_create(headers, 7);
+		struct table *table = table_create(headers, 8);
 		json_array_foreach(json_object_get(object, "kernels"), i, kernel)
 		        add_kernel(table, kernel);
 		table_print(table);

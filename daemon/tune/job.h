@@ -20,7 +20,6 @@ struct attempt {
 	double batch_ns; /* median in the batch it was last timed in, `batches` then */
 	uint32_t batch;
 	struct store_trial trial; /* as stored; its schedule is empty while nothing is */
-	uint32_t launches;        /* begun and never ended, in runs of the daemon that died */
 };
 
 struct job {

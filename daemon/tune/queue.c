@@ -2,8 +2,8 @@
  *
  * Who waits for which kernel, and which job goes next. At most one job a kernel, however many ask;
  * at most one job a device, and one for all devices that share the processor, as they would
- * disturb each other's times. Invariant: once the pump has run, a queued job is in the store until it
- * ends, so that a restart takes it up again.
+ * disturb each other's times. Invariant: once the pump has run, a queued job is in the store until
+ * it ends, so that a restart takes it up again.
  */
 #include "daemon/tune/queue.h"
 
@@ -346,7 +346,7 @@ static bool resume_one(
 	                0, false, NULL, NULL, NULL, NULL) == -EAGAIN)
 		return false;
 	struct job *job = known ? queue_find(tune, &device->public, &op, key->features) : NULL;
-	if (!job || memcmp(&job->key, key, sizeof *key))
+	if (!job || job->key.driver != key->driver)
 		store_delete_job(tune->store, key);
 	return true;
 }

@@ -4,16 +4,13 @@
  * if the worker dies over it, it is poisoned and never tried again under this driver.
  *
  * If the daemon itself dies (kill -9, no power) the record is left behind as launched. After a
- * reboot the candidate is taken to be the cause and is poisoned. Within the same boot it was most
- * likely not: a candidate that only kills its worker is dealt with by a daemon that lives. It is
- * given further chances, LAUNCHES_MAX in all, so that restarts of the daemon do not eat the space.
+ * reboot the candidate is taken to be the cause and is poisoned. Within the same boot it was not:
+ * one that only kills its worker is dealt with by a daemon that lives. It is tried again.
  */
 #include "daemon/log.h"
 #include "daemon/tune/job.h"
 
 #include <string.h>
-
-#define LAUNCHES_MAX 3
 
 static struct attempt *attempt_of(struct job *job, const char *schedule)
 {
@@ -32,32 +29,14 @@ static bool remember_one(void *context, const struct store_trial *trial)
 	return true;
 }
 
-/* Reads what trial_launch wrote. Whether the record was left behind in this boot. */
-static bool same_boot(
-        const struct job *job, const struct store_trial *trial, uint32_t *ret_launches)
-{
-	char boot[40] = "";
-	unsigned int launches = 0;
-
-	if (sscanf(trial->why, "launch %u in boot %39s", &launches, boot) < 1)
-		return false;
-	*ret_launches = launches;
-	return !strcmp(boot, job->tune->boot);
-}
-
-/* Left launched by a daemon that died: poisoned, or given another chance. */
+/* Left launched by a daemon that died; `why` holds the boot it was launched in. */
 static void settle_launched(struct job *job, struct attempt *attempt)
 {
-	bool same = same_boot(job, &attempt->trial, &attempt->launches);
-
-	if (same && attempt->launches < LAUNCHES_MAX) {
-		attempt->trial.state =
-		        STORE_TRIAL_TIMED; /* if it has samples; else as never tried */
-		return;
-	}
-	trial_reject(job, (uint32_t)(attempt - job->attempts), STORE_TRIAL_POISONED,
-	        same ? "nnjitd ended while it ran, several times"
-	             : "the machine went down while it ran");
+	if (!strcmp(attempt->trial.why, job->tune->boot))
+		attempt->trial.state = STORE_TRIAL_TIMED; /* with samples; else as never tried */
+	else
+		trial_reject(job, (uint32_t)(attempt - job->attempts), STORE_TRIAL_POISONED,
+		        "the machine went down while it ran");
 }
 
 int trials_remember(struct job *job)
@@ -105,8 +84,7 @@ int trial_launch(struct job *job, uint32_t candidate)
 
 	snprintf(trial.schedule, sizeof trial.schedule, "%s", attempt->text);
 	trial.state = STORE_TRIAL_LAUNCHED;
-	snprintf(trial.why, sizeof trial.why, "launch %u in boot %s", attempt->launches + 1,
-	        job->tune->boot);
+	snprintf(trial.why, sizeof trial.why, "%s", job->tune->boot);
 	int code = put(job, &trial);
 	if (!code)
 		job->launched = candidate;

@@ -25,7 +25,7 @@ const runEvery = Math.max(1, Number(process.env.NNJIT_RUN_EVERY ?? 1));
 let dawn;
 
 // Why this cannot run here, or false.
-function loadDawn() {
+async function loadDawn() {
 	if (!file)
 		return 'NNJIT_ARTIFACTS names no file of artifacts';
 	if (!process.env.VK_ICD_FILENAMES && !existsSync(ICD))
@@ -33,7 +33,7 @@ function loadDawn() {
 	process.env.VK_ICD_FILENAMES ??= ICD;
 	process.env.XDG_RUNTIME_DIR ??= '/tmp';
 	try {
-		dawn = modules()('webgpu');
+		dawn = await import(modules().resolve('webgpu')); // an ES module: require() of one needs Node 22
 		Object.assign(globalThis, dawn.globals);
 		return false;
 	} catch (error) {
@@ -42,7 +42,7 @@ function loadDawn() {
 		throw error;
 	}
 }
-const skip = loadDawn();
+const skip = await loadDawn();
 
 // Artifacts by operator, in the file's order.
 async function readArtifacts() {
