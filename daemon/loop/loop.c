@@ -22,6 +22,7 @@
  * from the usual 1,024 but not left at the 10^9 that some containers set. */
 #define LOOP_FDS        4096u
 #define LOOP_FDS_MAX    65536u
+#define LINGER_NS       100000
 #define LOOP_READ_BYTES 16384
 #define LOOP_HEAD_BYTES \
 	20480 /* request heads that libwebsockets reads: the gate's limit and room */
@@ -30,6 +31,7 @@ struct loop {
 	struct lws_context *lws;
 	struct lws_vhost *vhost;
 	rlim_t fds;
+	uint64_t linger_until_ns; /* loop_now_ns */
 	bool stopping;
 };
 
@@ -268,10 +270,20 @@ void loop_destroy(struct loop *loop)
 int loop_run(struct loop *loop)
 {
 	loop->stopping = false;
-	while (!loop->stopping)
-		if (lws_service(loop->lws, 0) < 0)
+	while (!loop->stopping) {
+		/* -1: do not wait; 0: wait as long as it takes. */
+		bool lingering = loop->linger_until_ns && loop_now_ns() < loop->linger_until_ns;
+		if (lws_service(loop->lws, lingering ? -1 : 0) < 0)
 			return -EIO;
+		if (!lingering)
+			loop->linger_until_ns = 0;
+	}
 	return 0;
+}
+
+void loop_linger(struct loop *loop)
+{
+	loop->linger_until_ns = loop_now_ns() + LINGER_NS;
 }
 
 void loop_stop(struct loop *loop)

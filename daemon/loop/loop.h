@@ -14,7 +14,10 @@ int loop_create(struct loop **ret_loop); /* -ENOMEM, -EIO */
 void loop_destroy(struct loop *loop);
 int loop_run(struct loop *loop);   /* until loop_stop; 0 */
 void loop_stop(struct loop *loop); /* async-signal-unsafe: call it from a callback */
-uint64_t loop_now_ns(void);        /* CLOCK_MONOTONIC */
+/* More is expected within microseconds: for the next 100 us look again instead of sleeping, because
+ * waking a sleeping core takes as long as a whole answer. */
+void loop_linger(struct loop *loop);
+uint64_t loop_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* Calls `readable` whenever fd can be read or has hung up. The loop watches a duplicate: the
  * caller keeps its descriptor, closes it itself, and unwatches first. -ENOMEM, -EIO. */

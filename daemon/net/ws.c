@@ -207,6 +207,7 @@ static void message_done(struct connection *c, const char *text, size_t length)
 	                                          : api_message(c->ws->api, c->peer, text, length);
 
 	c->ws->messages++;
+	loop_linger(c->ws->loop);
 	if (reply)
 		connection_send(c, reply, strlen(reply), true);
 	free(reply);
