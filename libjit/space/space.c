@@ -269,11 +269,19 @@ static void offer_split(struct pool *pool, struct shape wg, struct shape tile)
 	}
 }
 
+/* On a processor the workgroup's shape hardly matters (its tile does), so of the shapes in a row
+ * only those are tried whose other dimension one tile covers. */
+static bool needless(const struct op *op, struct shape wg, struct shape tile)
+{
+	return (wg.x == 1 && op->value[MATMUL_N] > tile.x) ||
+	       (wg.y == 1 && wg.x > 4 && op->value[MATMUL_M] > tile.y);
+}
+
 static void offer_kinds(struct pool *pool, struct shape wg, struct shape tile)
 {
 	uint32_t invocations = wg.x * wg.y;
 
-	if (oversized(pool->op, wg, tile))
+	if (oversized(pool->op, wg, tile) || (pool->facts->cpu && needless(pool->op, wg, tile)))
 		return;
 	if (tile.x * tile.y <= 16)
 		offer_split(pool, wg, tile);
