@@ -7,6 +7,7 @@
  * Last line: p50_us p99_us shaderc_ratio (median of the per-kernel ratios).
  */
 #include "nnjit.h"
+#include "tests/bench/times.h"
 
 #include <shaderc/shaderc.h>
 #include <stdio.h>
@@ -31,27 +32,6 @@ struct kernel_case {
 	struct schedule schedule;
 	double ours_us, shaderc_us;
 };
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
-}
-
-static double percentile(double *values, size_t count, double p)
-{
-	qsort(values, count, sizeof *values, by_value);
-	return values[(size_t)(p * (double)(count - 1) + 0.5)];
-}
 
 static size_t collect(struct kernel_case *cases)
 {

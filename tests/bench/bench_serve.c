@@ -9,6 +9,7 @@
  * core (ws_sleeping_...). Last line: ws_p50_us ws_p99_us ws_sleeping_p50_us ws_sleeping_p99_us
  * rest_rps nginx_rps rss_mb idle_ws cold_predicted_us.
  */
+#include "tests/bench/times.h"
 #include "tests/net/client.h"
 
 #include <arpa/inet.h>
@@ -71,27 +72,6 @@ __attribute__((noreturn)) static void end(int status, const char *why)
 	fflush(stdout);
 	clean();
 	_exit(status);
-}
-
-static double now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
-}
-
-static double percentile(double *values, size_t count, double p)
-{
-	qsort(values, count, sizeof *values, by_value);
-	return values[(size_t)(p * (double)(count - 1) + 0.5)];
 }
 
 /* ---- The daemon, with one tuned kernel. */

@@ -3,6 +3,7 @@
  * The checker and the printer: a right module is golden as printed, and every way to break it in
  * one place is refused with the rule it breaks.
  */
+#include "building.h"
 #include "ir/ir.h"
 
 #include "base/buffer.h"
@@ -12,37 +13,6 @@
 #include <check.h>
 #include <errno.h>
 #include <string.h>
-
-#define U32 IR_TYPE(IR_U32, 1)
-#define F32 IR_TYPE(IR_F32, 1)
-
-static struct ir_builder *b;
-
-static void setup(void)
-{
-	ck_assert_int_eq(ir_builder_create(&b), 0);
-	ir_begin(b, (const uint32_t[3]){4, 1, 1});
-}
-
-static void teardown(void)
-{
-	ir_builder_destroy(b);
-}
-
-static const struct ir_module *finish(void)
-{
-	const struct ir_module *module;
-	struct error err = {0};
-
-	ck_assert_int_eq(ir_finish(b, &module), 0);
-	ck_assert_msg(ir_check(module, &err) == 0, "%s", err.text);
-	return module;
-}
-
-static ir_id compute(enum ir_op op, ir_id x, ir_id y)
-{
-	return ir_compute(b, op, x, y, 0);
-}
 
 /* ---- The checker: a right module, broken in one place. The module is golden too, so no two
  * builder calls stand in one argument list, where C gives them no order. */

@@ -4,6 +4,7 @@
  * block. Random expressions are built, run in the interpreter and compared
  * with the same expressions in C.
  */
+#include "building.h"
 #include "ir/ir.h"
 
 #include "base/error.h"
@@ -13,37 +14,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define U32 IR_TYPE(IR_U32, 1)
-#define F32 IR_TYPE(IR_F32, 1)
-
-static struct ir_builder *b;
-
-static void setup(void)
-{
-	ck_assert_int_eq(ir_builder_create(&b), 0);
-	ir_begin(b, (const uint32_t[3]){4, 1, 1});
-}
-
-static void teardown(void)
-{
-	ir_builder_destroy(b);
-}
-
-static const struct ir_module *finish(void)
-{
-	const struct ir_module *module;
-	struct error err = {0};
-
-	ck_assert_int_eq(ir_finish(b, &module), 0);
-	ck_assert_msg(ir_check(module, &err) == 0, "%s", err.text);
-	return module;
-}
-
-static ir_id compute(enum ir_op op, ir_id x, ir_id y)
-{
-	return ir_compute(b, op, x, y, 0);
-}
 
 /* ---- Folding. */
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the benchmarks in C share: a clock, and percentiles of what it gave.
+ */
+#pragma once
+
+#include <stdlib.h>
+#include <time.h>
+
+static inline double now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static inline int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+/* Sorts values; p from 0 to 1, the nearest one. */
+static inline double percentile(double *values, size_t count, double p)
+{
+	qsort(values, count, sizeof *values, by_value);
+	return values[(size_t)(p * (double)(count - 1) + 0.5)];
+}
