@@ -227,9 +227,12 @@ static int set_defaults(struct options *options, struct error *err)
 	if (!options->page_dir)
 		options->page_dir = beside_or_installed(
 		        "clients/web", R_OK | X_OK, PKGDATADIR "/web");
+	if (!options->models_dir)
+		options->models_dir = beside_or_installed(
+		        "protocol/models", R_OK | X_OK, PKGDATADIR "/models");
 	if (!options->log_level)
 		options->log_level = strdup("info");
-	if (!options->worker || !options->page_dir || !options->log_level)
+	if (!options->worker || !options->page_dir || !options->models_dir || !options->log_level)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	if (log_level_parse(options->log_level, &options->level))
 		return error_set(err, -EINVAL, "log-level",

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-const uint32_t nnjit_generation = 1;
+const uint32_t nnjit_generation = 2;
 
 struct nnjit {
 	struct ir_builder *builder;
@@ -42,10 +42,44 @@ void nnjit_destroy(struct nnjit *nnjit)
 static int lower(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
         const struct ir_module **ret_module)
 {
-	if (space_check(op, schedule, NULL, NULL))
+	if (lower_kernel(nnjit->builder, op, schedule))
 		return -EINVAL;
-	lower_contraction(nnjit->builder, op, schedule);
 	return ir_finish(nnjit->builder, ret_module);
+}
+
+static void describe_dimensions(const struct op *op, struct kernel *kernel)
+{
+	kernel->dimension_count = op->dynamic_count;
+	for (uint32_t i = 0; i < op->dynamic_count; i++) {
+		struct kernel_dimension *d = &kernel->dimensions[i];
+		op_dynamic_name(op, i, d->name);
+		op_range(op, i, &d->low, &d->high);
+		d->hint = op->value[op->dynamic[i].value];
+	}
+}
+
+static void describe(const struct op *op, const struct schedule *schedule,
+        const struct ir_module *module, struct kernel *kernel)
+{
+	uint32_t dims[OP_DYNAMIC_MAX] = {0};
+	struct geometry g;
+
+	space_geometry(op, schedule, &g, NULL);
+	describe_dimensions(op, kernel);
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		dims[i] = kernel->dimensions[i].hint;
+	for (uint32_t i = 0; i < 3; i++) {
+		kernel->workgroup_size[i] = g.workgroup_size[i];
+		kernel->grid[i] = g.grid[i];
+		kernel->workgroups[i] = (uint32_t)extent_at(&g.grid[i], dims);
+	}
+	for (uint32_t i = 0; i < module->shared_count; i++)
+		kernel->workgroup_bytes += module->shared[i].length *
+		                           ir_bytes_of(module->shared[i].type);
+	kernel->features = (module->uses_subgroups ? FEATURE_SUBGROUPS : 0u) |
+	                   (module->uses_f16 ? FEATURE_F16 : 0u) |
+	                   (module->uses_dot4 ? FEATURE_DOT4 : 0u);
+	kernel->tensor_count = op_tensors(op, kernel->tensors);
 }
 
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
@@ -62,38 +96,49 @@ int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedu
 	r = emit[target](module, &nnjit->code);
 	if (r)
 		return r;
-	struct kernel kernel = {.code = nnjit->code.data,
-	        .code_bytes = nnjit->code.length,
-	        .entry_point = "main",
-	        .features = module->uses_subgroups ? FEATURE_SUBGROUPS : 0};
-	for (uint32_t i = 0; i < module->shared_count; i++)
-		kernel.workgroup_bytes += module->shared[i].length *
-		                          ir_bytes_of(module->shared[i].type);
-	space_workgroups(op, schedule, kernel.workgroup_size, kernel.workgroups);
-	kernel.tensor_count = op_tensors(op, kernel.tensors);
+	struct kernel kernel = {
+	        .code = nnjit->code.data, .code_bytes = nnjit->code.length, .entry_point = "main"};
+	describe(op, schedule, module, &kernel);
 	*ret_kernel = kernel;
 	return 0;
 }
 
-int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-        uint32_t subgroup_size, void *const buffers[])
+/* The interpreter's run of a kernel with these dimensions. */
+static struct emit_eval make_run(const struct op *op, const struct schedule *schedule,
+        const struct ir_module *module, const uint32_t dims[OP_DYNAMIC_MAX])
 {
+	struct tensor tensors[OP_TENSORS_MAX];
+	struct emit_eval run = {0};
+	struct geometry g;
+	struct op at = op_at(op, dims);
+
+	space_geometry(op, schedule, &g, NULL);
+	op_tensors(&at, tensors);
+	for (uint32_t i = 0; i < 3; i++)
+		run.workgroups[i] = (uint32_t)extent_at(&g.grid[i], dims);
+	for (uint32_t i = 0; i < module->binding_count; i++)
+		run.lengths[i] = (uint32_t)(tensor_bytes(&tensors[i]) /
+		                            ir_bytes_of(module->bindings[i].type));
+	memcpy(run.uniforms, dims, sizeof run.uniforms);
+	return run;
+}
+
+int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
+        uint32_t subgroup_size, const uint32_t dims[OP_DYNAMIC_MAX], void *const buffers[])
+{
+	uint32_t tuned_as[OP_DYNAMIC_MAX] = {0};
 	const struct ir_module *module;
-	struct emit_eval run = {.subgroup_size = subgroup_size};
-	uint32_t workgroup_size[3];
 	int r = lower(nnjit, op, schedule, &module);
 
 	if (r)
 		return r;
-	space_workgroups(op, schedule, workgroup_size, run.workgroups);
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		tuned_as[i] = op->value[op->dynamic[i].value];
+	struct emit_eval run = make_run(op, schedule, module, dims ? dims : tuned_as);
+	run.subgroup_size = subgroup_size;
 	memcpy(run.buffers, buffers, module->binding_count * sizeof *buffers);
 	r = emit_eval(module, &run);
 	if (r)
 		return r;
 	return run.out_of_bounds ? -EFAULT : 0;
-}
-
-double reference_element(const struct op *op, void *const buffers[], uint64_t element)
-{
-	return reference_contraction(op, buffers, element);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes the kernel artifact. Member names, order and types are a contract: clients and scripts
- * read them, so a change here is a change of the protocol.
+ * read them, so a change here is a change of the protocol. Knows no operator: what a tensor's axes
+ * follow is found out by asking for its shape twice.
  */
 #include "protocol/artifact.h"
 
@@ -32,18 +33,47 @@ int artifact_status_parse(const char *text, enum artifact_status *ret_status)
 	return -EINVAL;
 }
 
+/* ---- Performance. */
+
+/* Means over the points at which the operator is tuned, as times are. */
+static double mean_flops(const struct op *op)
+{
+	uint32_t dims[OP_POINTS_MAX][OP_DYNAMIC_MAX], count = op_points(op, dims);
+	double sum = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct op at = op_at(op, dims[i]);
+		sum += op_flops(&at);
+	}
+	return sum / count;
+}
+
+/* The least time that arithmetic and memory allow. */
+static double mean_least_ns(const struct op *op, const struct facts *facts)
+{
+	uint32_t dims[OP_POINTS_MAX][OP_DYNAMIC_MAX], count = op_points(op, dims);
+	double sum = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct op at = op_at(op, dims[i]);
+		sum += fmax(op_flops(&at) / facts->fma_gflops, op_bytes(&at) / facts->memory_gbps);
+	}
+	return sum / count;
+}
+
 double artifact_gflops(const struct op *op, double median_ns)
 {
-	return median_ns > 0 ? op_flops(op) / median_ns : 0;
+	return median_ns > 0 ? mean_flops(op) / median_ns : 0;
 }
 
 double artifact_roofline(const struct op *op, const struct facts *facts, double median_ns)
 {
-	double bandwidth_bound = op_flops(op) / op_bytes(op) * facts->memory_gbps;
-	double bound = fmin(facts->fma_gflops, bandwidth_bound);
-
-	return bound > 0 ? fmin(artifact_gflops(op, median_ns) / bound, 1) : 0;
+	if (!(median_ns > 0 && facts->fma_gflops > 0 && facts->memory_gbps > 0))
+		return 0;
+	return fmin(mean_least_ns(op, facts) / median_ns, 1);
 }
+
+/* ---- Parts of the object. */
 
 /* Three decimals are more than a clock gives, and keep the text short. */
 static json_t *rounded(double value)
@@ -61,33 +91,157 @@ static json_t *triple(const uint32_t value[3])
 	return json_pack("[i,i,i]", (int)value[0], (int)value[1], (int)value[2]);
 }
 
-static json_t *binding_json(const struct tensor *tensor, uint32_t binding)
-{
-	json_t *shape = json_array();
-	uint64_t bytes = tensor->elements * dtype_bytes(tensor->dtype);
+/* ---- Bindings. */
 
-	for (uint32_t i = 0; i < tensor->rank; i++)
-		json_array_append_new(shape, json_integer(tensor->shape[i]));
-	return json_pack("{s:i,s:s,s:s,s:s,s:o,s:I}", "binding", (int)binding, "name", tensor->name,
-	        "type", tensor->output ? "storage" : "read-only-storage", "dtype",
-	        dtype_name(tensor->dtype), "shape", shape, "bytes", (json_int_t)bytes);
+/* Which dynamic dimension each axis of each tensor follows, and how the tensors look: told apart by
+ * what changes when one dimension does. An axis is always a whole multiple of its dimension. */
+struct layout {
+	struct tensor tensors[OP_TENSORS_MAX];
+	int8_t follows[OP_TENSORS_MAX][OP_RANK_MAX]; /* -1: static */
+};
+
+/* At 2 and more every dimension has an axis of its own: a leading 1 is left out. */
+static void probe_layout(const struct op *op, struct layout *layout)
+{
+	uint32_t dims[OP_DYNAMIC_MAX] = {0};
+
+	memset(layout->follows, -1, sizeof layout->follows);
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		dims[i] = 2;
+	struct op at = op_at(op, dims);
+	uint32_t count = op_tensors(&at, layout->tensors);
+	for (uint32_t n = 0; n < op->dynamic_count; n++) {
+		struct tensor changed[OP_TENSORS_MAX];
+		dims[n] = 3;
+		at = op_at(op, dims);
+		op_tensors(&at, changed);
+		dims[n] = 2;
+		for (uint32_t t = 0; t < count; t++)
+			for (uint32_t axis = 0; axis < changed[t].rank; axis++)
+				if (changed[t].shape[axis] != layout->tensors[t].shape[axis])
+					layout->follows[t][axis] = (int8_t)n;
+	}
+	for (uint32_t t = 0; t < count; t++)
+		for (uint32_t axis = 0; axis < layout->tensors[t].rank; axis++)
+			if (layout->follows[t][axis] >= 0)
+				layout->tensors[t].shape[axis] /= 2;
 }
 
-static json_t *bindings_json(const struct kernel *kernel)
+static json_t *shape_json(const struct kernel *kernel, const struct layout *layout, uint32_t t)
+{
+	json_t *shape = json_array();
+
+	for (uint32_t i = 0; i < layout->tensors[t].rank; i++) {
+		int n = layout->follows[t][i];
+		uint32_t times = n < 0 ? 1 : kernel->dimensions[n].hint;
+		json_array_append_new(
+		        shape, json_integer((json_int_t)layout->tensors[t].shape[i] * times));
+	}
+	return shape;
+}
+
+/* NULL for a tensor of one shape. */
+static json_t *axes_json(const struct kernel *kernel, const struct layout *layout, uint32_t t)
+{
+	json_t *axes = json_array();
+	bool dynamic = false;
+
+	for (uint32_t i = 0; i < layout->tensors[t].rank; i++) {
+		int n = layout->follows[t][i];
+		json_array_append_new(
+		        axes, n < 0 ? json_null() : json_string(kernel->dimensions[n].name));
+		dynamic |= n >= 0;
+	}
+	if (dynamic)
+		return axes;
+	json_decref(axes);
+	return NULL;
+}
+
+static json_t *binding_json(const struct kernel *kernel, const struct layout *layout, uint32_t t)
+{
+	const struct tensor *tensor = &kernel->tensors[t];
+	json_t *axes = axes_json(kernel, layout, t);
+	json_t *binding = json_pack("{s:i,s:s,s:s,s:s,s:o,s:I}", "binding", (int)t, "name",
+	        tensor->name, "type", tensor->output ? "storage" : "read-only-storage", "dtype",
+	        dtype_name(tensor->dtype), "shape", shape_json(kernel, layout, t), "bytes",
+	        (json_int_t)tensor_bytes(tensor));
+
+	if (axes)
+		json_object_set_new(binding, "dims", axes);
+	return binding;
+}
+
+#define UNIFORM_BYTES 16 /* a vec4<u32> */
+
+static json_t *bindings_json(const struct kernel *kernel, const struct op *op)
 {
 	json_t *array = json_array();
+	struct layout layout;
 
+	probe_layout(op, &layout);
 	for (uint32_t i = 0; i < kernel->tensor_count; i++)
-		json_array_append_new(array, binding_json(&kernel->tensors[i], i));
+		json_array_append_new(array, binding_json(kernel, &layout, i));
+	if (kernel->dimension_count)
+		json_array_append_new(array,
+		        json_pack("{s:i,s:s,s:s,s:s,s:[i],s:i}", "binding",
+		                (int)kernel->tensor_count, "name", "dims", "type", "uniform",
+		                "dtype", "u32", "shape", UNIFORM_BYTES / 4, "bytes",
+		                UNIFORM_BYTES));
 	return array;
 }
 
-static json_t *features_json(uint32_t features)
+/* ---- Dispatch. */
+
+static json_t *dimensions_json(const struct kernel *kernel)
 {
 	json_t *array = json_array();
 
-	if (features & FEATURE_SUBGROUPS)
-		json_array_append_new(array, json_string("subgroups"));
+	for (uint32_t i = 0; i < kernel->dimension_count; i++) {
+		const struct kernel_dimension *d = &kernel->dimensions[i];
+		json_array_append_new(array,
+		        json_pack("{s:s,s:I,s:I,s:I}", "name", d->name, "min", (json_int_t)d->low,
+		                "max", (json_int_t)d->high, "hint", (json_int_t)d->hint));
+	}
+	return array;
+}
+
+static json_t *extent_json(const struct kernel *kernel, const struct extent *extent)
+{
+	json_t *names = json_array();
+
+	for (uint32_t i = 0; i < kernel->dimension_count; i++)
+		if (extent->dims >> i & 1)
+			json_array_append_new(names, json_string(kernel->dimensions[i].name));
+	json_t *object = json_pack("{s:I,s:I,s:o}", "times", (json_int_t)extent->times, "over",
+	        (json_int_t)extent->over, "dims", names);
+	if (extent->most)
+		json_object_set_new(object, "most", json_integer(extent->most));
+	return object;
+}
+
+/* What only kernels with dynamic dimensions have. */
+static void set_dynamic(json_t *object, const struct kernel *kernel)
+{
+	json_t *dispatch = json_array();
+
+	for (uint32_t i = 0; i < 3; i++)
+		json_array_append_new(dispatch, extent_json(kernel, &kernel->grid[i]));
+	json_object_set_new(object, "dimensions", dimensions_json(kernel));
+	json_object_set_new(object, "dispatch", dispatch);
+}
+
+/* ---- What the page's device needs. */
+
+static json_t *features_json(uint32_t features, bool language)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < FEATURE_COUNT; i++) {
+		const struct feature_info *info = feature_info((enum feature_number)i);
+		if (features >> i & 1 && info->language == language)
+			json_array_append_new(array, json_string(info->name));
+	}
 	return array;
 }
 
@@ -96,8 +250,7 @@ static uint64_t largest_binding(const struct kernel *kernel)
 	uint64_t largest = 0;
 
 	for (uint32_t i = 0; i < kernel->tensor_count; i++) {
-		uint64_t bytes = kernel->tensors[i].elements *
-		                 dtype_bytes(kernel->tensors[i].dtype);
+		uint64_t bytes = tensor_bytes(&kernel->tensors[i]);
 		if (bytes > largest)
 			largest = bytes;
 	}
@@ -134,6 +287,8 @@ static json_t *required_limits_json(const struct kernel *kernel)
 			        object, rows[i].name, json_integer((json_int_t)rows[i].needed));
 	return object;
 }
+
+/* ---- The artifact. */
 
 static json_t *timing_json(const struct artifact *artifact)
 {
@@ -185,8 +340,10 @@ static void set_code(json_t *object, const struct artifact *artifact, const stru
 	json_object_set_new(object, "entry_point", json_string(kernel->entry_point));
 	json_object_set_new(object, "workgroup_size", triple(kernel->workgroup_size));
 	json_object_set_new(object, "workgroups", triple(kernel->workgroups));
-	json_object_set_new(object, "bindings", bindings_json(kernel));
-	json_object_set_new(object, "required_features", features_json(kernel->features));
+	json_object_set_new(object, "bindings", bindings_json(kernel, &artifact->op));
+	json_object_set_new(object, "required_features", features_json(kernel->features, false));
+	json_object_set_new(
+	        object, "required_language_features", features_json(kernel->features, true));
 	json_object_set_new(object, "required_limits", required_limits_json(kernel));
 }
 
@@ -206,7 +363,8 @@ static void set_knowledge(json_t *object, const struct artifact *artifact)
 	                (int)artifact->checked));
 }
 
-#define MEMBERS 17 /* of the artifact: fewer means that memory ran out on the way */
+#define MEMBERS         18 /* of the artifact: fewer means that memory ran out on the way */
+#define DYNAMIC_MEMBERS 2
 
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object)
 {
@@ -219,8 +377,10 @@ int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t *
 	json_t *object = json_object();
 	set_identity(object, artifact);
 	set_code(object, artifact, &kernel);
+	if (kernel.dimension_count)
+		set_dynamic(object, &kernel);
 	set_knowledge(object, artifact);
-	if (json_object_size(object) != MEMBERS) {
+	if (json_object_size(object) != MEMBERS + (kernel.dimension_count ? DYNAMIC_MEMBERS : 0)) {
 		json_decref(object);
 		return -ENOMEM;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The kernel artifact: the contract with every client, as JSON. Generates the code from the
- * operator and the schedule; everything else is what the caller knows of the kernel.
+ * operator and the schedule; everything else is what the caller knows of the kernel. Times of a
+ * dynamic operator are means over the points at which it is tuned.
  */
 #pragma once
 
@@ -35,8 +36,8 @@ struct artifact {
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
 
 /* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
- * its facts (Williams et al., Roofline, CACM 2009); 0 where unknown, and at most 1: what stays in a
- * cache may beat the bound of memory. */
+ * its facts, arithmetic or memory, whichever takes longer (Williams et al., Roofline, CACM 2009); 0
+ * where unknown, and at most 1: what stays in a cache may beat the bound of memory. */
 double artifact_gflops(const struct op *op, double median_ns);
 double artifact_roofline(const struct op *op, const struct facts *facts, double median_ns);
 

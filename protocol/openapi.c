@@ -2,12 +2,14 @@
  *
  * Writes the OpenAPI document (OpenAPI Specification 3.1). Says nothing that the tables do not,
  * but for the shapes of the two objects every client meets: the artifact and the problem.
+ * Operators are schemas made from their rows.
  */
 #include "protocol/openapi.h"
 
 #include "protocol/params.h"
 
 #include <ctype.h>
+#include <stdio.h>
 
 static json_t *schema_of(enum param_kind kind)
 {
@@ -16,6 +18,9 @@ static json_t *schema_of(enum param_kind kind)
 		return json_pack("{s:s}", "type", "number");
 	case PARAM_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
+	case PARAM_OP:
+		return json_pack("{s:s,s:s}", "type", "string", "example",
+		        "matmul m=256 n=256 k=256");
 	case PARAM_TARGET:
 		return json_pack("{s:s,s:[s,s],s:s}", "type", "string", "enum", "wgsl", "spirv",
 		        "default", "wgsl");
@@ -97,9 +102,11 @@ static json_t *kernel_schema(void)
 	static const char *const members[][2] = {{"op", "string"}, {"key", "string"},
 	        {"device", "string"}, {"target", "string"}, {"profile", "string"},
 	        {"code", "string"}, {"entry_point", "string"}, {"workgroup_size", "array"},
-	        {"workgroups", "array"}, {"bindings", "array"}, {"required_features", "array"},
-	        {"required_limits", "object"}, {"schedule", "string"}, {"status", "string"},
-	        {"progress", "object"}, {"timing", "object"}, {"verified", "object"}};
+	        {"workgroups", "array"}, {"bindings", "array"}, {"dimensions", "array"},
+	        {"dispatch", "array"}, {"required_features", "array"},
+	        {"required_language_features", "array"}, {"required_limits", "object"},
+	        {"schedule", "string"}, {"status", "string"}, {"progress", "object"},
+	        {"timing", "object"}, {"verified", "object"}};
 
 	return properties(members, sizeof members / sizeof *members);
 }
@@ -115,12 +122,33 @@ static json_t *problem_schema(void)
 	return schema;
 }
 
+/* Schema `op.NAME` for each operator, and `Operator`: any of them, or text. */
+static void add_operators(json_t *schemas)
+{
+	json_t *any = json_array();
+	char name[48], path[80];
+
+	json_array_append_new(any,
+	        json_pack("{s:s,s:s}", "type", "string", "description",
+	                "name and fields: matmul m=256 n=256 k=256; over REST always this"));
+	for (enum op_kind kind = 0; kind < OP_COUNT; kind++) {
+		snprintf(name, sizeof name, "op.%s", op_name(kind));
+		snprintf(path, sizeof path, "#/components/schemas/%s", name);
+		json_object_set_new(schemas, name, operator_schema(kind));
+		json_array_append_new(any, json_pack("{s:s}", "$ref", path));
+	}
+	json_object_set_new(schemas, "Operator", json_pack("{s:o}", "oneOf", any));
+}
+
 static json_t *components_json(void)
 {
-	return json_pack("{s:{s:o,s:o},s:{s:{s:s,s:{s:{s:{s:s}}}}}}", "schemas", "Kernel",
-	        kernel_schema(), "Problem", problem_schema(), "responses", "Problem", "description",
-	        "Refused or failed (RFC 9457)", "content", "application/problem+json", "schema",
-	        "$ref", "#/components/schemas/Problem");
+	json_t *schemas = json_pack(
+	        "{s:o,s:o}", "Kernel", kernel_schema(), "Problem", problem_schema());
+
+	add_operators(schemas);
+	return json_pack("{s:o,s:{s:{s:s,s:{s:{s:{s:s}}}}}}", "schemas", schemas, "responses",
+	        "Problem", "description", "Refused or failed (RFC 9457)", "content",
+	        "application/problem+json", "schema", "$ref", "#/components/schemas/Problem");
 }
 
 json_t *openapi_json(const char *version)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The PARAM rows of methods.def as data, for this room's checker and OpenAPI writer.
+ * The PARAM rows of methods.def as data, and operators as schemas, for this room's checker and
+ * OpenAPI writer.
  */
 #pragma once
 
@@ -30,3 +31,6 @@ extern const uint32_t method_param_count;
 
 /* The row of this name, or NULL. */
 const struct method_param *method_param_find(enum method method, const char *name);
+
+/* An operator as JSON Schema: a member for each field (operator.c). */
+json_t *operator_schema(enum op_kind kind);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tables of the protocol and what reads them: method and problem look-up, the check of
- * parameters against their rows, and operators in either spelling. Parameters that came over REST
- * are text, so a number or a flag is taken in that form too. Every refusal leaves here as a
- * problem whose sentence says what to do.
+ * The tables of the protocol and what reads them: method and problem look-up, and the check of
+ * parameters against their rows. Parameters that came over REST are text, so a number or a flag is
+ * taken in that form too. Every refusal leaves here as a problem whose sentence says what to do.
  */
 #include "protocol/protocol.h"
 
@@ -169,7 +168,9 @@ static const char *kind_refusal(enum param_kind kind, const json_t *value)
 	case PARAM_LIST:
 		return json_is_array(value) ? NULL : "an array";
 	case PARAM_OPS:
-		return json_is_array(value) ? NULL : "an array of operators";
+		return json_is_array(value) || json_is_string(value)
+		               ? NULL
+		               : "an array of operators";
 	}
 	return "of a kind this method knows";
 }
@@ -228,104 +229,4 @@ int protocol_check_params(enum method method, const json_t *params, struct probl
 		        "parameter '%s' is missing; give %s", param->name, param->doc);
 	}
 	return 0;
-}
-
-static int op_problem(int refusal, const struct error *err, struct problem *ret_problem)
-{
-	static const enum problem_code codes[] = {
-	        [OP_BAD_SYNTAX] = PROBLEM_BAD_SYNTAX,
-	        [OP_UNKNOWN_OPERATOR] = PROBLEM_UNKNOWN_OPERATOR,
-	        [OP_UNKNOWN_FIELD] = PROBLEM_UNKNOWN_FIELD,
-	        [OP_DUPLICATE_FIELD] = PROBLEM_DUPLICATE_FIELD,
-	        [OP_MISSING_FIELD] = PROBLEM_MISSING_FIELD,
-	        [OP_BAD_VALUE] = PROBLEM_BAD_VALUE,
-	        [OP_TOO_LARGE] = PROBLEM_TOO_LARGE,
-	};
-
-	if (refusal < 0 || refusal >= (int)(sizeof codes / sizeof *codes))
-		return problem_set(ret_problem, PROBLEM_INTERNAL, "",
-		        "the operator could not be read: %s", strerror(abs(refusal)));
-	return problem_set(ret_problem, codes[refusal], err->field, "%s", err->text);
-}
-
-/* A JSON value as the text form spells it; NULL for what no field can be. */
-static const char *field_text(const json_t *value, char *space, size_t bytes)
-{
-	switch (json_typeof(value)) {
-	case JSON_STRING:
-		return json_string_value(value);
-	case JSON_INTEGER:
-		snprintf(space, bytes, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-		return space;
-	case JSON_REAL:
-		snprintf(space, bytes, "%.17g", json_real_value(value));
-		return space;
-	case JSON_TRUE:
-		return "1";
-	case JSON_FALSE:
-		return "0";
-	default:
-		return NULL;
-	}
-}
-
-static int set_fields(const json_t *object, struct op *op, struct problem *ret_problem)
-{
-	struct error err = {0};
-	uint32_t seen = 0;
-	const char *name;
-	json_t *value;
-
-	json_object_foreach((json_t *)object, name, value)
-	{
-		char space[40];
-		if (!strcmp(name, "op"))
-			continue;
-		const char *text = field_text(value, space, sizeof space);
-		if (!text)
-			return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
-			        "field '%.40s' must be a number, a word, or true or false", name);
-		int refusal = op_set_text(op, &seen, name, text, &err);
-		if (refusal)
-			return op_problem(refusal, &err, ret_problem);
-	}
-	return 0;
-}
-
-static int op_from_object(const json_t *object, struct op *ret_op, struct problem *ret_problem)
-{
-	const char *name = json_string_value(json_object_get(object, "op"));
-	struct error err = {0};
-	struct op op;
-
-	if (!name)
-		return problem_set(ret_problem, PROBLEM_MISSING_FIELD, "op",
-		        "an operator object needs \"op\", its name as text");
-	int refusal = op_begin(name, &op, &err);
-	if (refusal)
-		return op_problem(refusal, &err, ret_problem);
-	int answer = set_fields(object, &op, ret_problem);
-	if (answer)
-		return answer;
-	refusal = op_validate(&op, &err);
-	if (refusal)
-		return op_problem(refusal, &err, ret_problem);
-	*ret_op = op;
-	return 0;
-}
-
-int protocol_op(const json_t *value, struct op *ret_op, struct problem *ret_problem)
-{
-	struct error err = {0};
-
-	if (json_is_object(value))
-		return op_from_object(value, ret_op, ret_problem);
-	if (!json_is_string(value))
-		return problem_set(
-		        ret_problem, PROBLEM_BAD_VALUE, "op", "an operator is text or an object");
-	if (strlen(json_string_value(value)) != json_string_length(value))
-		return problem_set(ret_problem, PROBLEM_BAD_SYNTAX, "op",
-		        "an operator's text may not hold a NUL character");
-	int refusal = op_parse(json_string_value(value), ret_op, &err);
-	return refusal ? op_problem(refusal, &err, ret_problem) : 0;
 }

@@ -49,3 +49,8 @@ json_t *problem_json(const struct problem *problem); /* type, title, status, cod
 int protocol_check_params(enum method method, const json_t *params, struct problem *ret_problem);
 /* An operator in either spelling, with the problem that fits if it is refused. */
 int protocol_op(const json_t *value, struct op *ret_op, struct problem *ret_problem);
+
+/* What a field of an operator takes, for people: "1 to 6 dimensions, as 8,?128,768". */
+#define PROTOCOL_TAKES_BYTES 96
+void protocol_field_takes(const struct op_field *field, char text[static PROTOCOL_TAKES_BYTES]);
+bool protocol_field_required(const struct op_field *field);

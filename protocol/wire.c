@@ -206,31 +206,24 @@ void wire_limits_parse(const json_t *object, const json_t *features, struct limi
 	*ret_limits = limits;
 }
 
-/* ---- Features: one row a bit, named as WebGPU spells it. */
-
-static const struct {
-	const char *name;
-	uint32_t bit;
-} feature_names[] = {
-        {"subgroups", FEATURE_SUBGROUPS},
-};
-#define FEATURE_NAMES (sizeof feature_names / sizeof *feature_names)
+/* ---- Features, by the names of features.def. */
 
 json_t *wire_features_json(uint32_t features)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < FEATURE_NAMES; i++)
-		if (features & feature_names[i].bit)
-			json_array_append_new(array, json_string(feature_names[i].name));
+	for (uint32_t i = 0; i < FEATURE_COUNT; i++)
+		if (features >> i & 1)
+			json_array_append_new(
+			        array, json_string(feature_info((enum feature_number)i)->name));
 	return array;
 }
 
-static uint32_t feature_of(const char *name)
+uint32_t wire_feature_parse(const char *name)
 {
-	for (size_t i = 0; name && i < FEATURE_NAMES; i++)
-		if (!strcmp(name, feature_names[i].name))
-			return feature_names[i].bit;
+	for (uint32_t i = 0; name && i < FEATURE_COUNT; i++)
+		if (!strcmp(name, feature_info((enum feature_number)i)->name))
+			return 1u << i;
 	return 0;
 }
 
@@ -239,7 +232,7 @@ uint32_t wire_features_parse(const json_t *array)
 	uint32_t features = 0;
 
 	for (size_t i = 0; i < json_array_size(array); i++)
-		features |= feature_of(json_string_value(json_array_get(array, i)));
+		features |= wire_feature_parse(json_string_value(json_array_get(array, i)));
 	return features;
 }
 

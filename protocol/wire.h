@@ -9,13 +9,15 @@
  *   open   device, profile "web"|"native"  DEVICE; profile web creates it as Dawn does
  *                                          (robustBufferAccess on)
  *   probe                                  {"facts":{"fma_gflops","memory_gbps","launch_ns"}}
- *   load   op, seed                        {}: buffers, random inputs, sampled reference elements
+ *   load   op, seed                        {}: buffers, random inputs, sampled reference elements,
+ *                                          at every point that a dynamic operator is tried at
  *   build  candidate, schedule             {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
  *                                          "first_ns","code_bytes","max_rel_err","checked",
  *                                          "pilot_ns"}: pipeline made, run on poisoned outputs,
  *                                          verified; stays loaded if right
  *   time   candidates [N,...], samples     {"samples_ns":{"N":[...]},"clock":"timestamp"|"wall"}:
- *                                          interleaved rounds, no submission over about 50 ms
+ *                                          interleaved rounds, no submission over about 50 ms;
+ *                                          of a dynamic operator the mean over op_points
  *   drop   candidates [N,...]              {}
  *   unload                                 {}: frees the op's buffers and pipelines
  * Error codes: bad-request, no-device, out-of-memory, device-lost, driver (the sentence says what
@@ -24,7 +26,7 @@
  * DEVICE: {"id":HEX16,"name","kind":"discrete"|"integrated"|"virtual"|"cpu"|"other","api":"vulkan",
  *   "api_version":"1.3.0","vendor_id":N,"device_id":N,
  *   "driver":{"id":HEX16,"name","version","info"},
- *   "limits":{fields of struct limits},"features":["subgroups",...],"timestamps":bool,
+ *   "limits":{fields of struct limits},"features":[names of features.def],"timestamps":bool,
  *   "facts":{...}|null}
  * HEX16: 16 hexadecimal digits. A device's id survives driver updates; driver.id does not.
  */
@@ -54,6 +56,7 @@ int wire_receive(struct wire *wire, int fd, json_t **ret_message);
 json_t *wire_limits_json(const struct limits *limits);
 void wire_limits_parse(const json_t *object, const json_t *features, struct limits *ret_limits);
 json_t *wire_features_json(uint32_t features);
+uint32_t wire_feature_parse(const char *name); /* its bit; 0 for what no kernel uses, and NULL */
 uint32_t wire_features_parse(const json_t *array);
 json_t *wire_facts_json(const struct facts *facts);
 void wire_facts_parse(const json_t *object, struct facts *ret_facts);

@@ -9,12 +9,31 @@
 
 #include <jansson.h>
 
-enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2, CTL_INTERRUPTED = 130 };
+
+/* What is asked of a model: an option each, handed on as the parameter `param`. */
+enum setting {
+	SETTING_MODEL,
+	SETTING_BATCH,
+	SETTING_SEQ,
+	SETTING_CACHE,
+	SETTING_SIZES,
+	SETTING_DYNAMIC,
+	SETTING_DTYPE,
+	SETTING_BUDGET,
+	SETTING_COUNT
+};
+struct setting_info {
+	const char *option, *param;
+	bool number;
+};
+extern const struct setting_info settings[SETTING_COUNT]; /* main.c */
 
 struct ctl {
 	uint16_t port;
 	bool json;
 	const char *device, *target, *output, *features; /* NULL: not given */
+	char *settings[SETTING_COUNT];                   /* NULL: not given */
 	char *words; /* what follows the command, joined by single spaces; "" if nothing */
 };
 
@@ -31,13 +50,24 @@ void usage(FILE *out); /* main.c */
 json_t *ask_params(const struct ctl *ctl, enum method method);
 /* Calls a method over REST (http.c); `params` is taken over. */
 int ask(const struct ctl *ctl, enum method method, json_t *params, json_t **ret_result);
-/* Tunes over the WebSocket (watch.c), showing progress on a terminal, until it is over. */
+/* Calls a method over the WebSocket (follow.c) and hands each message that follows to `hear`, until
+ * that answers an exit code; -1: go on. message NULL: a second has passed without any. A refusal
+ * or the end of the connection ends it too; Ctrl-C cancels what was asked. */
+typedef int follow_hear(void *context, const json_t *message);
+int follow(const struct ctl *ctl, enum method method, json_t *params, follow_hear *hear,
+        void *context);
+/* Tunes a kernel (watch.c), showing progress on a terminal, until it is over. */
 int watch(const struct ctl *ctl, json_t *params, json_t **ret_kernel);
+/* Tunes a model (model.c). */
+int tune_model(const struct ctl *ctl);
 /* Prints a problem object as `nnjitctl: detail [code]`. */
 int refused(const json_t *problem);
 int unreachable(const struct ctl *ctl, const char *why);
 
 /* ---- Printing (print.c). */
+/* A bar with `done` of `of`, to stderr, at the beginning of the line. */
+void print_bar(double done, double of);
+void clear_line(void);                                         /* of stderr, a terminal */
 void print_json(const json_t *value);                          /* to stdout, indented */
 const char *text_at(const json_t *object, const char *member); /* "" if it is not there */
 double number_at(const json_t *object, const char *member);    /* 0 if it is not there */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asks the daemon over REST: one GET, one connection, the whole answer. Speaks no more HTTP than
- * the daemon's own answers need (RFC 9112: a response that ends where the connection does).
+ * Asks the daemon over REST: one request, one connection, the whole answer. Speaks no more HTTP
+ * than the daemon's own answers need (RFC 9112: a response that ends where the connection does).
  */
 #include "clients/ctl/ctl.h"
 
@@ -52,6 +52,8 @@ json_t *ask_params(const struct ctl *ctl, enum method method)
 	set_param(params, method, "device", ctl->device);
 	set_param(params, method, "target", ctl->target);
 	set_param(params, method, "features", ctl->features);
+	for (uint32_t i = 0; i < SETTING_COUNT; i++)
+		set_param(params, method, settings[i].param, ctl->settings[i]);
 	return params;
 }
 
@@ -75,7 +77,7 @@ static void write_request(
 	json_t *value;
 	char separator = '?';
 
-	buffer_printf(request, "GET %s", methods[method].path);
+	buffer_printf(request, "%s %s", methods[method].verb, methods[method].path);
 	json_object_foreach((json_t *)params, name, value)
 	{
 		buffer_putc(request, separator);

@@ -13,6 +13,9 @@
 int command_tune(const struct ctl *ctl)
 {
 	json_t *kernel;
+
+	if (ctl->settings[SETTING_MODEL])
+		return tune_model(ctl);
 	int answer = watch(ctl, ask_params(ctl, METHOD_WATCH), &kernel);
 
 	if (answer)

@@ -20,6 +20,17 @@ static const struct {
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
+const struct setting_info settings[SETTING_COUNT] = {
+        [SETTING_MODEL] = {"model", "model", false},
+        [SETTING_BATCH] = {"batch", "batch", true},
+        [SETTING_SEQ] = {"seq", "seq", true},
+        [SETTING_CACHE] = {"cache", "cache", true},
+        [SETTING_SIZES] = {"size", "sizes", false},
+        [SETTING_DYNAMIC] = {"dynamic", "dynamic", false},
+        [SETTING_DTYPE] = {"dtype", "dtype", false},
+        [SETTING_BUDGET] = {"budget", "budget_s", true},
+};
+
 void usage(FILE *out)
 {
 	fputs("usage: nnjitctl [OPTION]... COMMAND [ARGUMENT]...\n\n", out);
@@ -30,14 +41,21 @@ void usage(FILE *out)
 	}
 	fputs("\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n"
 	      "  --device TEXT        a device's id, or a part of its name, any case\n"
-	      "  --target TARGET      wgsl (default) or spirv\n"
+	      "  --target TARGET      wgsl (default) or spirv; with --model see there\n"
 	      "  --features LIST      what the code may use: subgroups, all or none (default)\n"
 	      "  -o, --output FILE    where get writes the code\n"
 	      "  --json               print JSON\n"
+	      "  --model NAME         tune all operators of a model; its inputs follow\n"
+	      "  --batch N, --seq N, --target N, --cache N\n"
+	      "                       inputs; target: positions of a decoder, cache: past ones\n"
+	      "  --size NAME=N        another value of an input or a size, any number of times\n"
+	      "  --dynamic LIST       inputs not known before run time: seq,cache\n"
+	      "  --dtype TYPE         f32 (default), f16, or weights of 4 bits: q4, q4f16\n"
+	      "  --budget SECONDS     for all of the model\n"
 	      "  --port N             the daemon's port (6174)\n"
 	      "  --version, -h, --help\n\n"
 	      "Exit status: 0 done, 1 the daemon refused or is not there, 2 a wrong command "
-	      "line.\n",
+	      "line,\n130 interrupted.\n",
 	        out);
 }
 
@@ -63,6 +81,27 @@ static int wrong(const char *what, const char *text)
 	return CTL_USAGE;
 }
 
+/* What is given several times is joined, as --size may be; other settings may not. */
+static int read_setting(struct ctl *ctl, enum setting setting, const char *text)
+{
+	char what[64], *before = ctl->settings[setting], *end;
+
+	snprintf(what, sizeof what, "--%s must be a number, not", settings[setting].option);
+	strtod(text, &end);
+	if (settings[setting].number && (!isdigit((unsigned char)*text) || *end))
+		return wrong(what, text);
+	snprintf(what, sizeof what, "--%s was given already, and again as",
+	        settings[setting].option);
+	if (before && setting != SETTING_SIZES)
+		return wrong(what, text);
+	char *joined = NULL;
+	if (asprintf(&joined, "%s%s%s", before ? before : "", before ? "," : "", text) < 0)
+		return CTL_FAILED;
+	free(before);
+	ctl->settings[setting] = joined;
+	return -1;
+}
+
 static int read_port(const char *text, uint16_t *ret_port)
 {
 	char *end;
@@ -74,8 +113,12 @@ static int read_port(const char *text, uint16_t *ret_port)
 	return 0;
 }
 
-enum { KEY_DEVICE = 256, KEY_TARGET, KEY_FEATURES, KEY_JSON, KEY_PORT, KEY_VERSION };
+enum { KEY_DEVICE = 256, KEY_TARGET, KEY_FEATURES, KEY_JSON, KEY_PORT, KEY_VERSION, KEY_SETTING };
 
+#define SETTING(name, setting)                                                 \
+	{                                                                      \
+		name, required_argument, NULL, KEY_SETTING + SETTING_##setting \
+	}
 static const struct option long_options[] = {
         {"device", required_argument, NULL, KEY_DEVICE},
         {"target", required_argument, NULL, KEY_TARGET},
@@ -85,6 +128,14 @@ static const struct option long_options[] = {
         {"port", required_argument, NULL, KEY_PORT},
         {"version", no_argument, NULL, KEY_VERSION},
         {"help", no_argument, NULL, 'h'},
+        SETTING("model", MODEL),
+        SETTING("batch", BATCH),
+        SETTING("seq", SEQ),
+        SETTING("cache", CACHE),
+        SETTING("size", SIZES),
+        SETTING("dynamic", DYNAMIC),
+        SETTING("dtype", DTYPE),
+        SETTING("budget", BUDGET),
         {0},
 };
 
@@ -116,6 +167,8 @@ static int read_option(struct ctl *ctl, int key)
 		usage(stdout);
 		return CTL_DONE;
 	default:
+		if (key >= KEY_SETTING && key < KEY_SETTING + SETTING_COUNT)
+			return read_setting(ctl, (enum setting)(key - KEY_SETTING), optarg);
 		fputs("see `nnjitctl help`\n", stderr); /* getopt has said what is wrong */
 		return CTL_USAGE;
 	}
@@ -134,13 +187,37 @@ static char *join(char **words, int count)
 	return text.data;
 }
 
+/* Settings belong to a model, and a model to few commands. */
+static int check_settings(const struct ctl *ctl, const char *name)
+{
+	bool tune = !strcmp(name, "tune"), models = !strcmp(name, "models");
+	const char *model = ctl->settings[SETTING_MODEL];
+
+	if (model && !tune)
+		return wrong("--model is for tune, not for", name);
+	if (model && *ctl->words)
+		return wrong("with --model no operator is given, as was", ctl->words);
+	for (uint32_t i = SETTING_MODEL + 1; i < SETTING_COUNT; i++) {
+		char what[64];
+		snprintf(what, sizeof what, "--%s needs --model NAME; it was given as",
+		        settings[i].option);
+		bool known = model || (models && *ctl->words && i != SETTING_BUDGET);
+		if (ctl->settings[i] && !known)
+			return wrong(what, ctl->settings[i]);
+	}
+	return 0;
+}
+
 static int run(struct ctl *ctl, const char *name)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		if (strcmp(commands[i].name, name))
 			continue;
 		bool needs_op = !strcmp(commands[i].arguments, "OP...");
-		if (needs_op && !*ctl->words) {
+		int answer = check_settings(ctl, name);
+		if (answer)
+			return answer;
+		if (needs_op && !*ctl->words && !ctl->settings[SETTING_MODEL]) {
 			fprintf(stderr,
 			        "nnjitctl: %s needs an operator, such as: "
 			        "nnjitctl %s matmul m=256 n=256 k=256\n",
@@ -154,9 +231,16 @@ static int run(struct ctl *ctl, const char *name)
 	return wrong("there is no command", name);
 }
 
+static void ctl_free(struct ctl *ctl)
+{
+	free(ctl->words);
+	for (uint32_t i = 0; i < SETTING_COUNT; i++)
+		free(ctl->settings[i]);
+}
+
 int main(int argc, char **argv)
 {
-	struct ctl ctl = {.port = PROTOCOL_PORT};
+	AUTO(ctl_free) struct ctl ctl = {.port = PROTOCOL_PORT};
 	int key;
 
 	setlocale(LC_CTYPE, "");
@@ -173,7 +257,6 @@ int main(int argc, char **argv)
 	if (!ctl.words)
 		return CTL_FAILED;
 	int answer = run(&ctl, argv[optind]);
-	free(ctl.words);
 	if (fflush(stdout) || ferror(stdout)) {
 		perror("nnjitctl: standard output");
 		return CTL_FAILED;

@@ -36,6 +36,19 @@ const char *time_text(double ns, char text[static TIME_TEXT_BYTES])
 	return text;
 }
 
+void print_bar(double done, double of)
+{
+	int filled = of > 0 ? (int)(30 * done / of) : 0;
+
+	fprintf(stderr, "\r[%.*s%.*s] %.0f/%.0f", filled, "##############################",
+	        30 - filled, "..............................", done, of);
+}
+
+void clear_line(void)
+{
+	fputs("\r\033[K", stderr);
+}
+
 static void print_timing(const json_t *kernel)
 {
 	const json_t *timing = json_object_get(kernel, "timing");

@@ -25,6 +25,7 @@ function introduce(adapter, gpuDevice) {
 			description: info.description ?? '' },
 		limits,
 		features: [...source?.features ?? []],
+		language_features: [...globalThis.navigator?.gpu?.wgslLanguageFeatures ?? []],
 	};
 }
 

@@ -12,9 +12,11 @@ const PATHS = { get: '/v1/kernel', status: '/v1/status', devices: '/v1/devices',
 
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
-// An operator as an object, in its text form.
+// An operator as an object, in its text form. Activations stand one after another, all else side by side.
 function opText({ op, ...fields }) {
-	return [op, ...Object.entries(fields).map(([name, value]) => `${name}=${typeof value === 'boolean' ? Number(value) : value}`)].join(' ');
+	const text = (name, value) => Array.isArray(value) ? value.join(name === 'act' ? '+' : ',') || 'none' :
+		typeof value === 'boolean' ? Number(value) : value;
+	return [op, ...Object.entries(fields).map(([name, value]) => `${name}=${text(name, value)}`)].join(' ');
 }
 
 export class HttpTransport {

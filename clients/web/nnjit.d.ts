@@ -2,34 +2,48 @@
 //
 // Types of nnjit-web. GPU* types are those of @webgpu/types or of TypeScript's own DOM library.
 
-export type ActivationName = 'none' | 'relu' | 'gelu' | 'gelu_tanh' | 'silu';
+/** The operator in its text form ('matmul m=?128 n=256 k=256 act=relu') or as an object. */
+export type Op = string | OpObject;
 
-/** The operator in its text form ('matmul m=256 n=256 k=256 act=relu') or as an object. */
-export type Op = string | MatmulOp;
-
-export interface MatmulOp {
-	op: 'matmul';
-	m: number;
-	n: number;
-	k: number;
-	a?: 'f32';
-	b?: 'f32';
-	out?: 'f32';
-	batch?: number;
-	trans_a?: 0 | 1;
-	trans_b?: 0 | 1;
-	bias?: 0 | 1;
-	residual?: 0 | 1;
-	act?: ActivationName;
+/**
+ * An operator's name and its fields (`nnjitctl help ops`, docs/OPERATORS.md). A dimension left open is text:
+ * '?128', '?64..4096'. Where the text form has a list, an array will do.
+ */
+export interface OpObject {
+	op: string;
+	[field: string]: OpValue | OpValue[];
 }
+export type OpValue = number | string | boolean;
+
+export type DType = 'f32' | 'f16' | 'i32' | 'i8' | 'u8' | 'u4' | 'bool' | 'u32';
 
 export interface Binding {
 	binding: number;
 	name: string;
 	type: 'read-only-storage' | 'storage' | 'uniform';
-	dtype: string;
+	dtype: DType;
+	/** With the open dimensions as they are tuned. */
 	shape: number[];
+	/** The same; a whole number of words. */
 	bytes: number;
+	/** Axis by axis the open dimension that it grows with: its size is shape[i] / hint * value. */
+	dims?: (string | null)[];
+}
+
+/** A dimension left open: each from `min` to `max`, tuned as `hint`. */
+export interface Dimension {
+	name: string;
+	min: number;
+	max: number;
+	hint: number;
+}
+
+/** Workgroups along one dimension: times, by the values of `dims`, divided by `over`, rounded up; at most `most`. */
+export interface Extent {
+	times: number;
+	over: number;
+	dims: string[];
+	most?: number;
 }
 
 export interface Progress {
@@ -45,7 +59,10 @@ export interface PrefetchProgress {
 	op?: string;
 }
 
-/** How the daemon timed the kernel on the device; zeros while it is only predicted. */
+/**
+ * How the daemon timed the kernel on the device; zeros while it is only predicted. With a dimension in a range,
+ * means over its ends and its middle.
+ */
 export interface DaemonTiming {
 	median_ns: number;
 	mad_ns: number;
@@ -53,7 +70,7 @@ export interface DaemonTiming {
 	gflops: number;
 	/** Share of the device's own limit, 0 to 1. */
 	roofline: number;
-	/** The static kernel (8x8 threads, 4x4 elements) on the same device in the same session. */
+	/** What engines ship today for such an operator, on the same device in the same session. */
 	baseline_ns: number;
 }
 
@@ -68,9 +85,15 @@ export interface Kernel {
 	code: string;
 	entry_point: string;
 	workgroup_size: [number, number, number];
+	/** With the open dimensions as they are tuned. */
 	workgroups: [number, number, number];
 	bindings: Binding[];
+	/** Of an operator with open dimensions only. */
+	dimensions?: Dimension[];
+	dispatch?: [Extent, Extent, Extent];
 	required_features: string[];
+	/** Of navigator.gpu.wgslLanguageFeatures. */
+	required_language_features: string[];
 	required_limits: Record<string, number>;
 	schedule: string;
 	status: 'predicted' | 'tuning' | 'tuned' | 'stale';
@@ -135,6 +158,12 @@ export class Client extends EventTarget {
 
 export type Buffers = Record<string, GPUBuffer> | GPUBuffer[];
 
+/** What the open dimensions are now: by name, or in the artifact's order. Left out: as they are tuned. */
+export type Dims = Record<string, number> | number[];
+
+/** Elements as they lie in memory: bytes for u4, bits for f16 where there is no Float16Array. */
+export type TensorArray = Float32Array | Int32Array | Uint32Array | Int8Array | Uint8Array | Uint16Array;
+
 export interface Timing {
 	median_ns: number;
 	mad_ns: number;
@@ -152,15 +181,21 @@ export class Runner {
 	private constructor();
 	readonly artifact: Kernel;
 	readonly pipeline: GPUComputePipeline;
-	/** Buffers for every binding, by name, filled where data is given; the caller destroys them. */
-	allocate(inputs?: Record<string, ArrayBufferView | GPUBuffer>): Record<string, GPUBuffer>;
-	bindGroup(buffers: Buffers): GPUBindGroup;
-	/** Records into an encoder or an open pass; with neither, submits. */
-	run(buffers: Buffers, into?: GPUCommandEncoder | GPUComputePassEncoder): void;
-	time(buffers: Buffers, options?: { samples?: number; budgetMs?: number; warmup?: boolean }): Promise<Timing>;
-	read(buffer: GPUBuffer): Promise<Float32Array>;
+	/** Buffers for every tensor, by name, filled where data is given; the caller destroys them. */
+	allocate(inputs?: Record<string, ArrayBufferView | GPUBuffer>, dims?: Dims): Record<string, GPUBuffer>;
+	bindGroup(buffers: Buffers, dims?: Dims): GPUBindGroup;
+	/** Records into an encoder or an open pass; with neither, submits. Throws 'bad-dims' for a value out of range. */
+	run(buffers: Buffers, into?: GPUCommandEncoder | GPUComputePassEncoder | null, dims?: Dims): void;
+	time(buffers: Buffers, options?: { samples?: number; budgetMs?: number; warmup?: boolean; dims?: Dims }): Promise<Timing>;
+	/** The elements of the tensor `name` (the output), as the array that fits its type. */
+	read(buffer: GPUBuffer, name?: string, dims?: Dims): Promise<TensorArray>;
 	destroy(): void;
 }
+
+/** Numbers as an element type's bytes, packed and filled up to a whole word: what allocate() takes. */
+export function fromNumbers(dtype: DType, numbers: ArrayLike<number>): TensorArray;
+/** What read() gave, as plain numbers: u4 unpacked, f16 decoded. */
+export function toNumbers(dtype: DType, values: TensorArray): Float64Array;
 
 /** Every failure. `code` is stable: the daemon's codes, or one of the client's own. */
 export class NnjitError extends Error {

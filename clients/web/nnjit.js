@@ -11,4 +11,5 @@
 
 export { NnjitError } from './problem.js';
 export { Runner, createRunner } from './runner.js';
+export { fromNumbers, toNumbers } from './tensor.js';
 export { Client, connect } from './client.js';

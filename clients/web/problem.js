@@ -8,6 +8,7 @@
 //   closed          the client was closed
 //   bad-kernel      WebGPU refused the kernel
 //   bad-buffers     the buffers given do not fit the kernel's bindings
+//   bad-dims        a dimension that the kernel leaves open was given no value within its range
 //   missing-feature the GPUDevice lacks a feature or limit that the kernel needs
 
 export class NnjitError extends Error {

@@ -2,17 +2,26 @@
 //
 // Runs a kernel artifact in WebGPU: makes the pipeline, the bind groups and the dispatch from what
 // the artifact says, and times it. Knows nothing of the daemon; any artifact in the daemon's format
-// will do. Nothing about an operator is known here: the bindings say it all.
+// will do. Nothing about an operator is known here: the bindings say it all. Where the artifact leaves
+// dimensions open, every call may say what they are now: { m: 37 }, or [37] in the artifact's order.
 
 import { NnjitError } from './problem.js';
+import { arrayOf, bytesAt, dimsOf, workgroupsAt } from './tensor.js';
 
 const SUBMISSION_NS = 40e6; // no submission longer than this: drivers reset what looks like a hang
+const UNIFORMS_KEPT = 64; // blocks of dimensions used lately
+const GROUPS_KEPT = 16; // bind groups of the same first buffer
 
 function checkDevice(device, artifact) {
 	for (const feature of artifact.required_features ?? [])
 		if (!device.features.has(feature))
 			throw new NnjitError('missing-feature', `The kernel needs the feature '${feature}': request it ` +
 				'with requestDevice({ requiredFeatures }).', { field: feature });
+	const language = globalThis.navigator?.gpu?.wgslLanguageFeatures;
+	for (const feature of artifact.required_language_features ?? [])
+		if (language && !language.has(feature))
+			throw new NnjitError('missing-feature', `The kernel needs the WGSL feature '${feature}', which this browser lacks: ` +
+				'ask for one without it.', { field: feature });
 	for (const [limit, value] of Object.entries(artifact.required_limits ?? {}))
 		if (!(device.limits[limit] >= value))
 			throw new NnjitError('missing-feature', `The kernel needs ${limit} of ${value}, the device has ` +
@@ -50,6 +59,7 @@ export class Runner {
 	#device;
 	#layout;
 	#groups = new WeakMap(); // first buffer -> [[buffers], group]: lets go with the buffers
+	#uniforms = new Map(); // values of the open dimensions -> their block, the one used last at the end
 	#queries = null;
 
 	constructor(device, artifact, layout, pipeline) {
@@ -59,30 +69,59 @@ export class Runner {
 		this.pipeline = pipeline;
 	}
 
-	// New buffers for every binding, by name. `inputs` may hold typed arrays to upload, or GPUBuffers
-	// to use as they are. The caller owns (and destroys) what is made here.
-	allocate(inputs = {}) {
-		const buffers = {};
-		for (const { name, bytes, type } of this.artifact.bindings) {
-			const given = inputs[name];
+	// New buffers for every tensor, by name, as large as these dimensions take. `inputs` may hold typed arrays
+	// to upload, or GPUBuffers to use as they are. The caller owns (and destroys) what is made here.
+	allocate(inputs = {}, dims) {
+		const buffers = {}, values = dimsOf(this.artifact, dims);
+		for (const binding of this.#tensors()) {
+			const { name } = binding, given = inputs[name];
 			if (given && !ArrayBuffer.isView(given)) {
 				buffers[name] = given;
 				continue;
 			}
+			const size = this.#bytes(binding, values);
+			if (given?.byteLength > size)
+				throw new NnjitError('bad-buffers', `The data for '${name}' has ${given.byteLength} bytes, the kernel takes ${size}.`,
+					{ field: name });
 			buffers[name] = this.#device.createBuffer({
-				label: name, size: Math.ceil(bytes / 4) * 4,
-				usage: (type === 'uniform' ? GPUBufferUsage.UNIFORM : GPUBufferUsage.STORAGE) |
-					GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
+				label: name, size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
 			});
 			if (given)
-				this.#device.queue.writeBuffer(buffers[name], 0, given);
+				this.#upload(buffers[name], given);
 		}
 		return buffers;
 	}
 
+	#tensors() {
+		return this.artifact.bindings.filter(({ type }) => type !== 'uniform');
+	}
+
+	// Of a tensor's buffer; refuses what the device cannot bind.
+	#bytes(binding, values) {
+		const bytes = bytesAt(this.artifact, binding, values), most = this.#device.limits?.maxStorageBufferBindingSize;
+		if (bytes > most)
+			throw new NnjitError('missing-feature', `The binding '${binding.name}' takes ${bytes} bytes, the device binds at most ` +
+				`${most}: request more with requestDevice({ requiredLimits }).`, { field: 'maxStorageBufferBindingSize' });
+		return bytes;
+	}
+
+	#upload(buffer, data) {
+		const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength), whole = bytes.length & ~3;
+		this.#device.queue.writeBuffer(buffer, 0, bytes, 0, whole);
+		if (whole === bytes.length) // writes are of whole words
+			return;
+		const rest = new Uint8Array(4);
+		rest.set(bytes.subarray(whole));
+		this.#device.queue.writeBuffer(buffer, whole, rest);
+	}
+
 	// The bind group for buffers given by name or in binding order; made once, then remembered.
-	bindGroup(buffers) {
-		const list = this.#listed(buffers);
+	bindGroup(buffers, dims) {
+		return this.#group(buffers, dimsOf(this.artifact, dims));
+	}
+
+	#group(buffers, values) {
+		const list = this.#listed(buffers, values);
 		const known = this.#groups.get(list[0]) ?? [];
 		const hit = known.find(([others]) => others.every((buffer, i) => buffer === list[i]));
 		if (hit)
@@ -91,15 +130,19 @@ export class Runner {
 			label: this.artifact.op, layout: this.#layout,
 			entries: this.artifact.bindings.map(({ binding }, i) => ({ binding, resource: { buffer: list[i] } })),
 		});
-		this.#groups.set(list[0], [...known.slice(-15), [list, group]]);
+		this.#groups.set(list[0], [...known.slice(1 - GROUPS_KEPT), [list, group]]);
 		return group;
 	}
 
-	#listed(buffers) {
-		return this.artifact.bindings.map(({ name, bytes }, i) => {
+	#listed(buffers, values) {
+		return this.artifact.bindings.map((binding, i) => {
+			const { name, type } = binding;
+			if (type === 'uniform')
+				return this.#uniform(values);
 			const buffer = Array.isArray(buffers) ? buffers[i] : buffers[name];
 			if (!buffer)
 				throw new NnjitError('bad-buffers', `The binding '${name}' has no buffer.`, { field: name });
+			const bytes = this.#bytes(binding, values);
 			if (buffer.size < bytes)
 				throw new NnjitError('bad-buffers', `The buffer for '${name}' has ${buffer.size} bytes, the kernel ` +
 					`needs ${bytes}.`, { field: name });
@@ -107,31 +150,60 @@ export class Runner {
 		});
 	}
 
+	// The uniform block with these values. What is let go may still be in recorded commands, so it is left to
+	// the garbage collector.
+	#uniform(values) {
+		const key = values.join();
+		let block = this.#uniforms.get(key);
+		if (!block) {
+			block = this.#device.createBuffer({ label: `${this.artifact.op} (${key})`, size: 16, usage: GPUBufferUsage.UNIFORM,
+				mappedAtCreation: true });
+			new Uint32Array(block.getMappedRange()).set(values);
+			block.unmap();
+		}
+		this.#uniforms.delete(key);
+		this.#uniforms.set(key, block);
+		if (this.#uniforms.size > UNIFORMS_KEPT)
+			this.#uniforms.delete(this.#uniforms.keys().next().value);
+		return block;
+	}
+
 	// Records the dispatch into a command encoder or an open compute pass; with neither, submits it.
-	run(buffers, into) {
+	run(buffers, into, dims) {
+		const dispatch = this.#prepare(buffers, dims);
 		if (into && 'dispatchWorkgroups' in into)
-			return this.#dispatch(into, buffers, 1);
+			return dispatch(into, 1);
 		const encoder = into ?? this.#device.createCommandEncoder({ label: this.artifact.op });
 		const pass = encoder.beginComputePass({ label: this.artifact.op });
-		this.#dispatch(pass, buffers, 1);
+		dispatch(pass, 1);
 		pass.end();
 		if (!into)
 			this.#device.queue.submit([encoder.finish()]);
 	}
 
-	#dispatch(pass, buffers, times) {
-		pass.setPipeline(this.pipeline);
-		pass.setBindGroup(0, this.bindGroup(buffers));
-		for (let i = 0; i < times; i++)
-			pass.dispatchWorkgroups(...this.artifact.workgroups);
+	// A function that records so many dispatches into a pass; all that can be refused is refused here.
+	#prepare(buffers, dims) {
+		const values = dimsOf(this.artifact, dims), workgroups = workgroupsAt(this.artifact, values);
+		const most = this.#device.limits?.maxComputeWorkgroupsPerDimension;
+		if (workgroups.some(count => count > most))
+			throw new NnjitError('bad-dims', `With dimensions ${values.join(', ')} the kernel of ${this.artifact.op} needs ` +
+				`${Math.max(...workgroups)} workgroups in one dimension, the device allows ${most}.`);
+		const group = this.#group(buffers, values);
+		return (pass, times) => {
+			pass.setPipeline(this.pipeline);
+			pass.setBindGroup(0, group);
+			for (let i = 0; i < times; i++)
+				pass.dispatchWorkgroups(...workgroups);
+		};
 	}
 
 	// Time of one dispatch: median and median absolute deviation over `samples` submissions, each
 	// holding as many dispatches as fit `budgetMs` (at most 40 ms). By GPU timestamps where the device has
 	// `timestamp-query`, else by waiting for the queue (`source` tells which).
-	async time(buffers, { samples = 5, budgetMs = 30, warmup = true } = {}) {
+	async time(buffers, { samples = 5, budgetMs = 30, warmup = true, dims } = {}) {
 		const source = this.#device.features.has('timestamp-query') ? 'timestamp-query' : 'queue';
-		const measure = source === 'queue' ? n => this.#wall(buffers, n) : n => this.#stamped(buffers, n);
+		const dispatch = this.#prepare(buffers, dims);
+		const measure = source === 'queue' ? n => this.#wall(dispatch, n) : n => this.#stamped(dispatch, n);
 		if (warmup)
 			await measure(1); // the driver may compile at the first dispatch
 		const pilot = Math.max(await measure(1), 1e3);
@@ -144,10 +216,10 @@ export class Runner {
 			samples: times.length, dispatches, source };
 	}
 
-	async #wall(buffers, dispatches) {
+	async #wall(dispatch, dispatches) {
 		const encoder = this.#device.createCommandEncoder();
 		const pass = encoder.beginComputePass();
-		this.#dispatch(pass, buffers, dispatches);
+		dispatch(pass, dispatches);
 		pass.end();
 		await this.#device.queue.onSubmittedWorkDone();
 		const start = performance.now();
@@ -156,13 +228,13 @@ export class Runner {
 		return (performance.now() - start) * 1e6 / dispatches;
 	}
 
-	async #stamped(buffers, dispatches) {
+	async #stamped(dispatch, dispatches) {
 		const q = this.#queries ??= this.#makeQueries();
 		const encoder = this.#device.createCommandEncoder();
 		const pass = encoder.beginComputePass({
 			timestampWrites: { querySet: q.set, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 },
 		});
-		this.#dispatch(pass, buffers, dispatches);
+		dispatch(pass, dispatches);
 		pass.end();
 		encoder.resolveQuerySet(q.set, 0, 2, q.resolved, 0);
 		encoder.copyBufferToBuffer(q.resolved, 0, q.readable, 0, 16);
@@ -182,20 +254,27 @@ export class Runner {
 		};
 	}
 
-	// Copies a buffer back as f32. Slow: for checks and small results.
-	async read(buffer) {
+	// Copies back the buffer of the tensor `name` (the output), as the typed array that fits its elements: of
+	// bytes for u4, of bits for f16 where there is no Float16Array (toNumbers() makes numbers of both). Slow:
+	// for checks and small results.
+	async read(buffer, name = this.#tensors().find(({ type }) => type === 'storage').name, dims) {
+		const binding = this.#tensors().find(tensor => tensor.name === name);
+		if (!binding)
+			throw new NnjitError('bad-buffers', `The kernel of ${this.artifact.op} has no binding '${name}'.`, { field: name });
 		const copy = this.#device.createBuffer({ size: buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
 		const encoder = this.#device.createCommandEncoder();
 		encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
 		this.#device.queue.submit([encoder.finish()]);
 		await copy.mapAsync(GPUMapMode.READ);
-		const values = new Float32Array(copy.getMappedRange().slice(0));
+		const bytes = copy.getMappedRange().slice(0);
 		copy.destroy();
-		return values;
+		return arrayOf(this.artifact, binding, dimsOf(this.artifact, dims), bytes);
 	}
 
-	// Frees what time() made. The pipeline needs no freeing; buffers are the caller's.
+	// Frees what the runner made for itself. The pipeline needs no freeing; buffers are the caller's.
 	destroy() {
+		this.#uniforms.forEach(block => block.destroy());
+		this.#uniforms.clear();
 		this.#queries?.set.destroy();
 		this.#queries?.resolved.destroy();
 		this.#queries?.readable.destroy();

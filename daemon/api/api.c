@@ -19,6 +19,8 @@ static handler *const handlers[METHOD_COUNT] = {
         [METHOD_DEVICES] = handle_devices,
         [METHOD_KERNELS] = handle_kernels,
         [METHOD_KERNEL] = handle_kernel,
+        [METHOD_MODELS] = handle_models,
+        [METHOD_MODEL] = handle_model,
         [METHOD_TRIALS] = handle_trials,
         [METHOD_HELLO] = handle_hello,
         [METHOD_WATCH] = handle_watch,
@@ -32,7 +34,7 @@ static void destroy_slot(struct api **api)
 	api_destroy(*api);
 }
 
-int api_create(struct tune *tune, struct store *store, struct api **ret_api)
+int api_create(struct tune *tune, struct store *store, const char *models_dir, struct api **ret_api)
 {
 	AUTO(destroy_slot) struct api *api = calloc(1, sizeof *api);
 
@@ -40,6 +42,7 @@ int api_create(struct tune *tune, struct store *store, struct api **ret_api)
 		return -ENOMEM;
 	api->tune = tune;
 	api->store = store;
+	api->models_dir = models_dir;
 	api->started_s = (uint64_t)time(NULL);
 	int r = nnjit_create(&api->nnjit);
 	if (!r)

@@ -12,7 +12,9 @@
 struct api;
 struct tune;
 struct store;
-int api_create(struct tune *tune, struct store *store, struct api **ret_api);
+/* models_dir: the folder of the model manifests (borrowed). */
+int api_create(
+        struct tune *tune, struct store *store, const char *models_dir, struct api **ret_api);
 void api_destroy(struct api *api);
 
 /* Somebody on the other end of a WebSocket. `push` sends a message to it later; the peer owns its

@@ -20,14 +20,16 @@ int handle_devices(const struct request *request, json_t **ret_result, struct pr
 	return 0;
 }
 
-static uint32_t page_features(const json_t *list)
+/* Each list counts for its own kind: what a device has is no feature of the language. */
+static uint32_t page_features(const json_t *params)
 {
+	uint32_t device = wire_features_parse(json_object_get(params, "features"));
+	uint32_t language = wire_features_parse(json_object_get(params, "language_features"));
 	uint32_t features = 0;
-	json_t *name;
-	size_t i;
 
-	json_array_foreach((json_t *)list, i, name) if (json_is_string(name))
-	        features |= feature_parse(json_string_value(name));
+	for (uint32_t i = 0; i < FEATURE_COUNT; i++)
+		features |= (feature_info((enum feature_number)i)->language ? language : device) &
+		            1u << i;
 	return features;
 }
 
@@ -59,7 +61,7 @@ int handle_hello(const struct request *request, json_t **ret_result, struct prob
 	peer->device = 0;
 	json_decref(peer->adapter);
 	peer->adapter = json_incref(json_object_get(request->params, "adapter"));
-	peer->features = page_features(json_object_get(request->params, "features"));
+	peer->features = page_features(request->params);
 	*ret_result = hello_json(peer, peer_device(peer, &reason), reason.text);
 	return 0;
 }

@@ -20,6 +20,7 @@ struct api {
 	struct nnjit *nnjit;
 	struct kernel_cache *cache;
 	struct reports *reports;
+	const char *models_dir;
 	char *text;         /* the artifact dumped last: what kernel_text lends */
 	uint64_t started_s; /* Unix time */
 	uint64_t changes;   /* of what this room keeps itself, for api_version */
@@ -34,7 +35,7 @@ struct api_peer {
 	bool introduced;   /* a hello was heard: the page's adapter decides, not the best device */
 	json_t *adapter;   /* as the page told it; NULL: it told none */
 	uint64_t device;   /* matched to the adapter; 0: none yet */
-	uint32_t features; /* enum feature bits the page's device has enabled */
+	uint32_t features; /* enum feature bits that the page's device and its WGSL have */
 	struct task *tasks;
 	uint32_t task_count;
 	uint32_t pushing; /* depth of peer_push: destruction waits */
@@ -56,6 +57,7 @@ handler handle_health, handle_openapi, handle_status; /* status.c */
 handler handle_devices, handle_hello;                 /* devices.c */
 handler handle_kernels, handle_trials;                /* kernels.c */
 handler handle_kernel;                                /* kernel.c */
+handler handle_models, handle_model;                  /* model.c */
 handler handle_watch, handle_prefetch, handle_cancel; /* watch.c */
 handler handle_report;                                /* report.c */
 
@@ -80,7 +82,6 @@ int want_read_op(const struct request *request, const json_t *op, struct want *r
         struct problem *ret_problem);
 /* Matches the peer's adapter anew if it has none yet; the device, or NULL and the reason. */
 const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_reason);
-uint32_t feature_parse(const char *name); /* 0 for names that mean nothing to a kernel */
 
 /* ---- Kernels (kernel.c). */
 enum artifact_status;

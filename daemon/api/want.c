@@ -6,6 +6,7 @@
 #include "daemon/api/handler.h"
 
 #include "daemon/api/match.h"
+#include "protocol/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,16 +101,24 @@ int want_device(const struct request *request, const struct tune_device **ret_de
 	return 0;
 }
 
-uint32_t feature_parse(const char *name)
+static int refuse_feature(const char *word, struct problem *ret_problem)
 {
-	return !strcmp(name, "subgroups") ? FEATURE_SUBGROUPS : 0;
+	char names[160] = "";
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < FEATURE_COUNT && at < sizeof names; i++)
+		at += (size_t)snprintf(names + at, sizeof names - at, "%s, ",
+		        feature_info((enum feature_number)i)->name);
+	return problem_set(ret_problem, PROBLEM_BAD_VALUE, "features",
+	        "features may be %sall or none; '%.40s' is no feature that kernels use", names,
+	        word);
 }
 
 /* "none", "all", or names with commas. */
 static int features_text(const char *text, uint32_t *ret_features, struct problem *ret_problem)
 {
 	uint32_t features = 0;
-	char word[32];
+	char word[48];
 
 	if (!strcmp(text, "none") || !strcmp(text, "all")) {
 		*ret_features = *text == 'a' ? UINT32_MAX : 0;
@@ -117,13 +126,9 @@ static int features_text(const char *text, uint32_t *ret_features, struct proble
 	}
 	for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
 		snprintf(word, sizeof word, "%.*s", (int)strcspn(p, ","), p);
-		uint32_t feature = feature_parse(word);
+		uint32_t feature = wire_feature_parse(word);
 		if (!feature)
-			return problem_set(ret_problem, PROBLEM_BAD_VALUE, "features",
-			        "features may be subgroups, all or none; '%.31s' is no feature "
-			        "that "
-			        "kernels use",
-			        word);
+			return refuse_feature(word, ret_problem);
 		features |= feature;
 	}
 	*ret_features = features;
@@ -150,28 +155,32 @@ static bool is_tuned(struct store *store, const struct want *want, uint32_t set,
 	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op), set};
 	struct store_kernel kernel;
 	struct schedule schedule;
+	struct geometry geometry;
 	bool stale;
 
 	if (store_get_kernel(store, &key, want->op_text, &kernel, &stale) || stale ||
 	        !kernel.finished || kernel.generation != nnjit_generation ||
-	        schedule_parse(kernel.schedule, &schedule, NULL))
+	        schedule_parse(kernel.schedule, &schedule, NULL) ||
+	        space_geometry(&want->op, &schedule, &geometry, NULL))
 		return false;
-	return !schedule.axis[AXIS_SUBGROUP] || (features & FEATURE_SUBGROUPS);
+	return !(geometry.features & ~features);
 }
 
 /* A kernel tuned for pages with other features serves this one too where it does not need what
- * this one lacks: one tuning for all pages. */
+ * this one lacks: one tuning for all pages. Sets with more features go first, as their kernels were
+ * chosen from more. */
 static uint32_t shared_features(struct store *store, const struct want *want, uint32_t features)
 {
-	uint32_t other = want->device->limits.features & ~features;
+	uint32_t all = want->device->limits.features, set = all;
 
 	if (is_tuned(store, want, features, features))
 		return features;
-	if (features && is_tuned(store, want, 0, features))
-		return 0;
-	if (other && is_tuned(store, want, features | other, features))
-		return features | other;
-	return features;
+	for (;; set = (set - 1) & all) { /* every subset, the whole first */
+		if (set != features && is_tuned(store, want, set, features))
+			return set;
+		if (!set)
+			return features;
+	}
 }
 
 int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,

@@ -4,15 +4,16 @@
  * operator; the tuner's notices become pushed messages that carry the task's id. A task ends when
  * all its subscriptions have, when it is cancelled, or with its peer.
  */
-#include "daemon/api/handler.h"
+#include "daemon/api/wants.h"
 
 #include "protocol/artifact.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #define TASKS_MAX    256 /* of one peer */
-#define PREFETCH_MAX 256 /* operators of one task */
+#define BUDGET_S_MAX 86400
 
 struct wait {
 	struct task *task;
@@ -200,8 +201,8 @@ static int task_create(const struct request *request, uint32_t count, struct tas
 	return 0;
 }
 
-static int wait_for(struct task *task, uint32_t index, const struct want *want, bool again,
-        const char *field, struct problem *ret_problem)
+static int wait_for(struct task *task, uint32_t index, const struct want *want, uint64_t budget_ns,
+        bool again, const char *field, struct problem *ret_problem)
 {
 	struct wait *wait = &task->waits[index];
 	struct error err = {0};
@@ -209,7 +210,7 @@ static int wait_for(struct task *task, uint32_t index, const struct want *want, 
 	wait->task = task;
 	memcpy(wait->op, want->op_text, sizeof wait->op);
 	int r = tune_subscribe(task->peer->api->tune, want->device, &want->op, want->features,
-	        task->prefetch ? TUNE_PREFETCH : TUNE_INTERACTIVE, 0, again, notice, wait,
+	        task->prefetch ? TUNE_PREFETCH : TUNE_INTERACTIVE, budget_ns, again, notice, wait,
 	        &wait->subscription, &err);
 	return r ? tune_problem(r, &err, field, ret_problem) : 0;
 }
@@ -232,7 +233,7 @@ int handle_watch(const struct request *request, json_t **ret_result, struct prob
 	if (!answer) {
 		task->target = want.target;
 		answer = wait_for(
-		        task, 0, &want, request_bool(request, "again"), "op", ret_problem);
+		        task, 0, &want, 0, request_bool(request, "again"), "op", ret_problem);
 		if (answer)
 			task_end(find_task(request->peer, task->id));
 	}
@@ -243,69 +244,117 @@ int handle_watch(const struct request *request, json_t **ret_result, struct prob
 	return answer;
 }
 
-/* All are read before the first is subscribed, so that a list with a mistake does nothing. */
-static int prefetch_check(
-        const struct request *request, const json_t *ops, struct problem *ret_problem)
-{
-	struct want want;
-	json_t *op;
-	size_t i;
+/* ---- Prefetches, of a list or a model. */
 
-	json_array_foreach((json_t *)ops, i, op)
-	{
-		int answer = want_read_op(request, op, &want, ret_problem);
-		if (answer && !strcmp(ret_problem->field, "device"))
-			return answer;
-		if (answer) {
-			char inner[sizeof ret_problem->detail];
-			memcpy(inner, ret_problem->detail, sizeof inner);
-			snprintf(ret_problem->field, sizeof ret_problem->field, "ops[%zu]", i);
-			snprintf(ret_problem->detail, sizeof ret_problem->detail,
-			        "ops[%zu]: %.290s", i, inner);
-			return answer;
-		}
-	}
+static int read_budget(
+        const struct request *request, uint64_t *ret_budget_ns, struct problem *ret_problem)
+{
+	double seconds = request_number(request, "budget_s");
+
+	*ret_budget_ns = 0;
+	if (!json_object_get(request->params, "budget_s"))
+		return 0;
+	if (!(seconds > 0 && seconds <= BUDGET_S_MAX))
+		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "budget_s",
+		        "budget_s must be more than 0 and at most %d seconds", BUDGET_S_MAX);
+	*ret_budget_ns = (uint64_t)(seconds * 1e9);
 	return 0;
 }
 
-static int prefetch_start(const struct request *request, struct task *task, const json_t *ops,
-        struct problem *ret_problem)
+/* Those that the device refuses are left out. */
+static int prefetch_watched(
+        const struct request *request, const struct wants *wants, struct problem *ret_problem)
 {
-	for (uint32_t i = 0; i < task->count; i++) {
+	struct task *task;
+	uint32_t next = 0;
+	int answer = task_create(request, wants->count - wants->refused, &task, ret_problem);
+
+	if (answer)
+		return answer;
+	task->prefetch = true;
+	for (uint32_t i = 0; !answer && i < wants->count; i++) {
+		const struct wanted *wanted = &wants->items[i];
 		char field[24];
-		struct want want;
 		snprintf(field, sizeof field, "ops[%u]", i);
-		int answer = want_read_op(request, json_array_get(ops, i), &want, ret_problem);
-		if (!answer)
-			answer = wait_for(task, i, &want, false, field, ret_problem);
-		if (answer)
-			return answer;
+		if (!wanted->refused)
+			answer = wait_for(task, next++, &wanted->want, wanted->budget_ns, false,
+			        wants->model ? "model" : field, ret_problem);
 	}
-	return 0;
+	if (answer)
+		task_end(find_task(request->peer, task->id));
+	return answer;
+}
+
+/* Without a peer there is nobody to tell: the jobs go on by themselves. Those that find the queue
+ * full are told as not queued. */
+static uint32_t prefetch_queued(const struct request *request, const struct wants *wants)
+{
+	struct tune_subscription *none;
+	uint32_t queued = 0;
+
+	for (uint32_t i = 0; i < wants->count; i++) {
+		const struct wanted *wanted = &wants->items[i];
+		const struct want *want = &wanted->want;
+		queued += !wanted->refused && wanted->kernel.status != TUNE_TUNED &&
+		          !tune_subscribe(request->api->tune, want->device, &want->op,
+		                  want->features, TUNE_PREFETCH, wanted->budget_ns, false, NULL,
+		                  NULL, &none, NULL);
+	}
+	return queued;
+}
+
+static json_t *prefetched_json(const struct wanted *wanted)
+{
+	json_t *object = json_pack("{s:s,s:I,s:s,s:f}", "op", wanted->want.op_text, "times",
+	        (json_int_t)wanted->times, "status",
+	        wanted->refused ? "refused"
+	                        : artifact_status_name(kernel_status(wanted->kernel.status)),
+	        "budget_s", round((double)wanted->budget_ns / 1e6) / 1e3);
+
+	if (*wanted->name)
+		json_object_set_new(object, "name", json_string(wanted->name));
+	if (wanted->refused)
+		json_object_set_new(object, "why", json_string(wanted->why.text));
+	return object;
+}
+
+/* What is tuned, and where to look how it goes on. */
+static json_t *prefetch_json(const struct wants *wants)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < wants->count; i++)
+		json_array_append_new(array, prefetched_json(&wants->items[i]));
+	return json_pack("{s:i,s:i,s:s,s:o}", "of", (int)(wants->count - wants->refused), "refused",
+	        (int)wants->refused, "look",
+	        methods[wants->model ? METHOD_MODEL : METHOD_KERNELS].path, "ops", array);
 }
 
 int handle_prefetch(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
-	const json_t *ops = json_object_get(request->params, "ops");
-	size_t count = json_array_size(ops);
-	struct task *task;
+	struct wants wants;
+	uint64_t budget_ns;
+	int answer = read_budget(request, &budget_ns, ret_problem);
 
-	if (count < 1 || count > PREFETCH_MAX)
-		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "ops",
-		        "ops must hold 1 to %d operators, not %zu", PREFETCH_MAX, count);
-	int answer = prefetch_check(request, ops, ret_problem);
 	if (!answer)
-		answer = task_create(request, (uint32_t)count, &task, ret_problem);
+		answer = wants_read(request, &wants, ret_problem);
 	if (answer)
 		return answer;
-	task->prefetch = true;
-	answer = prefetch_start(request, task, ops, ret_problem);
-	if (answer) {
-		task_end(find_task(request->peer, task->id));
-		return answer;
-	}
-	*ret_result = json_pack("{s:I}", "of", (json_int_t)count);
-	return 0;
+	wants_share(&wants, budget_ns);
+	if (wants.count == wants.refused)
+		answer = problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, "model",
+		        "%s runs no operator that fits this device%s%.160s",
+		        model_name(wants.model), wants.count ? ": " : "",
+		        wants.count ? wants.items[0].why.text : "");
+	else if (request->peer)
+		answer = prefetch_watched(request, &wants, ret_problem);
+	if (!answer)
+		*ret_result = prefetch_json(&wants);
+	if (!answer && !request->peer)
+		json_object_set_new(
+		        *ret_result, "queued", json_integer(prefetch_queued(request, &wants)));
+	wants_free(&wants);
+	return answer;
 }
 
 /* Cancelling what has just ended is no mistake: the two messages may have crossed. */

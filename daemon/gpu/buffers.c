@@ -17,6 +17,7 @@
 /* The memory wanted, best first; the driver orders types of equal use by its own preference. */
 static const VkMemoryPropertyFlags wanted[][3] = {
         [PLACE_STORAGE] = {VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT, 0, 0},
+        [PLACE_UNIFORM] = {HOST_DIRECT, HOST_DIRECT, HOST_DIRECT},
         [PLACE_UPLOAD] = {HOST_DIRECT, HOST_DIRECT, HOST_DIRECT},
         [PLACE_DOWNLOAD] = {HOST_CACHED, HOST_DIRECT, HOST_DIRECT},
 };
@@ -62,7 +63,8 @@ int buffers_create(struct device *device, VkDeviceSize bytes, enum placement pla
 	const VkBufferCreateInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
 	        .size = bytes,
 	        .usage = VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT |
-	                 VK_BUFFER_USAGE_STORAGE_BUFFER_BIT};
+	                 (placement == PLACE_UNIFORM ? VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT
+	                                             : VK_BUFFER_USAGE_STORAGE_BUFFER_BIT)};
 	char doing[64];
 
 	VkResult result = vkCreateBuffer(device->vk, &info, NULL, &buffer.vk);

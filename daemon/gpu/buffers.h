@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Device memory. Kernels read and write STORAGE buffers; the host reaches those through STAGING
- * ones, or directly where the memory is one and cached, as on devices that are the processor.
+ * Device memory. Kernels read and write STORAGE buffers; the host reaches those through staging
+ * ones, or directly where the memory is one and cached, as on devices that are the processor. What
+ * a kernel reads once at its start lies in a UNIFORM one, which the host writes directly.
  */
 #pragma once
 
 #include "daemon/gpu/device.h"
 
-enum placement { PLACE_STORAGE, PLACE_UPLOAD, PLACE_DOWNLOAD };
+enum placement { PLACE_STORAGE, PLACE_UNIFORM, PLACE_UPLOAD, PLACE_DOWNLOAD };
 
 struct gpu_buffer {
 	VkBuffer vk;

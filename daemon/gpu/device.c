@@ -20,14 +20,42 @@ double device_now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* What the profile turns on: features chained to `info`, names of extensions into `names`. */
+#define EXTENSIONS_MAX 4
+
+/* What is turned on: features chained to `features`, names of extensions into `names`. */
 struct choices {
 	VkPhysicalDeviceFeatures2 features;
 	VkPhysicalDeviceRobustness2FeaturesEXT robustness2;
 	VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_control;
-	const char *names[2];
+	VkPhysicalDevice16BitStorageFeatures storage16;
+	VkPhysicalDeviceShaderFloat16Int8Features half;
+	VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
+	const char *names[EXTENSIONS_MAX];
 	uint32_t name_count;
 };
+
+/* What kernels may use, under every profile. */
+static void choose_arithmetic(const struct adapter *adapter, struct choices *choices)
+{
+	if (adapter->limits.features & FEATURE_F16) {
+		choices->storage16.storageBuffer16BitAccess = VK_TRUE;
+		choices->half.shaderFloat16 = VK_TRUE;
+		choices->half.pNext = choices->features.pNext;
+		choices->storage16.pNext = &choices->half;
+		choices->features.pNext = &choices->storage16;
+		if (adapter->f16_extension)
+			choices->names[choices->name_count++] =
+			        VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME;
+	}
+	if (adapter->limits.features & FEATURE_DOT4) {
+		choices->dot.shaderIntegerDotProduct = VK_TRUE;
+		choices->dot.pNext = choices->features.pNext;
+		choices->features.pNext = &choices->dot;
+		if (adapter->dot4_extension)
+			choices->names[choices->name_count++] =
+			        VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
+	}
+}
 
 static void choose_web(const struct adapter *adapter, struct choices *choices)
 {
@@ -57,8 +85,13 @@ static VkResult create_device(struct device *device)
 	struct choices choices = {.features.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
 	        .robustness2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT,
 	        .subgroup_control.sType =
-	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
+	        .storage16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
+	        .half.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
+	        .dot.sType =
+	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
 
+	choose_arithmetic(device->adapter, &choices);
 	if (device->profile == PROFILE_WEB)
 		choose_web(device->adapter, &choices);
 	const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,

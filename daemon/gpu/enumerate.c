@@ -165,6 +165,42 @@ static void read_features(struct adapter *adapter)
 		adapter->web_subgroup = 0;
 }
 
+/* Whether the driver knows the features that came with this version or this extension. */
+static bool knows(const struct adapter *adapter, uint32_t version, const char *extension,
+        bool *ret_by_extension)
+{
+	*ret_by_extension = adapter->api_version < version &&
+	                    has_extension(adapter->physical, extension);
+	return adapter->api_version >= version || *ret_by_extension;
+}
+
+/* What kernels may compute with, where the device has it. */
+static void read_arithmetic(struct adapter *adapter)
+{
+	VkPhysicalDeviceShaderFloat16Int8Features half = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
+	VkPhysicalDeviceShaderIntegerDotProductFeatures dot = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+	VkPhysicalDevice16BitStorageFeatures storage = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES};
+	VkPhysicalDeviceFeatures2 all = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &storage};
+
+	if (knows(adapter, VK_API_VERSION_1_2, VK_KHR_SHADER_FLOAT16_INT8_EXTENSION_NAME,
+	            &adapter->f16_extension))
+		storage.pNext = &half;
+	if (knows(adapter, VK_API_VERSION_1_3, VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME,
+	            &adapter->dot4_extension)) {
+		dot.pNext = storage.pNext;
+		storage.pNext = &dot;
+	}
+	vkGetPhysicalDeviceFeatures2(adapter->physical, &all);
+	if (half.shaderFloat16 && storage.storageBuffer16BitAccess)
+		adapter->limits.features |= FEATURE_F16;
+	if (dot.shaderIntegerDotProduct)
+		adapter->limits.features |= FEATURE_DOT4;
+}
+
 /* A family that computes, preferably one that also draws: it is the one Dawn takes. */
 static bool read_queue(struct adapter *adapter)
 {
@@ -211,6 +247,7 @@ static bool describe(VkPhysicalDevice physical, struct adapter *ret_adapter)
 	}
 	read_properties(&adapter);
 	read_features(&adapter);
+	read_arithmetic(&adapter);
 	if (!(adapter.timestamp_ns > 0))
 		adapter.timestamp_bits = 0;
 	*ret_adapter = adapter;

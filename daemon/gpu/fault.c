@@ -55,7 +55,7 @@ static int build_endless(
 	for (uint32_t i = 0; i < count; i++) {
 		target = tensors[i].output ? i : target;
 		ir_binding(b, tensors[i].name, IR_TYPE(IR_F32, 1), tensors[i].output,
-		        (uint32_t)tensors[i].elements);
+		        (uint32_t)(tensor_bytes(&tensors[i]) / 4));
 	}
 	ir_id turn = ir_loop(b, ir_u32(b, 0), ir_u32(b, UINT32_MAX), 2);
 	ir_store(b, target, ir_u32(b, 0), ir_convert(b, turn, IR_F32));

@@ -1,16 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Compute pipelines and the one descriptor set they read. Under the web profile a pipeline is asked
+ * Compute pipelines and the descriptor sets they read. Under the web profile a pipeline is asked
  * for as Dawn would ask. Must not know where the words come from.
  */
 #include "daemon/gpu/pipeline.h"
 #include "daemon/gpu/watchdog.h"
+#include "nnjit.h"
 
 #include <assert.h>
 
-#define BINDINGS_MAX 8
+#define BINDINGS_MAX (OP_TENSORS_MAX + 1) /* the tensors and the uniform block */
 
-static VkResult create_layouts(struct device *device, uint32_t count, struct bindings *bindings)
+static VkDescriptorType type_of(const struct bound *bound)
+{
+	return bound->uniform ? VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER
+	                      : VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+}
+
+static VkResult create_layouts(struct device *device, const struct bound bounds[], uint32_t count,
+        struct bindings *bindings)
 {
 	VkDescriptorSetLayoutBinding slots[BINDINGS_MAX];
 	const VkDescriptorSetLayoutCreateInfo set = {
@@ -20,7 +28,7 @@ static VkResult create_layouts(struct device *device, uint32_t count, struct bin
 
 	for (uint32_t i = 0; i < count; i++)
 		slots[i] = (VkDescriptorSetLayoutBinding){.binding = i,
-		        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+		        .descriptorType = type_of(&bounds[i]),
 		        .descriptorCount = 1,
 		        .stageFlags = VK_SHADER_STAGE_COMPUTE_BIT};
 	VkResult result = vkCreateDescriptorSetLayout(
@@ -34,59 +42,66 @@ static VkResult create_layouts(struct device *device, uint32_t count, struct bin
 	return vkCreatePipelineLayout(device->vk, &layout, NULL, &bindings->layout);
 }
 
-static VkResult allocate_set(struct device *device, uint32_t count, struct bindings *bindings)
+static VkResult allocate_sets(
+        struct device *device, uint32_t count, uint32_t sets, struct bindings *bindings)
 {
-	const VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, count};
+	const VkDescriptorPoolSize sizes[] = {{VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, count * sets},
+	        {VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER, sets}};
 	const VkDescriptorPoolCreateInfo pool = {
 	        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
-	        .maxSets = 1,
-	        .poolSizeCount = 1,
-	        .pPoolSizes = &size};
+	        .maxSets = sets,
+	        .poolSizeCount = 2,
+	        .pPoolSizes = sizes};
+	VkDescriptorSetLayout layouts[BINDINGS_SETS_MAX];
 	VkResult result = vkCreateDescriptorPool(device->vk, &pool, NULL, &bindings->pool);
 
 	if (result)
 		return result;
-	const VkDescriptorSetAllocateInfo set = {
+	for (uint32_t i = 0; i < sets; i++)
+		layouts[i] = bindings->set_layout;
+	const VkDescriptorSetAllocateInfo info = {
 	        .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_SET_ALLOCATE_INFO,
 	        .descriptorPool = bindings->pool,
-	        .descriptorSetCount = 1,
-	        .pSetLayouts = &bindings->set_layout};
-	return vkAllocateDescriptorSets(device->vk, &set, &bindings->set);
+	        .descriptorSetCount = sets,
+	        .pSetLayouts = layouts};
+	return vkAllocateDescriptorSets(device->vk, &info, bindings->sets);
 }
 
-static void write_set(struct device *device, const struct gpu_buffer *const buffers[],
-        uint32_t count, VkDescriptorSet set)
+static void write_set(struct device *device, const struct bound bounds[], uint32_t count,
+        VkDescriptorSet set)
 {
 	VkDescriptorBufferInfo infos[BINDINGS_MAX];
 	VkWriteDescriptorSet writes[BINDINGS_MAX];
 
 	for (uint32_t i = 0; i < count; i++) {
-		infos[i] = (VkDescriptorBufferInfo){
-		        .buffer = buffers[i]->vk, .range = buffers[i]->bytes};
+		infos[i] = (VkDescriptorBufferInfo){.buffer = bounds[i].buffer->vk,
+		        .offset = bounds[i].at,
+		        .range = bounds[i].bytes};
 		writes[i] = (VkWriteDescriptorSet){.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
 		        .dstSet = set,
 		        .dstBinding = i,
 		        .descriptorCount = 1,
-		        .descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
+		        .descriptorType = type_of(&bounds[i]),
 		        .pBufferInfo = &infos[i]};
 	}
 	vkUpdateDescriptorSets(device->vk, count, writes, 0, NULL);
 }
 
-int bindings_create(struct device *device, const struct gpu_buffer *const buffers[], uint32_t count,
-        struct bindings *ret_bindings, struct error *err)
+int bindings_create(struct device *device, const struct bound bounds[], uint32_t count,
+        uint32_t sets, struct bindings *ret_bindings, struct error *err)
 {
 	struct bindings bindings = {0};
 
-	assert(count && count <= BINDINGS_MAX);
-	VkResult result = create_layouts(device, count, &bindings);
+	assert(count && count <= BINDINGS_MAX && sets && sets <= BINDINGS_SETS_MAX);
+	VkResult result = create_layouts(device, bounds, count, &bindings);
 	if (!result)
-		result = allocate_set(device, count, &bindings);
+		result = allocate_sets(device, count, sets, &bindings);
 	if (result) {
 		bindings_destroy(device, &bindings);
 		return answer_of(result, "binding buffers", err);
 	}
-	write_set(device, buffers, count, bindings.set);
+	for (uint32_t i = 0; i < sets; i++)
+		write_set(device, bounds + (size_t)i * count, count, bindings.sets[i]);
 	*ret_bindings = bindings;
 	return 0;
 }

@@ -6,15 +6,25 @@
 
 #include "daemon/gpu/buffers.h"
 
-/* Storage buffers at bindings 0, 1, ... of group 0, and the layout every pipeline over them has. */
+/* A stretch of a buffer, for one binding. */
+struct bound {
+	const struct gpu_buffer *buffer;
+	VkDeviceSize at, bytes;
+	bool uniform; /* a uniform block; else storage */
+};
+
+/* Sets of buffers at bindings 0, 1, ... of group 0, and the layout every pipeline over any of them
+ * has. */
+#define BINDINGS_SETS_MAX 8
 struct bindings {
 	VkDescriptorSetLayout set_layout;
 	VkPipelineLayout layout;
 	VkDescriptorPool pool;
-	VkDescriptorSet set;
+	VkDescriptorSet sets[BINDINGS_SETS_MAX];
 };
-int bindings_create(struct device *device, const struct gpu_buffer *const buffers[], uint32_t count,
-        struct bindings *ret_bindings, struct error *err);
+/* bounds: `count` for each of `sets` sets, whose kinds are the same in all. */
+int bindings_create(struct device *device, const struct bound bounds[], uint32_t count,
+        uint32_t sets, struct bindings *ret_bindings, struct error *err);
 void bindings_destroy(struct device *device, struct bindings *bindings); /* zeroed is fine */
 
 /* Makes the pipeline of entry point `entry`. `sliceable`: it may be dispatched in parts. No cache

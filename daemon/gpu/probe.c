@@ -77,8 +77,6 @@ static void finish(struct probe *probe)
 
 static int prepare(struct probe *probe, struct error *err)
 {
-	const struct gpu_buffer *both[2] = {&probe->source, &probe->target};
-
 	if (ir_builder_create(&probe->builder))
 		return answer_no_memory("the probe", err);
 	int answer = allocate_most(probe, err);
@@ -87,8 +85,10 @@ static int prepare(struct probe *probe, struct error *err)
 		answer = buffers_fill(probe->device, &probe->source, 0x3f000000, err);
 	if (!answer)
 		answer = buffers_fill(probe->device, &probe->target, 0, err);
+	const struct bound both[2] = {{.buffer = &probe->source, .bytes = probe->source.bytes},
+	        {.buffer = &probe->target, .bytes = probe->target.bytes}};
 	if (!answer)
-		answer = bindings_create(probe->device, both, 2, &probe->bindings, err);
+		answer = bindings_create(probe->device, both, 2, 1, &probe->bindings, err);
 	return answer;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Sampling an output. Tiled kernels go wrong at the edges of tiles, so those come first: the first
- * and last rows and columns and the neighbours of multiples of every power of two a tile may be.
- * Must not know a device. Invariant: the same arguments choose the same elements everywhere.
+ * and last rows and columns and the neighbours of multiples of every power of two a tile may be. A
+ * kernel may tile an output of many dimensions as other matrices than the last two make, so it is
+ * looked at as each of those. Must not know a device. Invariant: the same arguments choose the same
+ * elements everywhere.
  */
 #include "daemon/gpu/samples.h"
 #include "base/hash.h"
@@ -10,27 +12,13 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define BUDGET_STEPS 2e7 /* multiply-adds spent on references */
-#define EDGES_MAX    64
+#define EDGES_MAX 64
 
-float samples_input(uint64_t seed, uint64_t index)
+static uint32_t count_for(const struct op *op, const struct tensor *output, double steps)
 {
-	uint64_t bits = hash_mix(seed + index * 0x9e3779b97f4a7c15ull);
-
-	/* 24 bits, so that every value is exact in a float. */
-	return (float)((int32_t)(bits >> 40) - (1 << 23)) * 0x1p-23f;
-}
-
-/* Steps of one element's sum. */
-static uint32_t depth(const struct op *op)
-{
-	return op->value[MATMUL_K];
-}
-
-static uint32_t count_for(const struct op *op, const struct tensor *output)
-{
-	double affordable = BUDGET_STEPS / depth(op);
+	double affordable = steps / reference_steps(op);
 	uint32_t count = SAMPLES_MAX;
 
 	if (affordable < SAMPLES_MAX)
@@ -41,47 +29,65 @@ static uint32_t count_for(const struct op *op, const struct tensor *output)
 /* ---- Edges of one dimension. */
 
 struct edges {
-	uint32_t count, at[EDGES_MAX];
+	uint32_t count;
+	uint64_t at[EDGES_MAX];
 };
 
-static void add_edge(struct edges *edges, uint64_t at, uint32_t extent)
+static void add_edge(struct edges *edges, uint64_t at, uint64_t extent)
 {
 	if (at < extent && edges->count < EDGES_MAX)
-		edges->at[edges->count++] = (uint32_t)at;
+		edges->at[edges->count++] = at;
 }
 
 /* First and last; then both sides of the first and of the last boundary of each tile size. */
-static void find_edges(uint32_t extent, struct edges *edges)
+static void find_edges(uint64_t extent, struct edges *edges)
 {
 	*edges = (struct edges){0};
 	add_edge(edges, 0, extent);
 	add_edge(edges, extent - 1, extent);
-	for (uint32_t tile = 4; tile <= 128; tile *= 2) {
-		uint32_t last = (extent - 1) / tile * tile;
+	for (uint64_t tile = 4; tile <= 128; tile *= 2) {
+		uint64_t last = (extent - 1) / tile * tile;
 		add_edge(edges, tile - 1, extent);
 		add_edge(edges, tile, extent);
 		add_edge(edges, last, extent);
-		add_edge(edges, (uint64_t)last - 1, extent);
+		add_edge(edges, last - 1, extent);
 	}
 }
 
-/* ---- The choice. */
+/* ---- The output as matrices. */
 
-struct plane { /* the output as matrices */
-	uint32_t rows, columns;
-	uint64_t matrices;
+struct view {
+	uint64_t matrices, rows, columns;
 };
+#define VIEWS_MAX (OP_RANK_MAX + 1)
 
-static struct plane plane_of(const struct tensor *output)
+static uint64_t product(const struct tensor *tensor, uint32_t from, uint32_t to)
 {
-	struct plane plane = {1, 1, 1};
+	uint64_t extent = 1;
 
-	if (output->rank >= 1)
-		plane.columns = output->shape[output->rank - 1];
-	if (output->rank >= 2)
-		plane.rows = output->shape[output->rank - 2];
-	plane.matrices = output->elements / plane.rows / plane.columns;
-	return plane;
+	for (uint32_t i = from; i < to; i++)
+		extent *= tensor->shape[i];
+	return extent;
+}
+
+/* The last two dimensions; then one long row; then, cut in two after each dimension, all before it
+ * and all behind. Returns how many. */
+static uint32_t find_views(const struct tensor *output, struct view ret_views[static VIEWS_MAX])
+{
+	uint32_t rank = output->rank, inner = rank < 2 ? 0 : rank - 2, count = 0;
+
+	ret_views[count++] = (struct view){product(output, 0, inner),
+	        rank < 2 ? 1 : output->shape[rank - 2], rank < 1 ? 1 : output->shape[rank - 1]};
+	ret_views[count++] = (struct view){1, 1, output->elements};
+	for (uint32_t cut = 1; rank > 2 && cut < rank; cut++)
+		ret_views[count++] = (struct view){
+		        1, product(output, 0, cut), product(output, cut, rank)};
+	return count;
+}
+
+static uint64_t element_at(const struct view *view, uint64_t matrix, uint64_t row, uint64_t column)
+{
+	return (matrix * view->rows + row) * view->columns + column;
 }
 
 static uint64_t draw(uint64_t *state, uint64_t below)
@@ -90,15 +96,34 @@ static uint64_t draw(uint64_t *state, uint64_t below)
 	return hash_mix(*state) % below;
 }
 
-/* Crossing number `i` of an edge row with an edge column, in the first or last matrix. */
-static uint64_t crossing(const struct plane *plane, const struct edges *rows,
-        const struct edges *columns, uint64_t i)
+/* Up to `most` crossings of an edge row with an edge column in the first or last matrix: all of
+ * them, or as many drawn. Returns how many. */
+static uint32_t cross_edges(
+        const struct view *view, uint32_t most, uint64_t *seed, uint64_t ret_elements[])
 {
-	uint64_t row = rows->at[i / 2 / columns->count % rows->count];
-	uint64_t column = columns->at[i / 2 % columns->count];
-	uint64_t matrix = i & 1 ? plane->matrices - 1 : 0;
+	struct edges rows, columns;
 
-	return (matrix * plane->rows + row) * plane->columns + column;
+	find_edges(view->rows, &rows);
+	find_edges(view->columns, &columns);
+	uint64_t all = (view->matrices > 1 ? 2ull : 1ull) * rows.count * columns.count;
+	for (uint32_t i = 0; i < most && i < all; i++) {
+		uint64_t number = all <= most ? i : draw(seed, all);
+		uint64_t row = rows.at[number / columns.count % rows.count];
+		uint64_t column = columns.at[number % columns.count];
+		bool last = number >= (uint64_t)rows.count * columns.count;
+		ret_elements[i] = element_at(view, last ? view->matrices - 1 : 0, row, column);
+	}
+	return all < most ? (uint32_t)all : most;
+}
+
+/* ---- The choice. */
+
+static uint32_t add_corners(const struct view *view, uint64_t ret_elements[static 8])
+{
+	for (uint32_t corner = 0; corner < 8; corner++)
+		ret_elements[corner] = element_at(view, corner & 1 ? view->matrices - 1 : 0,
+		        corner & 4 ? view->rows - 1 : 0, corner & 2 ? view->columns - 1 : 0);
+	return 8;
 }
 
 static int ascending(const void *a, const void *b)
@@ -108,34 +133,43 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Up to half of the samples lie on edges, the rest anywhere. The corners are always among them. */
+/* Up to half of the samples lie on edges, most of them the last two dimensions'; the rest anywhere.
+ * The corners are always among them. */
 static void choose_some(const struct tensor *output, uint64_t seed, struct samples *samples)
 {
-	struct plane plane = plane_of(output);
-	struct edges rows, columns;
-	uint32_t at = 0, half = samples->count / 2;
+	struct view views[VIEWS_MAX];
+	uint32_t view_count = find_views(output, views), half = samples->count / 2;
+	uint64_t *elements = samples->elements;
+	uint32_t at = add_corners(&views[0], elements);
 
-	find_edges(plane.rows, &rows);
-	find_edges(plane.columns, &columns);
-	uint64_t crossings = 2ull * rows.count * columns.count;
-	for (uint32_t corner = 0; corner < 8; corner++) {
-		uint64_t row = corner & 4 ? plane.rows - 1 : 0;
-		uint64_t column = corner & 2 ? plane.columns - 1 : 0;
-		uint64_t matrix = corner & 1 ? plane.matrices - 1 : 0;
-		samples->elements[at++] = (matrix * plane.rows + row) * plane.columns + column;
-	}
-	for (uint64_t i = 0; at < half; i++)
-		samples->elements[at++] = crossing(&plane, &rows, &columns,
-		        crossings <= half ? i % crossings : draw(&seed, crossings));
+	at += cross_edges(&views[0], (half - at) / 4 * 3, &seed, elements + at);
+	uint32_t each = (half - at) / (view_count - 1);
+	for (uint32_t i = 1; i < view_count; i++)
+		at += cross_edges(&views[i], each, &seed, elements + at);
 	while (at < samples->count)
-		samples->elements[at++] = draw(&seed, output->elements);
-	qsort(samples->elements, samples->count, sizeof *samples->elements, ascending);
+		elements[at++] = draw(&seed, output->elements);
+	qsort(elements, samples->count, sizeof *elements, ascending);
 }
 
-int samples_choose(const struct op *op, const struct tensor *output, uint64_t seed,
-        struct samples *ret_samples)
+/* The value of the operator's field of that name; 0 where it has none. */
+static uint32_t value_of(const struct op *op, const char *name)
 {
-	struct samples samples = {.count = count_for(op, output)};
+	const struct op_field *field;
+
+	for (uint32_t i = 0; (field = op_field(op->kind, i)); i++)
+		if (!strcmp(field->name, name))
+			return op->value[field->value];
+	return 0;
+}
+
+int samples_choose(
+        const struct op *op, uint64_t seed, double steps, struct samples *ret_samples)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	const struct tensor *output = &tensors[op_tensors(op, tensors) - 1];
+	struct samples samples = {.count = count_for(op, output, steps),
+	        .pitch = value_of(op, "pitch"),
+	        .columns = value_of(op, "n")};
 
 	samples.elements = calloc(samples.count, sizeof *samples.elements);
 	samples.references = calloc(samples.count, sizeof *samples.references);
@@ -160,25 +194,15 @@ void samples_free(struct samples *samples)
 }
 
 /* Errors are stated against the scale of the output, not of each element: an element may cancel to
- * nearly nothing. The scale is the largest reference seen, but no less than a sum of k products of
- * numbers spread evenly over [-1, 1) typically is, sqrt(k)/3: a few samples may all be small.
- *
- * Summing k terms in sequence in f32 loses about 2e-8 * sqrt(k) of that scale, measured: 1e-5
- * leaves a wide margin up to k = 65536, and from there the allowance grows as the loss does. */
-static double tolerance_of(const struct op *op)
-{
-	double k = depth(op);
-
-	return k <= 65536 ? 1e-5 : 1e-5 * sqrt(k / 65536);
-}
-
+ * nearly nothing. The scale is the largest reference seen, but no less than such outputs typically
+ * are: a few samples may all be small. */
 void samples_refer(struct samples *samples, const struct op *op, void *const buffers[])
 {
-	samples->scale = sqrt(depth(op)) / 3;
+	samples->scale = reference_scale(op);
 	for (uint32_t i = 0; i < samples->count; i++) {
 		samples->references[i] = reference_element(op, buffers, samples->elements[i]);
 		if (fabs(samples->references[i]) > samples->scale)
 			samples->scale = fabs(samples->references[i]);
 	}
-	samples->tolerance = tolerance_of(op);
+	samples->tolerance = reference_tolerance(op);
 }

@@ -61,7 +61,7 @@ static void bind(VkCommandBuffer commands, const struct launch *launch)
 {
 	vkCmdBindPipeline(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->pipeline);
 	vkCmdBindDescriptorSets(commands, VK_PIPELINE_BIND_POINT_COMPUTE, launch->bindings->layout,
-	        0, 1, &launch->bindings->set, 0, NULL);
+	        0, 1, &launch->bindings->sets[launch->set], 0, NULL);
 }
 
 int launch_nothing(struct device *device, const struct launch *launch, struct error *err)

@@ -10,6 +10,7 @@
 struct launch {
 	VkPipeline pipeline;
 	const struct bindings *bindings;
+	uint32_t set; /* of them */
 	uint32_t workgroups[3];
 	bool sliceable; /* the pipeline may be dispatched in parts */
 };

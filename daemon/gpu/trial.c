@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_FLOPS    2e9  /* from here a launch on a slow device may outlast a submission */
+#define SLICE_STEPS    1e9  /* from here a launch on a slow device may outlast a submission */
 #define TIME_BUDGET_NS 20e9 /* of one trial_time */
 #define WARM_BELOW_NS  20e6 /* a sample shorter than this is preceded by an untimed one */
 
@@ -21,6 +21,7 @@ struct attempt {
 	const struct bench *bench;
 	enum fault fault;
 	struct buffer endless; /* the planted kernel's words */
+	struct kernel kernel;
 	struct trial *trial;
 	struct verdict *verdict;
 };
@@ -30,49 +31,92 @@ static void refuse(struct attempt *attempt, const char *why)
 	snprintf(attempt->verdict->why, sizeof attempt->verdict->why, "%.159s", why);
 }
 
-static int generate(struct attempt *attempt, const struct schedule *schedule,
-        struct kernel *ret_kernel, struct error *err)
+/* ---- Building. */
+
+static int generate(struct attempt *attempt, const struct schedule *schedule, struct error *err)
 {
 	const struct bench *bench = attempt->bench;
 	const struct op *op = &bench->workload->op;
+	struct kernel *kernel = &attempt->kernel;
 	struct error why;
 
 	if (space_check(op, schedule, &bench->device->adapter->limits, &why))
 		return error_set(err, ANSWER_BAD_REQUEST, "schedule",
 		        "the schedule is not legal here: %s", why.text);
 	double start_ns = device_now_ns();
-	int failure = nnjit_generate(bench->nnjit, op, schedule, NNJIT_SPIRV, ret_kernel);
+	int failure = nnjit_generate(bench->nnjit, op, schedule, NNJIT_SPIRV, kernel);
 	attempt->verdict->generate_ns = device_now_ns() - start_ns;
 	if (failure)
 		return answer_no_memory("the kernel", err);
-	attempt->verdict->code_bytes = ret_kernel->code_bytes;
+	attempt->verdict->code_bytes = kernel->code_bytes;
 	if (attempt->fault != FAULT_HANG)
 		return 0;
-	if (fault_endless_kernel(
-	            bench->workload->tensors, bench->workload->tensor_count, &attempt->endless))
+	if (fault_endless_kernel(kernel->tensors, kernel->tensor_count, &attempt->endless))
 		return answer_no_memory("the planted kernel", err);
-	ret_kernel->code = attempt->endless.data;
-	ret_kernel->code_bytes = attempt->endless.length;
-	fault_endless_workgroups(ret_kernel->workgroups);
+	kernel->code = attempt->endless.data;
+	kernel->code_bytes = attempt->endless.length;
 	return 0;
 }
 
-static int compile(struct attempt *attempt, const struct kernel *kernel, struct error *err)
+static double steps_of(const struct point *point, uint32_t output)
+{
+	return reference_steps(&point->op) * (double)point->tensors[output].elements;
+}
+
+static bool is_long(const struct workload *workload)
+{
+	for (uint32_t p = 0; p < workload->point_count; p++)
+		if (steps_of(&workload->points[p], workload->output) >= SLICE_STEPS)
+			return true;
+	return false;
+}
+
+/* The launch at one point. False, and a verdict, where the device allows no such dispatch. */
+static bool set_launch(struct attempt *attempt, uint32_t p, bool sliceable)
+{
+	const struct workload *workload = attempt->bench->workload;
+	uint32_t most = attempt->bench->device->adapter->limits.workgroups;
+	struct launch *launch = &attempt->trial->leg[p].launch;
+
+	*launch = (struct launch){.bindings = &workload->bindings, .set = p, .sliceable = sliceable};
+	for (uint32_t i = 0; i < 3; i++) {
+		uint64_t count = extent_at(&attempt->kernel.grid[i], workload->points[p].dims);
+		if (count > most) {
+			snprintf(attempt->verdict->why, sizeof attempt->verdict->why,
+			        "within its range it needs %" PRIu64
+			        " workgroups in one dimension and the device allows %u",
+			        count, most);
+			return false;
+		}
+		launch->workgroups[i] = (uint32_t)count;
+	}
+	if (attempt->fault == FAULT_HANG)
+		fault_endless_workgroups(launch->workgroups);
+	return true;
+}
+
+static int compile(struct attempt *attempt, struct error *err)
 {
 	const struct bench *bench = attempt->bench;
-	struct launch *launch = &attempt->trial->launch;
+	const struct kernel *kernel = &attempt->kernel;
+	struct trial *trial = attempt->trial;
+	bool sliceable = is_long(bench->workload);
 
-	launch->bindings = &bench->workload->bindings;
-	memcpy(launch->workgroups, kernel->workgroups, sizeof launch->workgroups);
-	launch->sliceable = op_flops(&bench->workload->op) >= SLICE_FLOPS;
+	for (uint32_t p = 0; p < bench->workload->point_count; p++)
+		if (!set_launch(attempt, p, sliceable))
+			return 0;
 	double start_ns = device_now_ns();
-	int answer = pipeline_create(bench->device, launch->bindings, kernel->code,
-	        kernel->code_bytes, kernel->entry_point, launch->sliceable, &launch->pipeline, err);
+	int answer = pipeline_create(bench->device, &bench->workload->bindings, kernel->code,
+	        kernel->code_bytes, kernel->entry_point, sliceable, &trial->pipeline, err);
+	for (uint32_t p = 0; p < bench->workload->point_count; p++)
+		trial->leg[p].launch.pipeline = trial->pipeline;
 	if (!answer)
-		answer = launch_nothing(bench->device, launch, err);
+		answer = launch_nothing(bench->device, &trial->leg[0].launch, err);
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
 	return answer;
 }
+
+/* ---- Verifying. */
 
 static int launch_fault(enum fault fault, struct error *err)
 {
@@ -84,98 +128,170 @@ static int launch_fault(enum fault fault, struct error *err)
 }
 
 /* One launch in the smallest pieces there are: nothing is known of its time yet. */
-static int run_first(struct attempt *attempt, struct error *err)
+static int run_once(struct attempt *attempt, uint32_t p, uint32_t round, struct error *err)
 {
 	struct device *device = attempt->bench->device;
-	struct trial *trial = attempt->trial;
+	struct leg *leg = &attempt->trial->leg[p];
+	double ns;
 
-	int answer = workload_poison(device, attempt->bench->workload, err);
-	if (!answer)
-		answer = run_record(device, &trial->launch, INFINITY, 0, &trial->run, err);
+	int answer = workload_poison(device, attempt->bench->workload, round, err);
+	if (!answer && !leg->run.slices)
+		answer = run_record(device, &leg->launch, INFINITY, 0, &leg->run, err);
 	if (!answer)
 		answer = launch_fault(attempt->fault, err);
 	if (answer)
 		return answer;
-	double start_ns = device_now_ns(), ns;
-	answer = run_time(device, &trial->run, &ns, err);
-	attempt->verdict->first_ns = device_now_ns() - start_ns;
+	double start_ns = device_now_ns();
+	answer = run_time(device, &leg->run, &ns, err);
+	if (!attempt->verdict->first_ns)
+		attempt->verdict->first_ns = device_now_ns() - start_ns;
 	if (!answer && attempt->fault == FAULT_WRONG)
-		answer = workload_spoil(device, attempt->bench->workload, err);
+		answer = workload_spoil(device, attempt->bench->workload, p, err);
+	return answer;
+}
+
+/* "m=129: ", or "" for a static operator. */
+static void name_point(const struct workload *workload, uint32_t p, char text[static 96])
+{
+	size_t at = 0;
+	char name[24];
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < workload->op.dynamic_count && at < 96; i++) {
+		op_dynamic_name(&workload->op, i, name);
+		at += (size_t)snprintf(text + at, 96 - at, "%s=%u%s", name,
+		        workload->points[p].dims[i],
+		        i + 1 < workload->op.dynamic_count ? " " : ": ");
+	}
+}
+
+static void judge(struct attempt *attempt, uint32_t p, const struct comparison *seen)
+{
+	const struct workload *workload = attempt->bench->workload;
+	struct verdict *verdict = attempt->verdict;
+	char where[96], what[160] = "";
+
+	if (!(seen->max_rel_err <= verdict->max_rel_err))
+		verdict->max_rel_err = seen->max_rel_err;
+	if (seen->unwritten)
+		snprintf(what, sizeof what,
+		        "%" PRIu64 " of the elements looked at were never written",
+		        seen->unwritten);
+	else if (seen->trespassed)
+		snprintf(what, sizeof what,
+		        "%" PRIu64 " elements between the output's rows were written",
+		        seen->trespassed);
+	else if (!(seen->max_rel_err <= workload->points[p].samples.tolerance))
+		snprintf(what, sizeof what,
+		        "element %" PRIu64
+		        " is %.9g and must be %.9g; the error is %.3g of the scale",
+		        seen->worst, seen->worst_value, seen->worst_reference,
+		        seen->max_rel_err);
+	if (!*what)
+		return;
+	name_point(workload, p, where);
+	snprintf(verdict->why, sizeof verdict->why, "%.44s%.112s", where, what);
+}
+
+/* At one point; the verdict's `why` says what is wrong. */
+static int verify_point(struct attempt *attempt, uint32_t p, struct error *err)
+{
+	struct workload *workload = attempt->bench->workload;
+	struct comparison seen;
+	int answer = 0;
+
+	for (uint32_t round = 0; !answer && round < workload_rounds(workload) &&
+	                         !attempt->verdict->why[0];
+	        round++) {
+		answer = run_once(attempt, p, round, err);
+		if (!answer)
+			answer = workload_compare(
+			        attempt->bench->device, workload, p, round, &seen, err);
+		if (!answer)
+			judge(attempt, p, &seen);
+	}
+	if (!answer)
+		attempt->verdict->checked += seen.checked;
 	return answer;
 }
 
 static int verify(struct attempt *attempt, struct error *err)
 {
-	struct workload *workload = attempt->bench->workload;
-	struct verdict *verdict = attempt->verdict;
-	struct comparison seen;
+	int answer = 0;
 
-	int answer = workload_compare(attempt->bench->device, workload, &seen, err);
-	if (answer)
-		return answer;
-	verdict->max_rel_err = seen.max_rel_err;
-	verdict->checked = seen.checked;
-	if (seen.unwritten)
-		snprintf(verdict->why, sizeof verdict->why,
-		        "%" PRIu64 " of the elements looked at were never written", seen.unwritten);
-	else if (!(seen.max_rel_err <= workload->samples.tolerance))
-		snprintf(verdict->why, sizeof verdict->why,
-		        "element %" PRIu64
-		        " is %.9g and must be %.9g; the error is %.3g of the scale",
-		        seen.worst, seen.worst_value, seen.worst_reference, seen.max_rel_err);
-	else
-		verdict->right = true;
-	return 0;
+	for (uint32_t p = 0; !answer && p < attempt->bench->workload->point_count &&
+	                     !attempt->verdict->why[0];
+	        p++)
+		answer = verify_point(attempt, p, err);
+	attempt->verdict->right = !answer && !attempt->verdict->why[0];
+	return answer;
 }
 
-/* Records the run anew for the pilot's time; *ret_same: it is of the same form as the last one. */
-static int record_again(
-        struct device *device, struct trial *trial, bool *ret_same, struct error *err)
-{
-	uint32_t repeats = trial->run.repeats, slices = trial->run.slices;
+/* ---- Sizing. */
 
-	run_free(device, &trial->run);
-	int answer = run_record(device, &trial->launch, trial->pilot_ns, timing_target_ns(device),
-	        &trial->run, err);
-	*ret_same = trial->run.repeats == repeats && trial->run.slices == slices;
+/* Records the run anew for the pilot's time; *ret_same: it is of the same form as the last one. */
+static int record_again(struct device *device, struct leg *leg, bool *ret_same, struct error *err)
+{
+	uint32_t repeats = leg->run.repeats, slices = leg->run.slices;
+
+	run_free(device, &leg->run);
+	int answer = run_record(device, &leg->launch, leg->pilot_ns, timing_target_ns(device),
+	        &leg->run, err);
+	*ret_same = leg->run.repeats == repeats && leg->run.slices == slices;
 	return answer;
 }
 
 /* Sizes a sample. A single short launch is mostly overhead, and so are many slices of one; so a
  * sizing is checked by a run of that size until it holds. */
-static int pilot(struct device *device, struct trial *trial, struct error *err)
+static int size_leg(struct device *device, struct leg *leg, struct error *err)
 {
 	bool same = false;
-	int answer = run_time(device, &trial->run, &trial->pilot_ns, err);
+	int answer = run_time(device, &leg->run, &leg->pilot_ns, err);
 
 	for (int i = 0; !answer && !same && i < 3; i++) {
-		answer = record_again(device, trial, &same, err);
+		answer = record_again(device, leg, &same, err);
 		if (!answer && !same)
-			answer = run_time(device, &trial->run, &trial->pilot_ns, err);
+			answer = run_time(device, &leg->run, &leg->pilot_ns, err);
 	}
 	return answer;
 }
 
+static int pilot(struct attempt *attempt, struct error *err)
+{
+	const struct bench *bench = attempt->bench;
+	struct trial *trial = attempt->trial;
+	int answer = 0;
+
+	for (uint32_t p = bench->workload->timed_count; p < POINTS_MAX; p++)
+		run_free(bench->device, &trial->leg[p].run);
+	trial->legs = bench->workload->timed_count;
+	for (uint32_t p = 0; !answer && p < trial->legs; p++) {
+		answer = size_leg(bench->device, &trial->leg[p], err);
+		trial->pilot_ns += trial->leg[p].pilot_ns / trial->legs;
+	}
+	attempt->verdict->pilot_ns = trial->pilot_ns;
+	return answer;
+}
+
+/* ---- A candidate from start to end. */
+
 static int run_steps(struct attempt *attempt, const struct schedule *schedule, struct error *err)
 {
-	struct kernel kernel;
 	struct error why;
-	int answer = generate(attempt, schedule, &kernel, err);
+	int answer = generate(attempt, schedule, err);
 
 	if (answer)
 		return answer;
-	if (validator_check(attempt->bench->validator, kernel.code, kernel.code_bytes, &why)) {
+	if (validator_check(attempt->bench->validator, attempt->kernel.code,
+	            attempt->kernel.code_bytes, &why)) {
 		refuse(attempt, why.text);
 		return 0;
 	}
-	answer = compile(attempt, &kernel, err);
-	if (!answer)
-		answer = run_first(attempt, err);
-	if (!answer)
+	answer = compile(attempt, err);
+	if (!answer && !attempt->verdict->why[0])
 		answer = verify(attempt, err);
 	if (!answer && attempt->verdict->right)
-		answer = pilot(attempt->bench->device, attempt->trial, err);
-	attempt->verdict->pilot_ns = attempt->trial->pilot_ns;
+		answer = pilot(attempt, err);
 	return answer;
 }
 
@@ -209,9 +325,28 @@ void trial_free(struct device *device, struct trial *trial)
 {
 	if (!trial)
 		return;
-	run_free(device, &trial->run);
-	pipeline_destroy(device, trial->launch.pipeline);
+	for (uint32_t p = 0; p < POINTS_MAX; p++)
+		run_free(device, &trial->leg[p].run);
+	pipeline_destroy(device, trial->pipeline);
 	free(trial);
+}
+
+/* ---- Timing. */
+
+/* One sample: the mean over the points. */
+static int time_once(
+        struct device *device, const struct trial *trial, double *ret_ns, struct error *err)
+{
+	double sum_ns = 0, ns;
+	int answer = 0;
+
+	for (uint32_t p = 0; !answer && p < trial->legs; p++) {
+		answer = run_time(device, &trial->leg[p].run, &ns, err);
+		if (!answer)
+			sum_ns += ns;
+	}
+	*ret_ns = sum_ns / trial->legs;
+	return answer;
 }
 
 static int warm(
@@ -222,7 +357,7 @@ static int warm(
 
 	for (uint32_t i = 0; !answer && i < count; i++)
 		if (trials[i]->pilot_ns < WARM_BELOW_NS)
-			answer = run_time(device, &trials[i]->run, &ns, err);
+			answer = time_once(device, trials[i], &ns, err);
 	return answer;
 }
 
@@ -236,7 +371,7 @@ int trial_time(struct device *device, struct trial *const trials[], uint32_t cou
 	while (!answer && round < samples && (!round || device_now_ns() < deadline_ns)) {
 		double *row = ret_ns + (size_t)round * count;
 		for (uint32_t i = 0; !answer && i < count; i++)
-			answer = run_time(device, &trials[i]->run, &row[i], err);
+			answer = time_once(device, trials[i], &row[i], err);
 		round++;
 	}
 	if (!answer)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A candidate on trial: generated, compiled, run on a poisoned output, verified, and timed beside
- * the others.
+ * the others. Of a dynamic operator it is run at every point of the workload.
  */
 #pragma once
 
@@ -12,9 +12,14 @@
 
 /* A right candidate, ready to be timed. */
 struct trial {
-	struct launch launch;
-	struct run run;  /* of about one sample */
-	double pilot_ns; /* one dispatch, warm */
+	VkPipeline pipeline;
+	uint32_t legs; /* the points at which it is timed; its time is the mean of theirs */
+	struct leg {
+		struct launch launch;
+		struct run run;  /* of about one sample */
+		double pilot_ns; /* one dispatch, warm */
+	} leg[POINTS_MAX];
+	double pilot_ns; /* the mean */
 };
 
 struct verdict {

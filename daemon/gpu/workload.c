@@ -1,20 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Loading an operator. Inputs are generated on the host and copied; the host's copies are needed
- * only until the references are computed. Invariant: nothing here depends on the device but where
- * the bytes lie, so two devices see the same numbers.
+ * only until the references are computed. What a kernel left in its output is output.c's.
+ * Invariant: nothing here depends on the device but where the bytes lie and which points its
+ * bindings can hold, so two devices see the same numbers.
  */
 #include "daemon/gpu/workload.h"
 #include "base/cleanup.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t tensor_bytes(const struct tensor *tensor)
+#define UNIFORM_STRIDE 256 /* no device needs uniform blocks further apart */
+#define UNIFORM_BYTES  16
+
+/* ---- Points. */
+
+static void set_points(struct device *device, struct workload *workload)
 {
-	return tensor->elements * dtype_bytes(tensor->dtype);
+	struct points points;
+
+	points_choose(&workload->op, device->adapter->limits.binding_bytes, &points);
+	workload->point_count = points.count;
+	workload->timed_count = points.timed;
+	for (uint32_t i = 0; i < points.count; i++) {
+		struct point *point = &workload->points[i];
+		memcpy(point->dims, points.dims[i], sizeof point->dims);
+		point->op = op_at(&workload->op, point->dims);
+		workload->tensor_count = op_tensors(&point->op, point->tensors);
+	}
+	workload->output = workload->tensor_count - 1;
+}
+
+/* The point at which tensor i takes most. */
+static const struct point *greatest(const struct workload *workload, uint32_t i)
+{
+	const struct point *most = &workload->points[0];
+
+	for (uint32_t p = 1; p < workload->point_count; p++)
+		if (tensor_bytes(&workload->points[p].tensors[i]) > tensor_bytes(&most->tensors[i]))
+			most = &workload->points[p];
+	return most;
+}
+
+static uint64_t greatest_bytes(const struct workload *workload, uint32_t i)
+{
+	return tensor_bytes(&greatest(workload, i)->tensors[i]);
 }
 
 /* ---- Loading. */
@@ -27,14 +59,13 @@ static int check_sizes(
 	bool on_host = device->adapter->kind == ADAPTER_CPU;
 
 	for (uint32_t i = 0; i < workload->tensor_count; i++) {
-		const struct tensor *tensor = &workload->tensors[i];
-		uint64_t bytes = tensor_bytes(tensor);
+		uint64_t bytes = greatest_bytes(workload, i);
 		if (bytes > most)
 			return error_set(err, ANSWER_BAD_REQUEST, "op",
 			        "%s takes %" PRIu64 " bytes and this device binds at most %" PRIu64
 			        "; ask for a smaller shape",
-			        tensor->name, bytes, most);
-		if (on_host || !tensor->output)
+			        workload->points[0].tensors[i].name, bytes, most);
+		if (on_host || i != workload->output)
 			total += bytes;
 	}
 	uint64_t free_bytes = buffers_host_free_bytes();
@@ -45,19 +76,47 @@ static int check_sizes(
 	return 0;
 }
 
+static int create_uniforms(struct device *device, struct workload *workload, struct error *err)
+{
+	int answer = buffers_create(device, (VkDeviceSize)UNIFORM_STRIDE * workload->point_count,
+	        PLACE_UNIFORM, &workload->uniforms, err);
+
+	for (uint32_t p = 0; !answer && p < workload->point_count; p++)
+		memcpy((char *)workload->uniforms.mapped + (size_t)UNIFORM_STRIDE * p,
+		        workload->points[p].dims, UNIFORM_BYTES);
+	return answer;
+}
+
+static int bind_points(struct device *device, struct workload *workload, struct error *err)
+{
+	struct bound bounds[POINTS_MAX * (OP_TENSORS_MAX + 1)];
+	bool dynamic = workload->op.dynamic_count > 0;
+	uint32_t count = 0;
+
+	for (uint32_t p = 0; p < workload->point_count; p++) {
+		for (uint32_t i = 0; i < workload->tensor_count; i++)
+			bounds[count++] = (struct bound){.buffer = &workload->buffers[i],
+			        .bytes = tensor_bytes(&workload->points[p].tensors[i])};
+		if (dynamic)
+			bounds[count++] = (struct bound){.buffer = &workload->uniforms,
+			        .at = (VkDeviceSize)UNIFORM_STRIDE * p,
+			        .bytes = UNIFORM_BYTES,
+			        .uniform = true};
+	}
+	return bindings_create(device, bounds, workload->tensor_count + dynamic,
+	        workload->point_count, &workload->bindings, err);
+}
+
 static int create_buffers(struct device *device, struct workload *workload, struct error *err)
 {
-	const struct gpu_buffer *bound[OP_TENSORS_MAX];
 	int answer = 0;
 
-	for (uint32_t i = 0; !answer && i < workload->tensor_count; i++) {
-		bound[i] = &workload->buffers[i];
-		answer = buffers_create(device, tensor_bytes(&workload->tensors[i]), PLACE_STORAGE,
+	for (uint32_t i = 0; !answer && i < workload->tensor_count; i++)
+		answer = buffers_create(device, greatest_bytes(workload, i), PLACE_STORAGE,
 		        &workload->buffers[i], err);
-	}
-	if (answer)
-		return answer;
-	return bindings_create(device, bound, workload->tensor_count, &workload->bindings, err);
+	if (!answer && workload->op.dynamic_count)
+		answer = create_uniforms(device, workload, err);
+	return answer ? answer : bind_points(device, workload, err);
 }
 
 /* Fills tensor `i`; *ret_copy is what the host can read of it, in `*ret_owned` if that is memory of
@@ -66,19 +125,31 @@ static int fill_input(struct device *device, struct workload *workload, uint32_t
         void **ret_copy, void **ret_owned, struct error *err)
 {
 	struct gpu_buffer *buffer = &workload->buffers[i];
-	float *values = buffer->mapped;
+	void *values = buffer->mapped;
 
 	if (!values) {
 		values = malloc(buffer->bytes);
 		if (!values)
-			return answer_no_memory(workload->tensors[i].name, err);
+			return answer_no_memory(workload->points[0].tensors[i].name, err);
 		*ret_owned = values;
 	}
-	seed += (i + 1) * 0xd1b54a32d192ed03ull; /* a sequence of its own for each tensor */
-	for (uint64_t j = 0; j < workload->tensors[i].elements; j++)
-		values[j] = samples_input(seed, j);
+	reference_fill(&greatest(workload, i)->op, i, seed, values);
 	*ret_copy = values;
 	return buffer->mapped ? 0 : buffers_write(device, buffer, values, err);
+}
+
+/* All points read the same buffers, each as much of them as it has. */
+static int sample_points(
+        struct workload *workload, uint64_t seed, void *const copies[], struct error *err)
+{
+	for (uint32_t p = 0; p < workload->point_count; p++) {
+		struct point *point = &workload->points[p];
+		if (samples_choose(&point->op, seed, SAMPLES_STEPS / workload->point_count,
+		            &point->samples))
+			return answer_no_memory("the samples", err);
+		samples_refer(&point->samples, &point->op, copies);
+	}
+	return 0;
 }
 
 static int fill_inputs(
@@ -90,51 +161,82 @@ static int fill_inputs(
 	for (uint32_t i = 0; !answer && i < workload->tensor_count; i++)
 		if (i != workload->output)
 			answer = fill_input(device, workload, i, seed, &copies[i], &owned[i], err);
-	if (!answer && samples_choose(&workload->op, &workload->tensors[workload->output], seed,
-	                       &workload->samples))
-		answer = answer_no_memory("the samples", err);
 	if (!answer)
-		samples_refer(&workload->samples, &workload->op, copies);
+		answer = sample_points(workload, seed, copies, err);
 	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
 		free(owned[i]);
 	return answer;
 }
 
-/* Records how the host comes to see the output: all of it at once, or element by element. */
-static void record_collect(struct workload *workload, VkBufferCopy regions[])
-{
-	uint32_t count = workload->whole ? 1 : workload->samples.count;
+/* ---- Getting the output to the host. */
 
-	regions[0] = (VkBufferCopy){.size = workload->results.bytes};
-	for (uint32_t i = 0; !workload->whole && i < count; i++)
-		regions[i] = (VkBufferCopy){.srcOffset = 4 * workload->samples.elements[i],
-		        .dstOffset = 4 * i,
-		        .size = 4};
-	device_barrier(workload->collect);
-	vkCmdCopyBuffer(workload->collect, workload->buffers[workload->output].vk,
+/* The copies that fetch it: all of it, or the words that hold the samples. */
+static uint32_t find_regions(const struct point *point, uint32_t output, VkBufferCopy regions[])
+{
+	const struct tensor *tensor = &point->tensors[output];
+	uint32_t per_word = 32 / dtype_bits(tensor->dtype);
+
+	regions[0] = (VkBufferCopy){.size = tensor_bytes(tensor)};
+	for (uint32_t i = 0; !point->whole && i < point->samples.count; i++)
+		regions[i] =
+		        (VkBufferCopy){.srcOffset = 4 * (point->samples.elements[i] / per_word),
+		                .dstOffset = 4ull * i,
+		                .size = 4};
+	return point->whole ? 1 : point->samples.count;
+}
+
+static int record_collect(
+        struct device *device, struct workload *workload, struct point *point, struct error *err)
+{
+	AUTO(free_pointer)
+	VkBufferCopy *regions = calloc(point->samples.count + 1, sizeof *regions);
+
+	if (!regions)
+		return answer_no_memory("the samples", err);
+	uint32_t count = find_regions(point, workload->output, regions);
+	int answer = device_begin(device, &point->collect, err);
+	if (answer)
+		return answer;
+	device_barrier(point->collect);
+	vkCmdCopyBuffer(point->collect, workload->buffers[workload->output].vk,
 	        workload->results.vk, count, regions);
-	device_barrier(workload->collect);
+	device_barrier(point->collect);
+	return device_end(point->collect, err);
+}
+
+static uint64_t results_bytes(const struct workload *workload)
+{
+	uint64_t most = 0;
+
+	for (uint32_t p = 0; p < workload->point_count; p++) {
+		const struct point *point = &workload->points[p];
+		uint64_t bytes = point->whole ? tensor_bytes(&point->tensors[workload->output])
+		                              : 4ull * point->samples.count;
+		most = bytes > most ? bytes : most;
+	}
+	return most;
 }
 
 static int prepare_results(struct device *device, struct workload *workload, struct error *err)
 {
-	const struct tensor *output = &workload->tensors[workload->output];
-	AUTO(free_pointer) VkBufferCopy *regions = NULL;
+	int answer = 0;
 
-	workload->whole = output->elements <= WORKLOAD_WHOLE_MAX;
+	for (uint32_t p = 0; p < workload->point_count; p++) {
+		struct point *point = &workload->points[p];
+		point->whole = point->tensors[workload->output].elements <= WORKLOAD_WHOLE_MAX;
+	}
+	if (workload_rounds(workload) > 1) {
+		workload->first = malloc(WORKLOAD_WHOLE_MAX);
+		if (!workload->first)
+			return answer_no_memory("the output", err);
+	}
 	if (workload->buffers[workload->output].mapped)
 		return 0;
-	uint64_t bytes = workload->whole ? tensor_bytes(output) : 4ull * workload->samples.count;
-	regions = calloc(workload->samples.count, sizeof *regions);
-	if (!regions)
-		return answer_no_memory("the samples", err);
-	int answer = buffers_create(device, bytes, PLACE_DOWNLOAD, &workload->results, err);
-	if (!answer)
-		answer = device_begin(device, &workload->collect, err);
-	if (answer)
-		return answer;
-	record_collect(workload, regions);
-	return device_end(workload->collect, err);
+	answer = buffers_create(
+	        device, results_bytes(workload), PLACE_DOWNLOAD, &workload->results, err);
+	for (uint32_t p = 0; !answer && p < workload->point_count; p++)
+		answer = record_collect(device, workload, &workload->points[p], err);
+	return answer;
 }
 
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
@@ -145,10 +247,7 @@ int workload_load(struct device *device, const struct op *op, uint64_t seed,
 	if (!workload)
 		return answer_no_memory("the operator", err);
 	workload->op = *op;
-	workload->tensor_count = op_tensors(op, workload->tensors);
-	for (uint32_t i = 0; i < workload->tensor_count; i++)
-		if (workload->tensors[i].output)
-			workload->output = i;
+	set_points(device, workload);
 	int answer = check_sizes(device, workload, err);
 	if (!answer)
 		answer = create_buffers(device, workload, err);
@@ -167,82 +266,15 @@ void workload_free(struct device *device, struct workload *workload)
 {
 	if (!workload)
 		return;
-	device_free_commands(device, workload->collect);
+	for (uint32_t p = 0; p < workload->point_count; p++) {
+		device_free_commands(device, workload->points[p].collect);
+		samples_free(&workload->points[p].samples);
+	}
 	buffers_destroy(device, &workload->results);
 	bindings_destroy(device, &workload->bindings);
 	for (uint32_t i = 0; i < workload->tensor_count; i++)
 		buffers_destroy(device, &workload->buffers[i]);
-	samples_free(&workload->samples);
+	buffers_destroy(device, &workload->uniforms);
+	free(workload->first);
 	free(workload);
-}
-
-/* ---- Before and after a kernel ran. */
-
-int workload_poison(struct device *device, struct workload *workload, struct error *err)
-{
-	return buffers_fill(device, &workload->buffers[workload->output], WORKLOAD_POISON, err);
-}
-
-int workload_spoil(struct device *device, struct workload *workload, struct error *err)
-{
-	const float wrong = 12345;
-	VkCommandBuffer commands;
-
-	int answer = device_begin(device, &commands, err);
-	if (answer)
-		return answer;
-	device_barrier(commands);
-	vkCmdUpdateBuffer(commands, workload->buffers[workload->output].vk,
-	        4 * workload->samples.elements[workload->samples.count / 2], sizeof wrong, &wrong);
-	device_barrier(commands);
-	return device_submit_once(device, commands, err);
-}
-
-static uint64_t count_poison(const uint32_t *words, uint64_t count)
-{
-	uint64_t poisoned = 0;
-
-	for (uint64_t i = 0; i < count; i++)
-		poisoned += words[i] == WORKLOAD_POISON;
-	return poisoned;
-}
-
-/* `by_element`: values hold the whole output, not just the samples in order. */
-static void compare_samples(const struct samples *samples, const float *values, bool by_element,
-        struct comparison *comparison)
-{
-	for (uint32_t i = 0; i < samples->count; i++) {
-		double value = values[by_element ? samples->elements[i] : i];
-		double error = fabs(value - samples->references[i]) / samples->scale;
-		if (isnan(error))
-			error = INFINITY;
-		if (error <= comparison->max_rel_err && i)
-			continue;
-		comparison->max_rel_err = error;
-		comparison->worst = samples->elements[i];
-		comparison->worst_value = value;
-		comparison->worst_reference = samples->references[i];
-	}
-}
-
-int workload_compare(struct device *device, struct workload *workload,
-        struct comparison *ret_comparison, struct error *err)
-{
-	struct comparison comparison = {.checked = workload->samples.count};
-	const void *values = workload->buffers[workload->output].mapped;
-	bool by_element = values || workload->whole;
-
-	if (!values) {
-		int answer = device_submit(device, workload->collect, NULL, err);
-		if (answer)
-			return answer;
-		values = workload->results.mapped;
-	}
-	comparison.unwritten = count_poison(
-	        values, workload->whole ? workload->tensors[workload->output].elements
-	                : by_element    ? 0
-	                                : workload->samples.count);
-	compare_samples(&workload->samples, values, by_element, &comparison);
-	*ret_comparison = comparison;
-	return 0;
 }

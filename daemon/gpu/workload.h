@@ -1,43 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One operator's tensors on the device, filled with random inputs, and what its output must be at
- * sampled elements. Every candidate of the operator runs on the same ones.
+ * sampled elements. Every candidate of the operator runs on the same ones. A dynamic operator is
+ * tried at several points: its buffers are as large as the greatest takes, and of each point a set
+ * of bindings shows as much of them as its tensors have.
  */
 #pragma once
 
 #include "daemon/gpu/pipeline.h"
+#include "daemon/gpu/points.h"
 #include "daemon/gpu/samples.h"
 
-#define WORKLOAD_POISON    0x7fc00001u /* a NaN that no arithmetic produces */
-#define WORKLOAD_WHOLE_MAX (4u << 20)  /* elements up to which the whole output is looked at */
+#define WORKLOAD_WHOLE_MAX (4u << 20) /* elements up to which the whole output is looked at */
+
+struct point {
+	struct op op; /* static */
+	uint32_t dims[OP_DYNAMIC_MAX];
+	struct tensor tensors[OP_TENSORS_MAX];
+	struct samples samples;
+	bool whole;              /* all of the output can be seen */
+	VkCommandBuffer collect; /* fetches it: all, or the words of the sampled elements in order;
+	                          * NULL where the host sees the output itself */
+};
 
 struct workload {
 	struct op op;
-	uint32_t tensor_count, output; /* output: the index of it */
-	struct tensor tensors[OP_TENSORS_MAX];
-	struct gpu_buffer buffers[OP_TENSORS_MAX];
-	struct bindings bindings;
-	struct samples samples;
+	uint32_t tensor_count, output;     /* output: the index of it */
+	uint32_t point_count, timed_count; /* the first are timed */
+	struct point points[POINTS_MAX];
+	struct gpu_buffer buffers[OP_TENSORS_MAX], uniforms;
+	struct bindings bindings;  /* set n is point n's */
 	struct gpu_buffer results; /* the host's view of the output, where that is not mapped */
-	VkCommandBuffer collect;   /* fetches it: all of it, or the sampled elements in order */
-	bool whole;                /* all of it can be seen */
+	uint8_t *first;            /* elements as the first of two rounds left them */
 };
 
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err);
 void workload_free(struct device *device, struct workload *workload); /* NULL is fine */
 
+/* How often a kernel must run at each point so that what it did not write is seen: once where some
+ * value is no number that an output holds, else twice over different ones. */
+uint32_t workload_rounds(const struct workload *workload);
 /* Overwrites the output, so that an element nobody wrote cannot pass for a right one. */
-int workload_poison(struct device *device, struct workload *workload, struct error *err);
+int workload_poison(
+        struct device *device, struct workload *workload, uint32_t round, struct error *err);
 /* For tests of the verification: changes one element that it looks at. */
-int workload_spoil(struct device *device, struct workload *workload, struct error *err);
+int workload_spoil(
+        struct device *device, struct workload *workload, uint32_t point, struct error *err);
 
 struct comparison {
 	double max_rel_err;
 	uint32_t checked;   /* elements compared with the reference */
-	uint64_t unwritten; /* elements still poisoned */
+	uint64_t unwritten; /* elements still poisoned; known after the last round */
+	uint64_t trespassed; /* elements between rows that no longer are */
 	uint64_t worst;     /* the element with the largest error */
 	double worst_value, worst_reference;
 };
-int workload_compare(struct device *device, struct workload *workload,
-        struct comparison *ret_comparison, struct error *err);
+int workload_compare(struct device *device, struct workload *workload, uint32_t point,
+        uint32_t round, struct comparison *ret_comparison, struct error *err);

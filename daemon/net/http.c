@@ -140,13 +140,24 @@ static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const 
 	               : MHD_YES;
 }
 
+/* Reading is what most addresses are for. */
+static const char *allowed_at(const char *path)
+{
+	enum method method = method_by_path(path);
+
+	return method < METHOD_COUNT && !strcmp(methods[method].verb, "POST")
+	               ? "POST, OPTIONS"
+	               : "GET, HEAD, OPTIONS";
+}
+
 /* The gate's rules again. 0 or a problem_code. */
-static int check_request(struct request *request, const char *verb)
+static int check_request(struct request *request, const char *path, const char *verb)
 {
 	struct head *head = &request->head;
 	struct problem *problem = &request->problem;
 	bool websocket = false;
 
+	request->allowed = allowed_at(path);
 	head->method = (struct head_text){verb, strlen(verb)};
 	head->target = (struct head_text){request->uri, request->uri_length};
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_field, request);
@@ -160,10 +171,10 @@ static int check_request(struct request *request, const char *verb)
 	if (!r && websocket)
 		r = problem_set(problem, PROBLEM_UPGRADE_REQUIRED, "Upgrade",
 		        "open the WebSocket on a connection of its own");
-	if (!r && !head_is(head->method, "GET") && !head_is(head->method, "HEAD") &&
-	        !head_is(head->method, "OPTIONS"))
+	struct head_text allowed = {request->allowed, strlen(request->allowed)};
+	if (!r && !head_lists(allowed, verb))
 		r = problem_set(problem, PROBLEM_METHOD_NOT_ALLOWED, "",
-		        "%.20s is not served; use " ALLOWED_METHODS, verb);
+		        "%.20s is not served here; use %s", verb, request->allowed);
 	return r;
 }
 
@@ -194,7 +205,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		return MHD_NO; /* no memory: the connection is closed */
 	if (!request->checked) {
 		request->http->requests++;
-		request->checked = !check_request(request, verb);
+		request->checked = !check_request(request, path, verb);
 		/* Answering already here would close the connection, as a refusal should. */
 		return request->checked ? MHD_YES : send_problem(request);
 	}
@@ -213,6 +224,7 @@ static void *on_uri(void *context, const char *uri, struct MHD_Connection *conne
 		return NULL;
 	memset(&request->head, 0, sizeof request->head);
 	request->http = context;
+	request->allowed = "";
 	request->checked = false;
 	request->problem.code = PROBLEM_NONE;
 	request->origin[0] = '\0';

@@ -130,7 +130,7 @@ enum MHD_Result send_problem(const struct request *request)
 	struct MHD_Response *response = answer.body ? full_response(request, &answer, "") : NULL;
 	answer_free(&answer);
 	if (response && code == PROBLEM_METHOD_NOT_ALLOWED)
-		header(response, "Allow", ALLOWED_METHODS);
+		header(response, "Allow", request->allowed);
 	if (response && code == PROBLEM_UPGRADE_REQUIRED)
 		header(response, "Upgrade", "websocket");
 	return send_once(request, problem_status(code), response);
@@ -140,10 +140,10 @@ enum MHD_Result send_problem(const struct request *request)
 enum MHD_Result send_options(const struct request *request)
 {
 	struct MHD_Response *response = empty_response(request);
-	bool ok = response && header(response, "Allow", ALLOWED_METHODS);
+	bool ok = response && header(response, "Allow", request->allowed);
 
 	if (ok && *request->origin)
-		ok = header(response, "Access-Control-Allow-Methods", ALLOWED_METHODS) &&
+		ok = header(response, "Access-Control-Allow-Methods", request->allowed) &&
 		     header(response, "Access-Control-Allow-Headers",
 		             "Accept, Content-Type, If-None-Match") &&
 		     header(response, "Access-Control-Max-Age", "600");

@@ -9,8 +9,7 @@
 
 #include <microhttpd.h>
 
-#define ORIGIN_BYTES    256 /* longer ones get no CORS header */
-#define ALLOWED_METHODS "GET, HEAD, OPTIONS"
+#define ORIGIN_BYTES 256 /* longer ones get no CORS header */
 
 /* One request, from its first line until it is answered. */
 struct request {
@@ -19,6 +18,7 @@ struct request {
 	struct head head;
 	struct problem problem;    /* code: PROBLEM_NONE while nothing is wrong */
 	char origin[ORIGIN_BYTES]; /* to echo; "" for none */
+	const char *allowed;       /* HTTP methods at this address, with commas between */
 	bool checked;              /* and found in order: answered when libmicrohttpd calls again */
 	size_t uri_length;
 	char uri[]; /* as it came, with its query */

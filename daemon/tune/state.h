@@ -9,8 +9,8 @@
 #include "daemon/tune/worker.h"
 
 #define DEVICES_MAX   16
-#define JOBS_MAX      256 /* queued, all devices together */
-#define PREDICTED_MAX 64  /* predicted answers remembered */
+#define JOBS_MAX      512 /* queued, all devices together */
+#define PREDICTED_MAX 512 /* predicted answers remembered */
 #define DEATHS_MAX    3   /* of a worker, one after the other without an answer in between */
 
 struct job;

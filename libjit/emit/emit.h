@@ -23,7 +23,10 @@ int emit_glsl(const struct ir_module *module, struct buffer *out);
 struct emit_eval {
 	uint32_t workgroups[3];
 	uint32_t subgroup_size; /* > 0 where the module uses subgroups: lanes are consecutive */
-	void *buffers[IR_BINDINGS_MAX];
+	uint32_t uniforms[4];   /* the uniform block */
+	void *buffers[IR_BINDINGS_MAX]; /* f16 elements are 16 bits wide */
+	/* Of each buffer, in elements of the binding's type; 0: as the module says. */
+	uint32_t lengths[IR_BINDINGS_MAX];
 	uint64_t out_of_bounds; /* counted here */
 };
 int emit_eval(const struct ir_module *module, struct emit_eval *run);

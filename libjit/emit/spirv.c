@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IR to SPIR-V 1.3 words, in one walk. Each section of a SPIR-V module is its own word stream;
- * types, constants and inputs are made when first asked for (spirv_module.c); everything is
- * concatenated at the end. The shape is Tint's (loop counters in function variables, one Block
- * struct around each storage array), because that is what a page would run.
- * Invariant: a word count is always computed from the words, never written by hand.
+ * types, constants and inputs are made when first asked for (spirv_module.c), values without
+ * memory are spirv_values.c's; everything is concatenated at the end. The shape is Tint's (loop
+ * counters in function variables, one Block struct around each storage array), because that is what
+ * a page would run. Invariant: a word count is always computed from the words, never written by
+ * hand.
  */
 #include "emit/spirv_module.h"
 
 #include <errno.h>
-#include <spirv/unified1/GLSL.std.450.h>
 #include <stdlib.h>
 
 /* A block's labels follow its id: consecutive ids, so that one number is enough to find them. */
@@ -27,108 +27,7 @@ enum {
 enum { IF_THEN, IF_ELSE, IF_MERGE, IF_IDS };
 #define HAS_ELSE 0x80000000u /* joins an IF's first label when its ELSE was met */
 
-/* ---- Computing rows: ir.def's opcode columns. */
-
-#define EXTENDED 0x8000 /* an instruction of GLSL.std.450 */
-#define EXT(x)   (EXTENDED | GLSLstd450##x)
-
-static const uint16_t opcodes[IR_OP_COUNT][IR_SCALAR_COUNT] = {
-#define IR_ARITH(name, arity, text, spv_float, spv_int, spv_uint, ...) \
-	[IR_##name] = {[IR_F32] = spv_float, [IR_I32] = spv_int, [IR_U32] = spv_uint},
-#define IR_FLOAT(name, arity, text, spv_float, ...) [IR_##name] = {[IR_F32] = spv_float},
-#define IR_INT(name, arity, text, spv_int, spv_uint, ...) \
-	[IR_##name] = {[IR_I32] = spv_int, [IR_U32] = spv_uint},
-#define IR_COMPARE(name, text, spv_float, spv_int, spv_uint, ...) \
-	[IR_##name] = {[IR_F32] = spv_float, [IR_I32] = spv_int, [IR_U32] = spv_uint},
-#define IR_LOGIC(name, arity, text, spv_bool, ...) [IR_##name] = {[IR_BOOL] = spv_bool},
-#include "ir/ir.def"
-};
-
-static void compute(struct spirv *e, const struct ir_inst *inst, uint32_t result)
-{
-	ir_type operand = e->module->insts[inst->arg[0]].type;
-	uint32_t opcode = opcodes[inst->op][ir_scalar_of(operand)];
-	uint32_t words[7], count = 0;
-
-	words[count++] = type_id(e, inst->type);
-	words[count++] = result;
-	if (opcode & EXTENDED) {
-		words[count++] = e->glsl;
-		words[count++] = opcode & ~EXTENDED;
-	}
-	for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
-		words[count++] = e->ids[inst->arg[i]];
-	put_words(&e->body, opcode & EXTENDED ? SpvOpExtInst : (SpvOp)opcode, words, count);
-}
-
-/* ---- Structural values. */
-
-/* SPIR-V 1.3 selects vectors by a vector of conditions. */
-static void emit_select(struct spirv *e, const struct ir_inst *inst, uint32_t result)
-{
-	uint32_t condition = e->ids[inst->arg[0]], lanes = ir_lanes_of(inst->type);
-
-	if (lanes > 1) {
-		uint32_t type = type_id(e, IR_TYPE(IR_BOOL, lanes)), id = e->next_id++;
-		const uint32_t words[] = {type, id, condition, condition, condition, condition};
-		put_words(&e->body, SpvOpCompositeConstruct, words, 2 + lanes);
-		condition = id;
-	}
-	PUT(&e->body, SpvOpSelect, type_id(e, inst->type), result, condition, e->ids[inst->arg[1]],
-	        e->ids[inst->arg[2]]);
-}
-
-/* Bits (one or all lanes) as a value of `type`. */
-static uint32_t filled(struct spirv *e, ir_type type, uint32_t bits)
-{
-	uint32_t scalar = spirv_constant(e, IR_TYPE(ir_scalar_of(type), 1), bits);
-
-	return ir_lanes_of(type) == 1 ? scalar : spirv_constant_splat(e, type, scalar);
-}
-
-static uint32_t one_bits(enum ir_scalar scalar)
-{
-	return scalar == IR_F32 ? 0x3f800000 : 1;
-}
-
-static void emit_convert(struct spirv *e, const struct ir_inst *inst, uint32_t result)
-{
-	static const uint16_t table[IR_SCALAR_COUNT][IR_SCALAR_COUNT] = {
-	        /* [from][to] */
-	        [IR_F32] = {[IR_BOOL] = SpvOpFUnordNotEqual,
-	                [IR_I32] = SpvOpConvertFToS,
-	                [IR_U32] = SpvOpConvertFToU},
-	        [IR_I32] = {[IR_BOOL] = SpvOpINotEqual,
-	                [IR_F32] = SpvOpConvertSToF,
-	                [IR_U32] = SpvOpBitcast},
-	        [IR_U32] = {[IR_BOOL] = SpvOpINotEqual,
-	                [IR_F32] = SpvOpConvertUToF,
-	                [IR_I32] = SpvOpBitcast},
-	};
-	ir_type from = e->module->insts[inst->arg[0]].type;
-	enum ir_scalar to = ir_scalar_of(inst->type);
-	uint32_t type = type_id(e, inst->type), value = e->ids[inst->arg[0]];
-
-	if (ir_scalar_of(from) == IR_BOOL) {
-		uint32_t one = filled(e, inst->type, one_bits(to));
-		PUT(&e->body, SpvOpSelect, type, result, value, one, filled(e, inst->type, 0));
-	} else if (to == IR_BOOL) {
-		PUT(&e->body, (SpvOp)table[ir_scalar_of(from)][to], type, result, value,
-		        filled(e, from, 0));
-	} else {
-		PUT(&e->body, (SpvOp)table[ir_scalar_of(from)][to], type, result, value);
-	}
-}
-
-static void emit_compose(struct spirv *e, const struct ir_inst *inst, uint32_t result)
-{
-	uint32_t words[6] = {type_id(e, inst->type), result};
-	uint32_t lanes = ir_lanes_of(inst->type);
-
-	for (uint32_t i = 0; i < lanes; i++)
-		words[2 + i] = e->ids[inst->arg[inst->op == IR_SPLAT ? 0 : i]];
-	put_words(&e->body, SpvOpCompositeConstruct, words, 2 + lanes);
-}
+/* ---- Statements. */
 
 static uint32_t element(struct spirv *e, const struct ir_inst *inst, uint32_t n)
 {
@@ -146,17 +45,6 @@ static uint32_t element(struct spirv *e, const struct ir_inst *inst, uint32_t n)
 	}
 	return id;
 }
-
-static void emit_subgroup_add(struct spirv *e, const struct ir_inst *inst, uint32_t result)
-{
-	SpvOp op = ir_scalar_of(inst->type) == IR_F32 ? SpvOpGroupNonUniformFAdd
-	                                              : SpvOpGroupNonUniformIAdd;
-
-	PUT(&e->body, op, type_id(e, inst->type), result, u32_id(e, SpvScopeSubgroup),
-	        SpvGroupOperationReduce, e->ids[inst->arg[0]]);
-}
-
-/* ---- Statements. */
 
 static uint32_t function_variable(struct spirv *e, ir_type type, uint32_t id)
 {
@@ -290,25 +178,12 @@ static bool emit_statement(struct spirv *e, ir_id id, const struct ir_inst *inst
 	}
 }
 
+/* What reads memory or a variable; all other values are spirv_values.c's. */
 static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
 {
 	uint32_t type = type_id(e, inst->type), result = e->ids[id] = e->next_id++;
 
 	switch (inst->op) {
-	case IR_SELECT:
-		emit_select(e, inst, result);
-		break;
-	case IR_CONVERT:
-		emit_convert(e, inst, result);
-		break;
-	case IR_SPLAT:
-	case IR_COMPOSE:
-		emit_compose(e, inst, result);
-		break;
-	case IR_EXTRACT:
-		PUT(&e->body, SpvOpCompositeExtract, type, result, e->ids[inst->arg[0]],
-		        inst->arg[1]);
-		break;
 	case IR_LOAD:
 	case IR_SHARED_LOAD:
 		PUT(&e->body, SpvOpLoad, type, result, element(e, inst, inst->arg[1]));
@@ -316,15 +191,12 @@ static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
 	case IR_GET:
 		PUT(&e->body, SpvOpLoad, type, result, e->ids[inst->arg[0]]);
 		break;
-	case IR_SUBGROUP_ADD:
-		emit_subgroup_add(e, inst, result);
-		break;
 	default:
-		compute(e, inst, result);
+		spirv_value(e, inst, result);
 	}
 }
 
-/* A constant, a vector of one, or a builtin: made when it is first used. */
+/* A constant, a vector of one, or an input: made when it is first used. */
 static uint32_t leaf(struct spirv *e, ir_id id)
 {
 	const struct ir_inst *inst = &e->module->insts[id];
@@ -333,6 +205,8 @@ static uint32_t leaf(struct spirv *e, ir_id id)
 		return spirv_constant(e, inst->type, inst->arg[0]);
 	if (inst->op == IR_BUILTIN)
 		return spirv_builtin(e, (enum ir_builtin)inst->arg[0]);
+	if (inst->op == IR_UNIFORM)
+		return spirv_uniform(e, inst->arg[0]);
 	if (!e->ids[inst->arg[0]])
 		e->ids[inst->arg[0]] = leaf(e, inst->arg[0]);
 	return spirv_constant_splat(e, inst->type, e->ids[inst->arg[0]]);
@@ -340,7 +214,7 @@ static uint32_t leaf(struct spirv *e, ir_id id)
 
 static bool is_leaf(const struct ir_module *m, const struct ir_inst *inst)
 {
-	return inst->op == IR_CONST || inst->op == IR_BUILTIN ||
+	return inst->op == IR_CONST || inst->op == IR_BUILTIN || inst->op == IR_UNIFORM ||
 	       (inst->op == IR_SPLAT && m->insts[inst->arg[0]].op == IR_CONST);
 }
 
@@ -372,11 +246,32 @@ static void put_string(struct buffer *section, SpvOp op, const uint32_t *before,
 	uint32_t words[32] = {0};
 	uint32_t text_words = (uint32_t)strlen(text) / 4 + 1;
 
-	memcpy(words, before, count * sizeof *words);
+	if (count)
+		memcpy(words, before, count * sizeof *words);
 	memcpy(words + count, text, strlen(text));
 	if (after_count)
 		memcpy(words + count + text_words, after, after_count * sizeof *words);
 	put_words(section, op, words, count + text_words + after_count);
+}
+
+static void put_capabilities(const struct spirv *e, struct buffer *out)
+{
+	const struct ir_module *m = e->module;
+
+	PUT(out, SpvOpCapability, SpvCapabilityShader);
+	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION])
+		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
+	if (m->uses_subgroups)
+		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
+	if (m->uses_f16) {
+		PUT(out, SpvOpCapability, SpvCapabilityFloat16);
+		PUT(out, SpvOpCapability, SpvCapabilityStorageBuffer16BitAccess);
+	}
+	if (m->uses_dot4) {
+		PUT(out, SpvOpCapability, SpvCapabilityDotProductKHR);
+		PUT(out, SpvOpCapability, SpvCapabilityDotProductInput4x8BitPackedKHR);
+		put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_integer_dot_product", NULL, 0);
+	}
 }
 
 static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
@@ -385,11 +280,7 @@ static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
 	const uint32_t header[5] = {SpvMagicNumber, SPIRV_1_3, 0, e->next_id, 0};
 
 	buffer_append(out, header, sizeof header);
-	PUT(out, SpvOpCapability, SpvCapabilityShader);
-	if (e->module->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION])
-		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
-	if (e->module->uses_subgroups)
-		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
+	put_capabilities(e, out);
 	put_string(out, SpvOpExtInstImport, &e->glsl, 1, "GLSL.std.450", NULL, 0);
 	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical, SpvMemoryModelGLSL450);
 	put_string(out, SpvOpEntryPoint, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2,

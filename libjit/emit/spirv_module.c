@@ -10,6 +10,7 @@ static const uint32_t storage_classes[STORAGE_COUNT] = {
         [WORKGROUP] = SpvStorageClassWorkgroup,
         [FUNCTION] = SpvStorageClassFunction,
         [INPUT] = SpvStorageClassInput,
+        [UNIFORM] = SpvStorageClassUniform,
 };
 
 /* ---- Types. */
@@ -27,7 +28,8 @@ static uint32_t scalar_type(struct spirv *e, enum ir_scalar scalar)
 		PUT(&e->globals, SpvOpTypeInt, id, 32, scalar == IR_I32);
 		break;
 	case IR_F32:
-		PUT(&e->globals, SpvOpTypeFloat, id, 32);
+	case IR_F16:
+		PUT(&e->globals, SpvOpTypeFloat, id, scalar == IR_F32 ? 32 : 16);
 		break;
 	default:
 		PUT(&e->globals, SpvOpTypeVoid, id);
@@ -116,6 +118,12 @@ static uint32_t block_pointer(struct spirv *e, ir_type type)
 	return *slot = spirv_make_pointer(e, STORAGE_BUFFER, block);
 }
 
+static void decorate_binding(struct spirv *e, uint32_t variable, uint32_t n)
+{
+	PUT(&e->decorations, SpvOpDecorate, variable, SpvDecorationDescriptorSet, 0);
+	PUT(&e->decorations, SpvOpDecorate, variable, SpvDecorationBinding, n);
+}
+
 void spirv_declare_binding(struct spirv *e, uint32_t n)
 {
 	const struct ir_binding *binding = &e->module->bindings[n];
@@ -123,8 +131,7 @@ void spirv_declare_binding(struct spirv *e, uint32_t n)
 	uint32_t id = e->bindings[n] = e->next_id++;
 
 	PUT(&e->globals, SpvOpVariable, pointer, id, SpvStorageClassStorageBuffer);
-	PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationDescriptorSet, 0);
-	PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationBinding, n);
+	decorate_binding(e, id, n);
 	if (!binding->writable)
 		PUT(&e->decorations, SpvOpDecorate, id, SpvDecorationNonWritable);
 }
@@ -189,5 +196,39 @@ uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which)
 	*slot = e->next_id++;
 	PUT(&e->prologue, SpvOpCompositeExtract, type_id(e, IR_TYPE(IR_U32, 1)), *slot, input,
 	        builtin_infos[which].lane);
+	return *slot;
+}
+
+/* ---- The uniform block: struct { uvec4 }, after all storage. */
+
+static uint32_t uniform_block(struct spirv *e)
+{
+	uint32_t vector = type_id(e, IR_TYPE(IR_U32, 4)), zero = u32_id(e, 0);
+	uint32_t member = pointer_id(e, UNIFORM, IR_TYPE(IR_U32, 4));
+	uint32_t block = e->next_id++, variable = e->next_id++, chain = e->next_id++;
+	uint32_t value = e->next_id++;
+
+	PUT(&e->globals, SpvOpTypeStruct, block, vector);
+	PUT(&e->decorations, SpvOpMemberDecorate, block, 0, SpvDecorationOffset, 0);
+	PUT(&e->decorations, SpvOpDecorate, block, SpvDecorationBlock);
+	PUT(&e->globals, SpvOpVariable, spirv_make_pointer(e, UNIFORM, block), variable,
+	        SpvStorageClassUniform);
+	decorate_binding(e, variable, e->module->binding_count);
+	PUT(&e->prologue, SpvOpAccessChain, member, chain, variable, zero);
+	PUT(&e->prologue, SpvOpLoad, vector, value, chain);
+	return value;
+}
+
+uint32_t spirv_uniform(struct spirv *e, uint32_t which)
+{
+	uint32_t *slot = &e->uniforms[which];
+
+	if (*slot)
+		return *slot;
+	if (!e->uniform_block)
+		e->uniform_block = uniform_block(e);
+	*slot = e->next_id++;
+	PUT(&e->prologue, SpvOpCompositeExtract, type_id(e, IR_TYPE(IR_U32, 1)), *slot,
+	        e->uniform_block, which);
 	return *slot;
 }

@@ -12,7 +12,7 @@
 #include <spirv/unified1/spirv.h>
 #include <string.h>
 
-enum spirv_storage { STORAGE_BUFFER, WORKGROUP, FUNCTION, INPUT, STORAGE_COUNT };
+enum spirv_storage { STORAGE_BUFFER, WORKGROUP, FUNCTION, INPUT, UNIFORM, STORAGE_COUNT };
 
 #define SPIRV_TYPES 64 /* every ir_type is below */
 
@@ -35,6 +35,7 @@ struct spirv {
 	uint32_t pointers[STORAGE_COUNT][SPIRV_TYPES];
 	uint32_t bindings[IR_BINDINGS_MAX], shared[IR_SHARED_MAX];
 	uint32_t builtins[IR_BUILTIN_COUNT], inputs[IR_BUILTIN_COUNT];
+	uint32_t uniform_block, uniforms[4]; /* the block's value, and of its lanes */
 	uint32_t input_vars[IR_BUILTIN_COUNT], input_count; /* for the entry point's interface */
 };
 
@@ -89,3 +90,8 @@ void spirv_declare_binding(struct spirv *e, uint32_t n);
 void spirv_declare_shared(struct spirv *e, uint32_t n);
 /* The builtin's value, loaded once, in the prologue. */
 uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which);
+/* One of the uniform block's four, loaded once as well; declares the block. */
+uint32_t spirv_uniform(struct spirv *e, uint32_t which);
+
+/* A value that reads no memory and no variable, into the body; its operands have ids. */
+void spirv_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);

@@ -1,150 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Expressions and statements as text. A first look at the module decides which values stand
- * inline in the expression that uses them (used once, in the same block, and nothing between
- * could change what they read); all others get a name. Names: v<n> values and variables, i<n>
- * loop counters, k<n> loop rounds, tile<n> workgroup arrays.
- * Invariant: reading order is evaluation order for everything that reads or writes memory.
+ * Expressions and statements as text; text_plan.c has decided what stands inline. Names: v<n>
+ * values and variables, i<n> loop counters, k<n> loop rounds, tile<n> workgroup arrays, dims the
+ * uniform block.
  */
 #include "emit/text.h"
 
 #include "base/buffer.h"
+#include "base/half.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define EXPRESSION_DEPTH_MAX 8
-
-struct text_plan {
-	ir_id user;    /* the last instruction that uses the value */
-	ir_id root;    /* the statement it is written in, if inline; else itself */
-	uint32_t name; /* the number in its name, if it has one: counted as they come */
-	uint8_t depth; /* of the expression inline below it */
-	bool is_inline;
-};
-
-/* ---- The plan. */
-
-/* The next instruction, looking backward from the end, that may change what a read gives. */
-struct hazards {
-	ir_id store, shared; /* any write of a binding, of workgroup memory */
-	ir_id *set;          /* by variable */
-};
-
-static void note_hazard(struct hazards *next, const struct ir_inst *inst, ir_id id)
-{
-	if (inst->op == IR_SET)
-		next->set[inst->arg[1]] = id;
-	if (inst->op == IR_STORE || inst->op == IR_BARRIER)
-		next->store = id;
-	if (inst->op == IR_SHARED_STORE || inst->op == IR_BARRIER)
-		next->shared = id;
-}
-
-/* The first instruction after which the value must have been read; 0 for none. */
-static ir_id hazard_of(
-        const struct ir_module *m, const struct hazards *next, const struct ir_inst *inst)
-{
-	switch (inst->op) {
-	case IR_GET:
-		return next->set[inst->arg[0]];
-	case IR_SHARED_LOAD:
-		return next->shared;
-	case IR_LOAD:
-		return m->bindings[inst->arg[1]].writable ? next->store : 0;
-	default:
-		return 0;
-	}
-}
-
-static bool may_move(const struct ir_inst *inst)
-{
-	return ir_op_infos[inst->op].pure || inst->op == IR_GET || inst->op == IR_LOAD ||
-	       inst->op == IR_SHARED_LOAD;
-}
-
-static bool stands_inline(const struct text *t, const struct hazards *next, ir_id id)
-{
-	const struct ir_inst *inst = &t->module->insts[id];
-	const struct ir_inst *user = &t->module->insts[t->plan[id].user];
-	ir_id hazard = hazard_of(t->module, next, inst);
-
-	if (inst->op == IR_CONST || inst->op == IR_BUILTIN)
-		return true;
-	if (inst->uses != 1 || !may_move(inst) || user->block != inst->block)
-		return false;
-	if (user->op == IR_LOOP && user->arg[0] != id) /* evaluated again and again */
-		return false;
-	return !hazard || t->plan[t->plan[id].user].root <= hazard;
-}
-
-static void find_users(struct text *t)
-{
-	for (ir_id id = 1; id < t->module->count; id++) {
-		const struct ir_inst *inst = &t->module->insts[id];
-		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
-			t->plan[inst->arg[i]].user = id;
-	}
-}
-
-static void plan_inline(struct text *t, struct hazards *next)
-{
-	for (ir_id id = t->module->count - 1; id > 0; id--) {
-		const struct ir_inst *inst = &t->module->insts[id];
-		struct text_plan *plan = &t->plan[id];
-
-		note_hazard(next, inst, id);
-		plan->is_inline = ir_op_infos[inst->op].has_result && inst->op != IR_LOOP &&
-		                  stands_inline(t, next, id);
-		plan->root = plan->is_inline ? t->plan[plan->user].root : id;
-	}
-}
-
-/* Expressions that would be too deep get a name on the way; that only moves reads forward. */
-static void limit_depth(struct text *t)
-{
-	for (ir_id id = 1; id < t->module->count; id++) {
-		const struct ir_inst *inst = &t->module->insts[id];
-		uint8_t depth = 0;
-
-		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++) {
-			const struct text_plan *operand = &t->plan[inst->arg[i]];
-			if (operand->is_inline && operand->depth >= depth)
-				depth = operand->depth + 1;
-		}
-		t->plan[id].depth = depth;
-		if (depth > EXPRESSION_DEPTH_MAX)
-			t->plan[id].is_inline = false;
-	}
-}
-
-static void number_names(struct text *t)
-{
-	uint32_t names = 0;
-
-	for (ir_id id = 1; id < t->module->count; id++)
-		if (!t->plan[id].is_inline && t->module->insts[id].type != IR_VOID)
-			t->plan[id].name = names++;
-}
-
-static int make_plan(struct text *t)
-{
-	uint32_t count = t->module->count;
-	struct hazards next = {.set = calloc(count, sizeof *next.set)};
-
-	t->plan = calloc(count, sizeof *t->plan);
-	if (!t->plan || !next.set) {
-		free(next.set);
-		return -ENOMEM;
-	}
-	find_users(t);
-	plan_inline(t, &next);
-	limit_depth(t);
-	number_names(t);
-	free(next.set);
-	return 0;
-}
 
 /* ---- Words. */
 
@@ -200,8 +67,14 @@ static void put_const(struct text *t, const struct ir_inst *inst)
 
 	switch (ir_scalar_of(inst->type)) {
 	case IR_F32:
-		t->dialect->put_float(t->out, bits);
+		t->dialect->put_float(t->out, IR_F32, bits);
 		break;
+	case IR_F16: { /* every one is an f32 too, and as that it is written */
+		float value = half_to_float((uint16_t)bits);
+		memcpy(&bits, &value, sizeof bits);
+		t->dialect->put_float(t->out, IR_F16, bits);
+		break;
+	}
 	case IR_BOOL:
 		buffer_puts(t->out, bits ? "true" : "false");
 		break;
@@ -238,7 +111,8 @@ static void put_operand(struct text *t, ir_id id, bool bare)
 		put_name(t, id);
 }
 
-/* The template's text, operands in their places; `bare` leaves outer parentheses off. */
+/* The template's text, operands in their places and the result's type for $t; `bare` leaves outer
+ * parentheses off. */
 static void put_template(struct text *t, const struct ir_inst *inst, const char *form, bool bare)
 {
 	size_t length = strlen(form);
@@ -251,7 +125,10 @@ static void put_template(struct text *t, const struct ir_inst *inst, const char 
 		buffer_append(t->out, at, (size_t)(stop - at));
 		if (!dollar)
 			break;
-		put_operand(t, inst->arg[dollar[1] - '0'], is_call);
+		if (dollar[1] == 't')
+			buffer_puts(t->out, text_type(t, inst->type));
+		else
+			put_operand(t, inst->arg[dollar[1] - '0'], is_call && dollar[2] != '.');
 		at = dollar + 2;
 	}
 }
@@ -292,6 +169,17 @@ static void put_signed_shift(struct text *t, const struct ir_inst *inst)
 	buffer_putc(t->out, ')');
 }
 
+/* The dialect's own words for the instruction, or else ir.def's. */
+static const char *form_of(const struct text *t, const struct ir_inst *inst)
+{
+	bool by_lane = ir_lanes_of(t->module->insts[inst->arg[0]].type) > 1;
+	const char *form = by_lane ? t->dialect->lane_forms[inst->op] : NULL;
+
+	if (!form)
+		form = t->dialect->forms[inst->op];
+	return form ? form : templates[inst->op];
+}
+
 static void put_computed(struct text *t, const struct ir_inst *inst, bool bare)
 {
 	bool is_shift = inst->op == IR_SHL || inst->op == IR_SHR;
@@ -299,7 +187,7 @@ static void put_computed(struct text *t, const struct ir_inst *inst, bool bare)
 	if (is_shift && ir_scalar_of(inst->type) == IR_I32 && t->dialect->shifts_by_unsigned)
 		put_signed_shift(t, inst);
 	else
-		put_template(t, inst, templates[inst->op], bare);
+		put_template(t, inst, form_of(t, inst), bare);
 }
 
 static void put_inst(struct text *t, ir_id id, bool bare)
@@ -313,8 +201,12 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 	case IR_BUILTIN:
 		buffer_puts(t->out, t->dialect->builtins[inst->arg[0]]);
 		break;
-	case IR_SELECT:
-		put_template(t, inst, t->dialect->select, bare);
+	case IR_UNIFORM:
+		buffer_puts(t->out, "dims.");
+		buffer_putc(t->out, "xyzw"[inst->arg[0] & 3]);
+		break;
+	case IR_BITCAST:
+		put_template(t, inst, t->dialect->bitcast(t->module, inst), bare);
 		break;
 	case IR_CONVERT:
 	case IR_SPLAT:
@@ -334,9 +226,6 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 		break;
 	case IR_GET:
 		put_name(t, inst->arg[0]);
-		break;
-	case IR_SUBGROUP_ADD:
-		put_call(t, t->dialect->subgroup_add, inst, 1);
 		break;
 	default:
 		put_computed(t, inst, bare);
@@ -493,7 +382,7 @@ int text_emit(
         const struct ir_module *module, const struct text_dialect *dialect, struct buffer *out)
 {
 	struct text t = {.module = module, .dialect = dialect, .out = out, .indent = 1};
-	int r = make_plan(&t);
+	int r = text_make_plan(&t);
 
 	if (!r) {
 		dialect->put_head(&t);

@@ -13,14 +13,27 @@ struct text_dialect {
 	const char *types[IR_SCALAR_COUNT][4]; /* by scalar and lanes - 1 */
 	const char *let, *var; /* what declares a value, a variable; NULL: its type */
 	const char *builtins[IR_BUILTIN_COUNT];
-	const char *barrier, *subgroup_add;
+	const char *barrier;
 	const char *binding_prefix; /* before a binding's name, against the target's keywords */
+	/* Templates as ir.def's, with $t for the result's type: of structural values and of what
+	 * ir.def's text does not say in this target; lane_forms where operand 0 is a vector and
+	 * that makes a difference. */
+	const char *forms[IR_OP_COUNT], *lane_forms[IR_OP_COUNT];
 	void (*put_head)(struct text *text); /* from the top to the entry point's opening brace */
-	void (*put_float)(struct buffer *out, uint32_t bits);
-	/* The names of the operands in the order of a select's arguments: $0 condition, $1, $2. */
-	const char *select;
+	/* A constant of F32 or F16, given as the f32 that has its value. */
+	void (*put_float)(struct buffer *out, enum ir_scalar scalar, uint32_t bits);
+	/* The template of a bitcast. */
+	const char *(*bitcast)(const struct ir_module *module, const struct ir_inst *inst);
 	bool counts_by_one; /* constant loops count from 0 by 1: Tint proves only those finite */
 	bool shifts_by_unsigned; /* a shift count must be unsigned */
+};
+
+struct text_plan {
+	ir_id user;    /* the last instruction that uses the value */
+	ir_id root;    /* the statement it is written in, if inline; else itself */
+	uint32_t name; /* the number in its name, if it has one: counted as they come */
+	uint8_t depth; /* of the expression inline below it */
+	bool is_inline;
 };
 
 struct text {
@@ -30,6 +43,9 @@ struct text {
 	struct text_plan *plan; /* by instruction */
 	uint32_t indent;        /* open blocks, the function included */
 };
+
+/* Fills in text->plan, which the caller frees. -ENOMEM. */
+int text_make_plan(struct text *text);
 
 /* The whole module in the dialect. -ENOMEM. */
 int text_emit(

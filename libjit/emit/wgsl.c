@@ -27,7 +27,7 @@ static void put_hex_float(struct buffer *out, uint32_t bits)
 	buffer_put_u32(out, (uint32_t)(exponent < 127 ? 127 - exponent : exponent - 127));
 }
 
-static void put_float(struct buffer *out, uint32_t bits)
+static void put_float(struct buffer *out, enum ir_scalar scalar, uint32_t bits)
 {
 	if ((bits >> 23 & 255) == 255) { /* no literal: ir_check refuses such modules */
 		buffer_puts(out, "bitcast<f32>(");
@@ -37,7 +37,7 @@ static void put_float(struct buffer *out, uint32_t bits)
 	}
 	if (!text_put_short_float(out, bits))
 		put_hex_float(out, bits);
-	buffer_putc(out, 'f');
+	buffer_putc(out, scalar == IR_F16 ? 'h' : 'f');
 }
 
 static void put_declarations(struct text *t)
@@ -51,6 +51,9 @@ static void put_declarations(struct text *t)
 	for (uint32_t i = 0; i < m->shared_count; i++)
 		buffer_printf(t->out, "var<workgroup> tile%u: array<%s, %u>;\n", i,
 		        text_type(t, m->shared[i].type), m->shared[i].length);
+	if (m->uniforms)
+		buffer_printf(t->out, "@group(0) @binding(%u) var<uniform> dims: vec4<u32>;\n",
+		        m->binding_count);
 }
 
 static void put_parameters(struct text *t)
@@ -80,6 +83,8 @@ static void put_head(struct text *t)
 {
 	const uint32_t *size = t->module->workgroup_size;
 
+	if (t->module->uses_f16)
+		buffer_puts(t->out, "enable f16;\n");
 	if (t->module->uses_subgroups ||
 	        text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_INVOCATION))
 		buffer_puts(t->out, "enable subgroups;\n");
@@ -90,20 +95,35 @@ static void put_head(struct text *t)
 	buffer_puts(t->out, ") {\n");
 }
 
+static const char *bitcast(const struct ir_module *m, const struct ir_inst *inst)
+{
+	(void)m, (void)inst;
+	return "bitcast<$t>($0)";
+}
+
 static const struct text_dialect dialect = {
         .types = {[IR_BOOL] = {"bool", "vec2<bool>", "vec3<bool>", "vec4<bool>"},
                 [IR_I32] = {"i32", "vec2<i32>", "vec3<i32>", "vec4<i32>"},
                 [IR_U32] = {"u32", "vec2<u32>", "vec3<u32>", "vec4<u32>"},
-                [IR_F32] = {"f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"}},
+                [IR_F32] = {"f32", "vec2<f32>", "vec3<f32>", "vec4<f32>"},
+                [IR_F16] = {"f16", "vec2<f16>", "vec3<f16>", "vec4<f16>"}},
         .let = "let",
         .var = "var",
         .builtins = {"wid.x", "wid.y", "wid.z", "lid.x", "lid.y", "lid.z", "lix", "sid"},
         .barrier = "workgroupBarrier();\n",
-        .subgroup_add = "subgroupAdd",
         .binding_prefix = "",
+        .forms = {[IR_SELECT] = "select($2, $1, $0)",
+                [IR_UNPACK_HALF] = "unpack2x16float($0)",
+                [IR_PACK_HALF] = "pack2x16float($0)",
+                [IR_DOT4I8] = "dot4I8Packed($0, $1)",
+                [IR_SUBGROUP_ADD] = "subgroupAdd($0)",
+                [IR_SUBGROUP_MUL] = "subgroupMul($0)",
+                [IR_SUBGROUP_MIN] = "subgroupMin($0)",
+                [IR_SUBGROUP_MAX] = "subgroupMax($0)"},
+        .lane_forms = {[IR_LAND] = "($0 & $1)", [IR_LOR] = "($0 | $1)"},
         .put_head = put_head,
         .put_float = put_float,
-        .select = "select($2, $1, $0)",
+        .bitcast = bitcast,
         .counts_by_one = true,
         .shifts_by_unsigned = true,
 };

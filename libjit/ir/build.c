@@ -9,6 +9,8 @@
  */
 #include "ir/builder.h"
 
+#include "base/half.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stddef.h>
@@ -203,12 +205,29 @@ ir_id ir_u32(struct ir_builder *b, uint32_t value)
 	return ir_constant(b, IR_U32, value);
 }
 
+ir_id ir_i32(struct ir_builder *b, int32_t value)
+{
+	return ir_constant(b, IR_I32, (uint32_t)value);
+}
+
 ir_id ir_f32(struct ir_builder *b, float value)
 {
 	uint32_t bits;
 
 	memcpy(&bits, &value, sizeof bits);
 	return ir_constant(b, IR_F32, bits);
+}
+
+ir_id ir_float(struct ir_builder *b, enum ir_scalar scalar, float value)
+{
+	assert(scalar == IR_F32 || scalar == IR_F16);
+	return scalar == IR_F16 ? ir_constant(b, IR_F16, half_of_float(value)) : ir_f32(b, value);
+}
+
+ir_id ir_uniform(struct ir_builder *b, uint32_t which)
+{
+	assert(which < 4);
+	return number(b, INST(IR_UNIFORM, U32, which));
 }
 
 ir_id ir_builtin(struct ir_builder *b, enum ir_builtin which)
@@ -236,7 +255,12 @@ ir_id ir_select(struct ir_builder *b, ir_id condition, ir_id if_true, ir_id if_f
 
 	if (b->failed)
 		return 0;
-	assert(ir_type_of(b, condition) == IR_TYPE(IR_BOOL, 1) && ir_type_of(b, if_false) == type);
+	if (ir_at(b, condition)->op == IR_SPLAT) /* the same for all lanes */
+		condition = ir_at(b, condition)->arg[0];
+	assert(ir_scalar_of(ir_type_of(b, condition)) == IR_BOOL &&
+	        (ir_lanes_of(ir_type_of(b, condition)) == 1 ||
+	                ir_lanes_of(ir_type_of(b, condition)) == ir_lanes_of(type)) &&
+	        ir_type_of(b, if_false) == type);
 	if (ir_is_const(b, condition))
 		return ir_bits(b, condition) ? if_true : if_false;
 	if (if_true == if_false)
@@ -255,6 +279,41 @@ ir_id ir_convert(struct ir_builder *b, ir_id value, enum ir_scalar to)
 	        ir_convert_bits(ir_scalar_of(from), to, ir_bits(b, value), &bits))
 		return ir_constant(b, to, bits);
 	return number(b, INST(IR_CONVERT, IR_TYPE(to, ir_lanes_of(from)), value));
+}
+
+/* A constant keeps its bits; unless they are no finite float, which has no literal. */
+ir_id ir_bitcast(struct ir_builder *b, ir_id value, ir_type to)
+{
+	ir_type from = ir_type_of(b, value);
+
+	if (from == to || b->failed)
+		return value;
+	assert(ir_bytes_of(from) == ir_bytes_of(to) && ir_scalar_of(from) != IR_BOOL &&
+	        ir_scalar_of(to) != IR_BOOL);
+	if (ir_is_const(b, value) && ir_lanes_of(to) == 1 &&
+	        ir_is_finite(ir_scalar_of(to), ir_bits(b, value)))
+		return ir_constant(b, ir_scalar_of(to), ir_bits(b, value));
+	if (ir_at(b, value)->op == IR_BITCAST)
+		return ir_bitcast(b, ir_at(b, value)->arg[0], to);
+	return number(b, INST(IR_BITCAST, to, value));
+}
+
+ir_id ir_unpack_half(struct ir_builder *b, ir_id word)
+{
+	assert(b->failed || ir_type_of(b, word) == U32);
+	return number(b, INST(IR_UNPACK_HALF, IR_TYPE(IR_F32, 2), word));
+}
+
+ir_id ir_pack_half(struct ir_builder *b, ir_id pair)
+{
+	assert(b->failed || ir_type_of(b, pair) == IR_TYPE(IR_F32, 2));
+	return number(b, INST(IR_PACK_HALF, U32, pair));
+}
+
+ir_id ir_dot4i8(struct ir_builder *b, ir_id x, ir_id y)
+{
+	assert(b->failed || (ir_type_of(b, x) == U32 && ir_type_of(b, y) == U32));
+	return number(b, INST(IR_DOT4I8, IR_TYPE(IR_I32, 1), x, y));
 }
 
 ir_id ir_splat(struct ir_builder *b, ir_id scalar, uint32_t lanes)
@@ -436,44 +495,9 @@ void ir_barrier(struct ir_builder *b)
 	append(b, INST(IR_BARRIER, IR_VOID, 0));
 }
 
-ir_id ir_subgroup_add(struct ir_builder *b, ir_id value)
+ir_id ir_subgroup(struct ir_builder *b, enum ir_op op, ir_id value)
 {
+	assert(op >= IR_SUBGROUP_ADD && op <= IR_SUBGROUP_MAX);
 	b->module.uses_subgroups = true;
-	return append(b, INST(IR_SUBGROUP_ADD, ir_type_of(b, value), value));
-}
-
-/* ---- The end. */
-
-static bool is_dead(const struct ir_inst *inst)
-{
-	const struct ir_op_info *info = &ir_op_infos[inst->op];
-	bool reads = inst->op == IR_LOAD || inst->op == IR_SHARED_LOAD || inst->op == IR_GET;
-
-	return !inst->uses && (info->pure || reads);
-}
-
-/* Values that nobody came to use become NOPs, from the last to the first, so that what only they
- * used goes too. A count that stuck stays. */
-static void drop_dead(struct ir_module *m)
-{
-	for (uint32_t id = m->count - 1; id > 0; id--) {
-		struct ir_inst *inst = &m->insts[id];
-
-		if (!is_dead(inst))
-			continue;
-		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
-			if (m->insts[inst->arg[i]].uses != UINT16_MAX && inst->arg[i])
-				m->insts[inst->arg[i]].uses--;
-		*inst = (struct ir_inst){.op = IR_NOP, .block = inst->block};
-	}
-}
-
-int ir_finish(struct ir_builder *b, const struct ir_module **ret_module)
-{
-	if (b->failed)
-		return -ENOMEM;
-	assert(!b->depth);
-	drop_dead(&b->module);
-	*ret_module = &b->module;
-	return 0;
+	return append(b, INST((uint8_t)op, ir_type_of(b, value), value));
 }

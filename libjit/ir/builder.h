@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The builder's inside, shared by build.c and simplify.c; nobody else includes this.
+ * The builder's inside, shared by build.c, simplify.c and finish.c; nobody else includes this.
  */
 #pragma once
 
@@ -53,5 +53,6 @@ ir_id ir_constant(struct ir_builder *b, enum ir_scalar scalar, uint32_t bits);
  * its result type and may put its operands in their fixed order. */
 ir_id ir_simplify(struct ir_builder *b, struct ir_inst *inst);
 
-/* A constant's bits as another scalar; false where the conversion has no defined value. */
+/* A constant's bits as another scalar; false where the conversion has no defined
+ * value, or no finite one. */
 bool ir_convert_bits(enum ir_scalar from, enum ir_scalar to, uint32_t bits, uint32_t *ret_bits);

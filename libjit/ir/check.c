@@ -38,6 +38,11 @@ static ir_type type_of(const struct checker *c, uint32_t operand)
 	return c->module->insts[c->inst->arg[operand]].type;
 }
 
+static bool is_number(ir_type type)
+{
+	return ir_scalar_of(type) != IR_VOID && ir_scalar_of(type) != IR_BOOL;
+}
+
 static ir_type same_lanes(ir_type type, enum ir_scalar scalar)
 {
 	return IR_TYPE(scalar, ir_lanes_of(type));
@@ -103,22 +108,23 @@ static const char *check_computed(const struct checker *c)
 	ir_type type = type_of(c, 0);
 	enum ir_scalar scalar = ir_scalar_of(type);
 	bool is_int = scalar == IR_I32 || scalar == IR_U32;
+	bool is_float = scalar == IR_F32 || scalar == IR_F16;
 
 	if (divides_by_zero(c))
 		return "the divisor is the constant 0";
 	switch (c->inst->op) {
 #define IR_ARITH(name, ...) case IR_##name:
 #include "ir/ir.def"
-		return check_scalars(c, is_int || scalar == IR_F32, type);
+		return check_scalars(c, is_int || is_float, type);
 #define IR_FLOAT(name, ...) case IR_##name:
 #include "ir/ir.def"
-		return check_scalars(c, scalar == IR_F32, type);
+		return check_scalars(c, is_float, type);
 #define IR_INT(name, ...) case IR_##name:
 #include "ir/ir.def"
 		return check_scalars(c, is_int, type);
 #define IR_COMPARE(name, ...) case IR_##name:
 #include "ir/ir.def"
-		return check_scalars(c, is_int || scalar == IR_F32, same_lanes(type, IR_BOOL));
+		return check_scalars(c, is_int || is_float, same_lanes(type, IR_BOOL));
 	default:
 		return check_scalars(c, scalar == IR_BOOL, type);
 	}
@@ -126,15 +132,116 @@ static const char *check_computed(const struct checker *c)
 
 static const char *check_const(const struct checker *c)
 {
+	enum ir_scalar scalar = ir_scalar_of(c->inst->type);
 	uint32_t bits = c->inst->arg[0];
 
 	if (ir_lanes_of(c->inst->type) != 1)
 		return "a constant is a scalar";
-	if (ir_scalar_of(c->inst->type) == IR_F32 && (bits >> 23 & 255) == 255)
+	if (!ir_is_finite(scalar, bits))
 		return "a constant is not finite: WGSL has no literal for it";
-	if (ir_scalar_of(c->inst->type) == IR_BOOL && bits > 1)
+	if (scalar == IR_BOOL && bits > 1)
 		return "a bool constant is 0 or 1";
+	if (scalar == IR_F16 && bits > UINT16_MAX)
+		return "an f16 constant has more than 16 bits";
 	return NULL;
+}
+
+static const char *check_leaf(const struct checker *c)
+{
+	uint32_t which = c->inst->arg[0];
+
+	if (c->inst->op == IR_CONST)
+		return check_const(c);
+	if (c->inst->op == IR_BUILTIN)
+		return c->inst->type == U32 && which < IR_BUILTIN_COUNT ? NULL : "no such builtin";
+	return c->inst->type == U32 && which < c->module->uniforms ? NULL : "no such uniform";
+}
+
+static const char *check_select(const struct checker *c)
+{
+	ir_type type = c->inst->type;
+
+	if (type_of(c, 0) != BOOL && type_of(c, 0) != same_lanes(type, IR_BOOL))
+		return "the condition is not a bool, one or as many as the values have lanes";
+	return type_of(c, 1) == type && type_of(c, 2) == type ? NULL : "operand types differ";
+}
+
+static const char *check_bitcast(const struct checker *c)
+{
+	const struct ir_inst *from = &c->module->insts[c->inst->arg[0]];
+	ir_type type = c->inst->type;
+
+	if (!is_number(from->type) || !is_number(type) || from->type == type ||
+	        ir_bytes_of(from->type) != ir_bytes_of(type))
+		return "a bitcast is to another type of as many bytes, neither of them bool";
+	if (from->op == IR_CONST && !ir_is_finite(ir_scalar_of(type), from->arg[0]))
+		return "a constant is not finite: WGSL has no literal for it";
+	return NULL;
+}
+
+/* From 65520 on a number rounds to no finite f16. */
+static bool fits_f16(const struct ir_inst *from)
+{
+	float value;
+
+	memcpy(&value, &from->arg[0], sizeof value);
+	if (ir_scalar_of(from->type) == IR_I32)
+		value = (float)(int32_t)from->arg[0];
+	else if (ir_scalar_of(from->type) != IR_F32)
+		value = (float)from->arg[0];
+	return value < 65520 && value > -65520;
+}
+
+static const char *check_convert(const struct checker *c)
+{
+	const struct ir_inst *from = &c->module->insts[c->inst->arg[0]];
+	ir_type type = c->inst->type;
+
+	if (ir_lanes_of(from->type) != ir_lanes_of(type) ||
+	        ir_scalar_of(from->type) == ir_scalar_of(type))
+		return "a conversion changes the scalar and keeps the lanes";
+	if (from->op == IR_CONST && ir_scalar_of(type) == IR_F16 && !fits_f16(from))
+		return "a constant is not finite as an f16";
+	return NULL;
+}
+
+static const char *check_halves(const struct checker *c)
+{
+	ir_type pair = IR_TYPE(IR_F32, 2);
+	bool packs = c->inst->op == IR_PACK_HALF;
+
+	return type_of(c, 0) == (packs ? pair : U32) && c->inst->type == (packs ? U32 : pair)
+	               ? NULL
+	               : "two halves are a u32, unpacked a vec2 of f32";
+}
+
+static const char *check_dot(const struct checker *c)
+{
+	if (!c->module->uses_dot4)
+		return "the module does not say that it uses the packed dot product";
+	return type_of(c, 0) == U32 && type_of(c, 1) == U32 && c->inst->type == IR_TYPE(IR_I32, 1)
+	               ? NULL
+	               : "a packed dot product is of two u32 and gives an i32";
+}
+
+static const char *check_subgroup(const struct checker *c)
+{
+	if (!c->module->uses_subgroups)
+		return "the module does not say that it uses subgroups";
+	return c->inst->type == type_of(c, 0) && is_number(c->inst->type)
+	               ? NULL
+	               : "the result type does not follow from the operands";
+}
+
+static const char *check_extract(const struct checker *c)
+{
+	ir_type from = type_of(c, 0);
+
+	if (c->inst->arg[1] >= ir_lanes_of(from) || ir_lanes_of(from) < 2)
+		return "no such lane";
+	return c->inst->type == IR_TYPE(ir_scalar_of(from), 1)
+	               ? NULL
+	               : "the result type does not follow from the operands";
 }
 
 static const char *check_compose(const struct checker *c)
@@ -152,35 +259,29 @@ static const char *check_compose(const struct checker *c)
 
 static const char *check_value(const struct checker *c)
 {
-	ir_type type = c->inst->type;
-
 	switch (c->inst->op) {
 	case IR_CONST:
-		return check_const(c);
 	case IR_BUILTIN:
-		return type == U32 && c->inst->arg[0] < IR_BUILTIN_COUNT ? NULL : "no such builtin";
+	case IR_UNIFORM:
+		return check_leaf(c);
 	case IR_SELECT:
-		if (type_of(c, 0) != BOOL)
-			return "the condition is not a bool";
-		return type_of(c, 1) == type && type_of(c, 2) == type ? NULL
-		                                                      : "operand types differ";
+		return check_select(c);
 	case IR_CONVERT:
-		return ir_lanes_of(type_of(c, 0)) == ir_lanes_of(type) &&
-		                       ir_scalar_of(type_of(c, 0)) != ir_scalar_of(type)
-		               ? NULL
-		               : "a conversion changes the scalar and keeps the lanes";
+		return check_convert(c);
+	case IR_BITCAST:
+		return check_bitcast(c);
+	case IR_UNPACK_HALF:
+	case IR_PACK_HALF:
+		return check_halves(c);
 	case IR_EXTRACT:
-		if (c->inst->arg[1] >= ir_lanes_of(type_of(c, 0)) || ir_lanes_of(type_of(c, 0)) < 2)
-			return "no such lane";
-		return type == IR_TYPE(ir_scalar_of(type_of(c, 0)), 1)
-		               ? NULL
-		               : "the result type does not follow from the operands";
+		return check_extract(c);
 	case IR_SUBGROUP_ADD:
-		if (!c->module->uses_subgroups)
-			return "the module does not say that it uses subgroups";
-		return type == type_of(c, 0) && ir_scalar_of(type) != IR_BOOL
-		               ? NULL
-		               : "the result type does not follow from the operands";
+	case IR_SUBGROUP_MUL:
+	case IR_SUBGROUP_MIN:
+	case IR_SUBGROUP_MAX:
+		return check_subgroup(c);
+	case IR_DOT4I8:
+		return check_dot(c);
 	default:
 		return check_compose(c);
 	}
@@ -307,6 +408,8 @@ static const char *check_inst(struct checker *c)
 	if ((ir_op_infos[c->inst->op].has_result || c->inst->op == IR_VAR) !=
 	        is_type(c->inst->type))
 		return "its type is not one, or it should have none";
+	if (ir_scalar_of(c->inst->type) == IR_F16 && !c->module->uses_f16)
+		return "the module does not say that it uses f16";
 	rule = check_operands(c);
 	if (rule)
 		return rule;
@@ -333,13 +436,13 @@ static const char *check_inst(struct checker *c)
 	}
 }
 
-/* The names that the text emitters make themselves: v7, i7, k7, tile0, and the inputs. */
+/* The names that the text emitters make themselves: v7, i7, k7, tile0, dims, and the inputs. */
 static bool is_taken(const char *name)
 {
 	bool numbered = strchr("0123456789", name[strlen(name) - 1]) != NULL;
 
 	return !strcmp(name, "wid") || !strcmp(name, "lid") || !strcmp(name, "lix") ||
-	       !strcmp(name, "sid") || !strcmp(name, "main") ||
+	       !strcmp(name, "sid") || !strcmp(name, "main") || !strcmp(name, "dims") ||
 	       (numbered && (strchr("vik", name[0]) || !strncmp(name, "tile", 4)));
 }
 
@@ -357,21 +460,33 @@ static bool is_name(const char *name)
 	return !is_taken(name);
 }
 
+static bool is_binding(const struct ir_module *m, const struct ir_binding *binding)
+{
+	return is_type(binding->type) && is_number(binding->type) &&
+	       ir_lanes_of(binding->type) != 3 && binding->length && is_name(binding->name) &&
+	       (ir_scalar_of(binding->type) != IR_F16 || m->uses_f16);
+}
+
+static bool is_shared(const struct ir_module *m, const struct ir_shared *shared)
+{
+	return is_type(shared->type) && shared->length &&
+	       (ir_scalar_of(shared->type) != IR_F16 || m->uses_f16);
+}
+
 static int check_interface(const struct ir_module *m, struct error *err)
 {
 	if (!m->workgroup_size[0] || !m->workgroup_size[1] || !m->workgroup_size[2])
 		return error_set(err, -EINVAL, "", "the workgroup size has a zero");
-	if (m->binding_count > IR_BINDINGS_MAX || m->shared_count > IR_SHARED_MAX)
-		return error_set(err, -EINVAL, "", "too many bindings or workgroup arrays");
-	for (uint32_t i = 0; i < m->binding_count; i++) {
-		const struct ir_binding *b = &m->bindings[i];
-		if (!is_type(b->type) || ir_scalar_of(b->type) == IR_BOOL ||
-		        ir_lanes_of(b->type) == 3 || !b->length || !is_name(b->name))
+	if (m->binding_count > IR_BINDINGS_MAX || m->shared_count > IR_SHARED_MAX ||
+	        m->uniforms > 4)
+		return error_set(
+		        err, -EINVAL, "", "too many bindings, workgroup arrays or uniforms");
+	for (uint32_t i = 0; i < m->binding_count; i++)
+		if (!is_binding(m, &m->bindings[i]))
 			return error_set(
 			        err, -EINVAL, "", "binding %u has a wrong type, length or name", i);
-	}
 	for (uint32_t i = 0; i < m->shared_count; i++)
-		if (!is_type(m->shared[i].type) || !m->shared[i].length)
+		if (!is_shared(m, &m->shared[i]))
 			return error_set(err, -EINVAL, "",
 			        "workgroup array %u has a wrong type or length", i);
 	return 0;

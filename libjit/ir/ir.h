@@ -24,7 +24,7 @@ enum ir_op {
 	IR_OP_COUNT
 };
 
-enum ir_scalar { IR_VOID, IR_BOOL, IR_I32, IR_U32, IR_F32, IR_SCALAR_COUNT };
+enum ir_scalar { IR_VOID, IR_BOOL, IR_I32, IR_U32, IR_F32, IR_F16, IR_SCALAR_COUNT };
 
 /* A type is a scalar and 1..4 lanes in one byte. */
 typedef uint8_t ir_type;
@@ -37,10 +37,17 @@ static inline uint32_t ir_lanes_of(ir_type type)
 {
 	return (type >> 4) + 1u;
 }
-static inline uint32_t ir_bytes_of(
-        ir_type type) /* as stored in an array: all scalars are 4 bytes */
+static inline uint32_t ir_bytes_of(ir_type type) /* as stored in an array */
 {
-	return 4 * ir_lanes_of(type);
+	return (ir_scalar_of(type) == IR_F16 ? 2 : 4) * ir_lanes_of(type);
+}
+
+/* Whether a scalar of these bits has a literal in every target: integers and bools always. */
+static inline bool ir_is_finite(enum ir_scalar scalar, uint32_t bits)
+{
+	if (scalar == IR_F32)
+		return (bits >> 23 & 255) != 255;
+	return scalar != IR_F16 || (bits >> 10 & 31) != 31;
 }
 
 typedef uint32_t ir_id;
@@ -58,10 +65,14 @@ enum ir_builtin { /* all u32 scalars */
 };
 
 /* Arguments by instruction (v: value id, i: immediate):
- *   CONST          arg[0] i: the scalar's bits (a vector constant is a SPLAT or COMPOSE of scalars)
+ *   CONST          arg[0] i: the scalar's bits, f16's 16 in the low half (a vector constant is a
+ *                  SPLAT or COMPOSE of scalars)
  *   BUILTIN        arg[0] i: enum ir_builtin
- *   SELECT         v condition (bool scalar), v if true, v if false
+ *   UNIFORM        arg[0] i: which of the uniform block's four u32
+ *   SELECT         v condition (bool, one or as many as the values have lanes), v if true, v if
+ *                  false
  *   CONVERT        v; result type's scalar differs: numeric conversion as WGSL's T(x)
+ *   BITCAST        v; the same bits as another type of as many bytes (vec2<f16> and u32 too)
  *   SPLAT          v scalar -> all lanes of the result
  *   COMPOSE        v scalars, one for each lane of the result; the rest 0
  *   EXTRACT        v vector, i lane
@@ -78,7 +89,10 @@ enum ir_builtin { /* all u32 scalars */
  *   ELSE           i id of its IF, the open one
  *   END            i id of the LOOP or IF it closes
  *   BARRIER        workgroup execution and workgroup-memory barrier; uniform control flow only
- *   SUBGROUP_ADD   v: sum over the subgroup's active invocations
+ *   SUBGROUP_ADD, _MUL, _MIN, _MAX   v: over the subgroup's active invocations
+ *   UNPACK_HALF    v (u32) -> vec2<f32>, the two f16 in it; needs no feature
+ *   PACK_HALF      v (vec2<f32>) -> u32, rounded to f16; beyond 65504 any value
+ *   DOT4I8         v, v (u32, four signed bytes each): sum of their products (i32 scalar)
  * In `arg`, the values stand first and the immediate follows at arg[values].
  */
 struct ir_inst {
@@ -101,7 +115,7 @@ extern const struct ir_op_info ir_op_infos[IR_OP_COUNT];
 
 struct ir_binding {
 	char name[12]; /* an identifier in every target */
-	ir_type type;  /* of an element: f32 or vec2/vec4 of it */
+	ir_type type;  /* of an element: f32, f16, i32 or u32, or vec2/vec4 of it */
 	bool writable;
 	uint32_t length; /* elements of `type` the buffer holds, > 0 */
 };
@@ -119,7 +133,9 @@ struct ir_module {
 	uint32_t binding_count;
 	struct ir_shared shared[IR_SHARED_MAX];
 	uint32_t shared_count;
-	bool uses_subgroups;
+	uint32_t uniforms; /* 0, or 1..4: the uniform block's u32 in use. The block is one
+	                    * vec4<u32>, bound at binding_count, after all storage */
+	bool uses_subgroups, uses_f16, uses_dot4; /* of what is left when it is finished */
 };
 
 /* ---- The builder. One builder makes many modules, one after another, in the same memory.
@@ -143,13 +159,20 @@ uint32_t ir_shared(struct ir_builder *builder, ir_type type, uint32_t length);
 
 ir_type ir_type_of(const struct ir_builder *builder, ir_id value);
 ir_id ir_u32(struct ir_builder *builder, uint32_t value);
+ir_id ir_i32(struct ir_builder *builder, int32_t value);
 ir_id ir_f32(struct ir_builder *builder, float value);
+ir_id ir_float(struct ir_builder *builder, enum ir_scalar scalar, float value); /* F32 or F16 */
+/* What is known only when the kernel is dispatched: number `which` (0..3) of the uniform block. */
+ir_id ir_uniform(struct ir_builder *builder, uint32_t which);
 ir_id ir_builtin(struct ir_builder *builder, enum ir_builtin which);
 /* Any computing row of ir.def; b and c are 0 where the row has fewer operands. Folded when all
  * operands are constants; x+0, x*1, x*0 (integers), x/1, x%1 and powers of two are simplified. */
 ir_id ir_compute(struct ir_builder *builder, enum ir_op op, ir_id a, ir_id b, ir_id c);
 ir_id ir_select(struct ir_builder *builder, ir_id condition, ir_id if_true, ir_id if_false);
 ir_id ir_convert(struct ir_builder *builder, ir_id value, enum ir_scalar to);
+ir_id ir_bitcast(struct ir_builder *builder, ir_id value, ir_type to);
+ir_id ir_unpack_half(struct ir_builder *builder, ir_id word);
+ir_id ir_pack_half(struct ir_builder *builder, ir_id pair);
 ir_id ir_splat(struct ir_builder *builder, ir_id scalar, uint32_t lanes); /* lanes 1: the scalar */
 ir_id ir_compose(struct ir_builder *builder, const ir_id *scalars, uint32_t lanes);
 ir_id ir_extract(struct ir_builder *builder, ir_id vector, uint32_t lane); /* of a scalar: itself */
@@ -165,7 +188,9 @@ void ir_if(struct ir_builder *builder, ir_id condition);
 void ir_else(struct ir_builder *builder);
 void ir_end(struct ir_builder *builder); /* closes the innermost LOOP or IF */
 void ir_barrier(struct ir_builder *builder);
-ir_id ir_subgroup_add(struct ir_builder *builder, ir_id value);
+/* op: one of IR_SUBGROUP_... */
+ir_id ir_subgroup(struct ir_builder *builder, enum ir_op op, ir_id value);
+ir_id ir_dot4i8(struct ir_builder *builder, ir_id x, ir_id y);
 
 static inline ir_id ir_add(struct ir_builder *b, ir_id x, ir_id y)
 {

@@ -6,12 +6,13 @@
 #include "ir/ir.h"
 
 #include "base/buffer.h"
+#include "base/half.h"
 
 #include <string.h>
 
 static void print_type(ir_type type, struct buffer *out)
 {
-	static const char *const names[] = {"void", "bool", "i32", "u32", "f32"};
+	static const char *const names[] = {"void", "bool", "i32", "u32", "f32", "f16"};
 	enum ir_scalar scalar = ir_scalar_of(type);
 
 	buffer_puts(out, scalar < IR_SCALAR_COUNT ? names[scalar] : "?");
@@ -34,6 +35,8 @@ static void print_interface(const struct ir_module *m, struct buffer *out)
 		print_type(m->shared[i].type, out);
 		buffer_printf(out, "[%u]\n", m->shared[i].length);
 	}
+	if (m->uniforms)
+		buffer_printf(out, "uniforms %u\n", m->uniforms);
 }
 
 static void print_const(const struct ir_inst *inst, struct buffer *out)
@@ -43,6 +46,8 @@ static void print_const(const struct ir_inst *inst, struct buffer *out)
 	memcpy(&value, &inst->arg[0], sizeof value);
 	if (ir_scalar_of(inst->type) == IR_F32)
 		buffer_printf(out, " %.9g", (double)value);
+	else if (ir_scalar_of(inst->type) == IR_F16)
+		buffer_printf(out, " %.9g", (double)half_to_float((uint16_t)inst->arg[0]));
 	else if (ir_scalar_of(inst->type) == IR_I32)
 		buffer_printf(out, " %d", (int32_t)inst->arg[0]);
 	else
@@ -75,6 +80,9 @@ static void print_immediate(const struct ir_inst *inst, struct buffer *out)
 		break;
 	case IR_BUILTIN:
 		print_builtin(inst, out);
+		break;
+	case IR_UNIFORM:
+		buffer_printf(out, " %u", inst->arg[0]);
 		break;
 	case IR_EXTRACT:
 		buffer_printf(out, " lane %u", inst->arg[1]);

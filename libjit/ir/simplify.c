@@ -3,9 +3,11 @@
  * What the builder knows of algebra: constants fold by ir.def's expressions, integer operations
  * with a constant become cheaper ones, operands get a fixed order. Exact in every bit and the
  * same on every machine; float algebra is never reordered, and what has no literal in WGSL (an
- * infinity) or no certain last bit (EXP) is left to the device.
+ * infinity) or no certain last bit (EXP, LOG, SIN, ...) is left to the device.
  */
 #include "ir/builder.h"
+
+#include "base/half.h"
 
 #include <math.h>
 #include <string.h>
@@ -115,11 +117,45 @@ static float float_of(uint32_t bits)
 	return value;
 }
 
-static ir_id fold_float(struct ir_builder *b, enum ir_op op, const uint32_t bits[3])
+static bool is_float(enum ir_scalar scalar)
 {
-	float value = fold_f32(op, float_of(bits[0]), float_of(bits[1]), float_of(bits[2]));
+	return scalar == IR_F32 || scalar == IR_F16;
+}
 
-	return op != IR_EXP && isfinite(value) ? ir_f32(b, value) : 0;
+/* A constant of either kind of float, widened. */
+static float widened(enum ir_scalar scalar, uint32_t bits)
+{
+	return scalar == IR_F16 ? half_to_float((uint16_t)bits) : float_of(bits);
+}
+
+/* Whether IEEE 754 says what the last bit is, so that all machines agree. */
+static bool is_exact(enum ir_op op)
+{
+	switch (op) {
+	case IR_EXP:
+	case IR_LOG:
+	case IR_RSQRT:
+	case IR_POW:
+	case IR_SIN:
+	case IR_COS:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* f16 is computed in f32 and rounded once more: exact but for FMA, whose last bit is then that of
+ * the interpreter. */
+static ir_id fold_float(
+        struct ir_builder *b, enum ir_op op, enum ir_scalar scalar, const uint32_t bits[3])
+{
+	if (!is_exact(op))
+		return 0;
+	float value = fold_f32(
+	        op, widened(scalar, bits[0]), widened(scalar, bits[1]), widened(scalar, bits[2]));
+	if (scalar == IR_F16)
+		value = half_to_float(half_of_float(value));
+	return isfinite(value) ? ir_float(b, scalar, value) : 0;
 }
 
 static ir_id fold_compare(
@@ -127,8 +163,8 @@ static ir_id fold_compare(
 {
 	bool value;
 
-	if (scalar == IR_F32)
-		value = compare_f32(op, float_of(bits[0]), float_of(bits[1]));
+	if (is_float(scalar))
+		value = compare_f32(op, widened(scalar, bits[0]), widened(scalar, bits[1]));
 	else if (scalar == IR_I32)
 		value = compare_int(op, (int32_t)bits[0], (int32_t)bits[1]);
 	else
@@ -145,16 +181,28 @@ static ir_id fold(
 		return fold_compare(b, op, scalar, bits);
 	if (kinds[op] == LOGIC)
 		return ir_constant(b, IR_BOOL, fold_bool(op, bits[0], bits[1]));
-	if (scalar == IR_F32)
-		return fold_float(b, op, bits);
+	if (is_float(scalar))
+		return fold_float(b, op, scalar, bits);
 	if (scalar == IR_I32)
 		return ir_constant(b, IR_I32, fold_i32(op, (int32_t)bits[0], (int32_t)second));
 	return ir_u32(b, fold_u32(op, bits[0], second));
 }
 
+/* A float to an integer: toward zero. */
+static bool truncate_bits(enum ir_scalar to, double value, uint32_t *ret_bits)
+{
+	if (to == IR_I32 && value > -2147483649.0 && value < 2147483648.0)
+		*ret_bits = (uint32_t)(int32_t)value;
+	else if (to == IR_U32 && value > -1 && value < 4294967296.0)
+		*ret_bits = (uint32_t)value;
+	else
+		return false;
+	return true;
+}
+
 bool ir_convert_bits(enum ir_scalar from, enum ir_scalar to, uint32_t bits, uint32_t *ret_bits)
 {
-	double value = from == IR_F32   ? float_of(bits)
+	double value = is_float(from)   ? widened(from, bits)
 	               : from == IR_I32 ? (int32_t)bits
 	                                : (double)bits;
 	float rounded = (float)value;
@@ -163,15 +211,13 @@ bool ir_convert_bits(enum ir_scalar from, enum ir_scalar to, uint32_t bits, uint
 		*ret_bits = value != 0;
 	else if (to == IR_F32)
 		memcpy(ret_bits, &rounded, sizeof *ret_bits);
-	else if (from != IR_F32)
-		*ret_bits = bits;
-	else if (to == IR_I32 && value > -2147483649.0 && value < 2147483648.0)
-		*ret_bits = (uint32_t)(int32_t)value;
-	else if (to == IR_U32 && value > -1 && value < 4294967296.0)
-		*ret_bits = (uint32_t)value;
+	else if (to == IR_F16)
+		*ret_bits = half_of_float(rounded);
+	else if (is_float(from))
+		return truncate_bits(to, value, ret_bits);
 	else
-		return false;
-	return true;
+		*ret_bits = bits;
+	return ir_is_finite(to, *ret_bits);
 }
 
 /* ---- Integer algebra. Each answers the simpler value, or 0 for none. */
@@ -254,6 +300,7 @@ static ir_id simplify_zero(
 	case IR_ADD:
 	case IR_SUB:
 	case IR_OR:
+	case IR_XOR:
 	case IR_SHL:
 	case IR_SHR:
 		return x;
@@ -293,6 +340,7 @@ static ir_id simplify_same(struct ir_builder *b, enum ir_op op, ir_id x, enum ir
 {
 	switch (op) {
 	case IR_SUB:
+	case IR_XOR:
 		return ir_constant(b, scalar, 0);
 	case IR_MIN:
 	case IR_MAX:
@@ -301,8 +349,10 @@ static ir_id simplify_same(struct ir_builder *b, enum ir_op op, ir_id x, enum ir
 		return x;
 	case IR_EQ:
 	case IR_GE:
+		return ir_constant(b, IR_BOOL, true);
+	case IR_NE:
 	case IR_LT:
-		return ir_constant(b, IR_BOOL, op != IR_LT);
+		return ir_constant(b, IR_BOOL, false);
 	default:
 		return 0;
 	}
@@ -311,7 +361,7 @@ static ir_id simplify_same(struct ir_builder *b, enum ir_op op, ir_id x, enum ir
 static ir_id simplify_logic(const struct ir_builder *b, const struct ir_inst *inst)
 {
 	if (ir_is_const(b, inst->arg[1]))
-		return inst->arg[ir_bits(b, inst->arg[1]) ? 0 : 1];
+		return inst->arg[(ir_bits(b, inst->arg[1]) != 0) == (inst->op == IR_LAND) ? 0 : 1];
 	return inst->arg[0] == inst->arg[1] ? inst->arg[0] : 0;
 }
 
@@ -338,8 +388,11 @@ static bool commutes(enum ir_op op)
 	case IR_FMA:
 	case IR_AND:
 	case IR_OR:
+	case IR_XOR:
 	case IR_EQ:
+	case IR_NE:
 	case IR_LAND:
+	case IR_LOR:
 		return true;
 	default: /* not MIN and MAX: think of NaN and of signed zeros */
 		return false;
@@ -380,7 +433,7 @@ ir_id ir_simplify(struct ir_builder *b, struct ir_inst *inst)
 	if (arity < 2)
 		return 0;
 	order_operands(b, inst);
-	if (scalar == IR_F32 || ir_lanes_of(type) > 1)
+	if (is_float(scalar) || ir_lanes_of(type) > 1)
 		return 0;
 	return simplify_scalar(b, inst, scalar);
 }

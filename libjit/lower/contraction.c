@@ -3,501 +3,411 @@
  * The contraction family. Each invocation accumulates a tile_m x tile_n tile of out in registers
  * over k: `unroll` k at a time straight from global memory, or through workgroup memory in tiles
  * of k_step. Edges: loads clamp their outer position (what they compute there is never stored),
- * k's remainder has a loop of its own, stores are guarded.
- *
- * Words: an operand's *outer* dimension is m for a and n for b; a *ref* names one scalar within a
- * loaded vector; `vec` is an accumulator's width, each operand's `width` that of its loads.
+ * k's remainder has a loop of its own, stores are guarded. Dynamic dimensions that may pass what a
+ * dispatch holds are walked in turns by the workgroups there are.
  */
-#include "lower/lower.h"
-
-#include "space/contraction.h"
-
-#define TILE_MAX CONTRACTION_TILE_MAX
-
-struct ref {
-	ir_id vector;
-	uint32_t lane;
-};
-
-struct operand {
-	const struct contraction_operand *shape;
-	uint32_t binding, shared;
-	ir_id origin[TILE_MAX];    /* global: element index of each load at k = 0 */
-	ir_id place[TILE_MAX];     /* staged: the same within the workgroup array */
-	ir_id batch;               /* element index of this batch's first */
-	ir_id k;                   /* of the first element that fetch counts from; 0 where staged */
-	ir_id workgroup;           /* first outer element of the workgroup's block */
-	struct ref refs[TILE_MAX]; /* the tile's elements at the k last fetched */
-};
-
-struct lowering {
-	struct ir_builder *b;
-	const struct op *op;
-	struct contraction c;
-	struct operand a, bb;
-	uint32_t bias, residual, out;            /* bindings */
-	uint32_t reduce;                         /* workgroup array */
-	ir_id local_x, local_y, local_k, thread; /* thread: linear within (x, y) */
-	ir_id batch;
-	uint32_t vectors;              /* accumulators in a row: tile_n / vec */
-	ir_id acc[TILE_MAX][TILE_MAX]; /* variables */
-};
-
-static ir_id u(struct lowering *l, uint32_t value)
-{
-	return ir_u32(l->b, value);
-}
-
-static ir_id scaled(struct lowering *l, ir_id x, uint32_t factor)
-{
-	return ir_mul(l->b, x, u(l, factor));
-}
-
-static ir_id over(struct lowering *l, ir_id x, uint32_t divisor)
-{
-	return ir_compute(l->b, IR_DIV, x, u(l, divisor), 0);
-}
+#include "lower/contraction.h"
 
 /* ---- Set-up. */
 
-static uint32_t bind(
-        struct lowering *l, const char *name, uint32_t width, uint64_t elements, bool out)
+static void share(struct gemm *g)
 {
-	return ir_binding(l->b, name, IR_TYPE(IR_F32, width), out, (uint32_t)(elements / width));
-}
-
-static void bind_tensors(struct lowering *l)
-{
-	const struct contraction *c = &l->c;
-	uint64_t out = (uint64_t)c->batch * c->m * c->n;
-
-	l->a.binding = bind(l, "a", c->a.width, (uint64_t)c->batch * c->m * c->k, false);
-	l->bb.binding = bind(l, "b", c->b.width, (uint64_t)c->batch * c->k * c->n, false);
-	if (l->op->value[MATMUL_BIAS])
-		l->bias = bind(l, "bias", c->out_width, c->n, false);
-	if (l->op->value[MATMUL_RESIDUAL])
-		l->residual = bind(l, "residual", c->out_width, out, false);
-	l->out = bind(l, "out", c->out_width, out, true);
-}
-
-static void share(struct lowering *l)
-{
-	const struct contraction *c = &l->c;
+	const struct contraction *c = &g->c;
+	enum ir_scalar number = c->sum == CONTRACTION_DOT4 ? IR_U32 : g->number;
 
 	if (c->a.staged)
-		l->a.shared = ir_shared(l->b, IR_TYPE(IR_F32, c->a.width), c->a.shared_length);
+		g->left.shared = ir_shared(g->b, IR_TYPE(number, c->a.lanes), c->a.shared_length);
 	if (c->b.staged)
-		l->bb.shared = ir_shared(l->b, IR_TYPE(IR_F32, c->b.width), c->b.shared_length);
+		g->right.shared = ir_shared(g->b, IR_TYPE(number, c->b.lanes), c->b.shared_length);
 	if (c->reduce_length)
-		l->reduce = ir_shared(l->b, IR_TYPE(IR_F32, c->vec), c->reduce_length);
+		g->reduce = ir_shared(g->b, IR_TYPE(g->number, c->lanes), c->reduce_length);
 }
 
-static void place_invocation(struct lowering *l)
+static void place_invocation(struct gemm *g)
 {
-	const struct contraction *c = &l->c;
+	const struct contraction *c = &g->c;
 	uint32_t shift = c->k_fastest || c->subgroup ? 1 : 0;
-	ir_id local[3];
 
-	for (uint32_t i = 0; i < 3; i++)
-		local[i] = c->workgroup_size[i] == 1
-		                   ? u(l, 0)
-		                   : ir_builtin(l->b, (enum ir_builtin)(IR_LOCAL_ID_X + i));
-	l->local_x = local[shift];
-	l->local_y = local[shift + 1];
-	l->local_k = c->subgroup ? ir_builtin(l->b, IR_SUBGROUP_INVOCATION)
-	                         : local[(shift + 2) % 3];
-	l->thread = ir_add(l->b, scaled(l, l->local_y, c->wg_x), l->local_x);
-	l->batch = c->batch == 1 ? u(l, 0) : ir_builtin(l->b, IR_WORKGROUP_ID_Z);
+	g->local_x = lower_local(g->l, shift);
+	g->local_y = lower_local(g->l, shift + 1);
+	g->local_k = c->subgroup ? ir_builtin(g->b, IR_SUBGROUP_INVOCATION)
+	                         : lower_local(g->l, (shift + 2) % 3);
+	g->thread = ir_add(g->b, lower_times(g->l, g->local_y, c->wg_x), g->local_x);
 }
 
-/* The workgroup's place along one outer dimension; 0 when one block covers it. */
-static ir_id block_start(
-        struct lowering *l, const struct contraction_operand *x, enum ir_builtin id)
+static void measure(struct gemm *g)
 {
-	return x->block >= x->outer ? u(l, 0) : scaled(l, ir_builtin(l->b, id), x->block);
+	const struct contraction_fields *f = contraction_fields(g->op);
+
+	g->m = lower_dim(g->l, f->m);
+	g->n = lower_dim(g->l, f->n);
+	g->k = g->c.dynamic_k ? lower_dim(g->l, f->k) : lower_u32(g->l, g->c.k);
+	g->batch = g->c.nbits ? lower_u32(g->l, 1) : lower_dim(g->l, f->batch);
 }
 
-/* min(position, last), left out where no workgroup passes the edge. */
-static ir_id clamp_outer(
-        struct lowering *l, const struct contraction_operand *x, ir_id position, uint32_t lanes)
-{
-	if (x->outer % x->block == 0)
-		return position;
-	return ir_compute(l->b, IR_MIN, position, u(l, x->outer - lanes), 0);
-}
-
-/* Element index of a load at outer position `position` and k = 0. */
-static ir_id global_origin(struct lowering *l, const struct operand *x, ir_id position)
-{
-	const struct contraction_operand *s = x->shape;
-	ir_id at = s->along_k ? scaled(l, position, l->c.k / s->width)
-	                      : over(l, position, s->width);
-
-	return ir_add(l->b, at, x->batch);
-}
-
-/* Outer elements that one load covers. */
-static uint32_t load_span(const struct contraction_operand *s)
-{
-	return s->along_k ? 1 : s->width;
-}
-
-/* Outer position within the block of tile element i. */
-static ir_id tile_position(struct lowering *l, const struct operand *x, uint32_t i)
+static void measure_operand(struct gemm *g, struct operand *x, ir_id outer)
 {
 	const struct contraction_operand *s = x->shape;
 
-	if (x == &l->a)
-		return ir_add(l->b, scaled(l, l->local_y, s->tile), u(l, i));
-	uint32_t group = i / s->group;
-	return ir_add(l->b, scaled(l, l->local_x, s->group),
-	        u(l, group * l->c.wg_x * s->group + i % s->group));
+	x->outer = outer;
+	x->k = lower_u32(g->l, 0);
+	if (s->row)
+		x->stride = lower_u32(g->l, s->row / s->width);
+	else
+		x->stride = s->along_k ? g->k : outer;
 }
 
-static void place_operand(struct lowering *l, struct operand *x,
-        const struct contraction_operand *s, enum ir_builtin workgroup)
-{
-	uint32_t span = load_span(s);
+/* ---- Places. */
 
-	x->shape = s;
-	x->k = u(l, 0);
-	x->workgroup = block_start(l, s, workgroup);
-	x->batch = scaled(l, l->batch, s->outer * l->c.k / s->width);
+/* Which block along x, y or z: the workgroup's, or one after another in turns. */
+static ir_id take_block(struct gemm *g, uint32_t dimension, ir_id extent, uint32_t block)
+{
+	ir_id own = ir_builtin(g->b, (enum ir_builtin)(IR_WORKGROUP_ID_X + dimension));
+
+	if (!g->c.strided[dimension])
+		return own;
+	ir_id blocks = lower_over(g->l, lower_plus(g->l, extent, block - 1), block);
+	return ir_loop(g->b, own, blocks, CONTRACTION_GRID_MAX);
+}
+
+/* The block's first element along an outer dimension; 0 when one block covers it. */
+static ir_id block_start(struct gemm *g, const struct operand *x, uint32_t dimension, bool dynamic)
+{
+	if (!dynamic && x->shape->block >= x->shape->outer)
+		return lower_u32(g->l, 0);
+	return lower_times(
+	        g->l, take_block(g, dimension, x->outer, x->shape->block), x->shape->block);
+}
+
+static ir_id first_of_matrix(struct gemm *g, const struct operand *x)
+{
+	const struct contraction_operand *s = x->shape;
+	ir_id size = ir_mul(g->b, s->along_k ? x->outer : g->k, x->stride);
+	ir_id which = s->matrices ? lower_modulo(g->l, g->matrix, s->matrices) : g->matrix;
+
+	return ir_mul(g->b, which, size);
+}
+
+/* Vector index in the workgroup array of tile element i at k = 0, as one product and a constant. */
+static ir_id shared_place(struct gemm *g, const struct operand *x, uint32_t i)
+{
+	const struct contraction_operand *s = x->shape;
+	ir_id local = x == &g->left ? g->local_y : g->local_x;
+	uint32_t locals = x == &g->left ? g->c.wg_y : g->c.wg_x;
+	uint32_t group = s->along_k ? s->group * s->pitch + 1 : s->group / s->lanes;
+	uint32_t within = s->along_k ? i % s->group * s->pitch : i % s->group / s->lanes;
+
+	return lower_plus(
+	        g->l, lower_times(g->l, local, group), i / s->group * locals * group + within);
+}
+
+static void place_operand(struct gemm *g, struct operand *x)
+{
+	const struct contraction_operand *s = x->shape;
+	uint32_t span = s->staged && !s->along_k ? s->lanes : gemm_span(s);
+
+	x->matrix = first_of_matrix(g, x);
 	for (uint32_t i = 0; i < s->tile; i += span) {
-		ir_id position = tile_position(l, x, i);
 		if (s->staged) {
-			x->place[i] = s->along_k ? scaled(l, position, s->pitch)
-			                         : over(l, position, s->width);
-		} else {
-			position = ir_add(l->b, x->workgroup, position);
-			x->origin[i] = global_origin(l, x, clamp_outer(l, s, position, span));
+			x->place[i] = shared_place(g, x, i);
+			continue;
 		}
+		ir_id position = ir_add(g->b, x->workgroup, gemm_tile_position(g, x, i));
+		position = gemm_clamp(g, x, position, span);
+		x->origin[i] = gemm_origin(g, x, position);
+		if (x == &g->right)
+			g->weights.column[i] = position;
 	}
 }
 
-static void begin_accumulators(struct lowering *l)
+static void place(struct gemm *g)
 {
-	ir_id zero = ir_splat(l->b, ir_f32(l->b, 0.0f), l->c.vec);
+	const struct contraction_fields *f = contraction_fields(g->op);
+	bool one = g->c.batch == 1 && (g->c.nbits || op_dynamic_at(g->op, f->batch) < 0);
 
-	l->vectors = l->c.tile_n / l->c.vec;
-	for (uint32_t i = 0; i < l->c.tile_m; i++)
-		for (uint32_t j = 0; j < l->vectors; j++)
-			l->acc[i][j] = ir_var(l->b, zero);
+	g->matrix = one ? lower_u32(g->l, 0) : take_block(g, 2, g->batch, 1);
+	g->left.workgroup = block_start(g, &g->left, 1, op_dynamic_at(g->op, f->m) >= 0);
+	g->right.workgroup = block_start(g, &g->right, 0, op_dynamic_at(g->op, f->n) >= 0);
+	place_operand(g, &g->left);
+	place_operand(g, &g->right);
+}
+
+/* Ends the loops of take_block. Workgroup memory is used again in the next turn. */
+static void end_blocks(struct gemm *g)
+{
+	const bool *strided = g->c.strided;
+	uint32_t loops = strided[0] + strided[1] + strided[2];
+
+	if (loops && g->c.reduce_length)
+		ir_barrier(g->b);
+	while (loops--)
+		ir_end(g->b);
 }
 
 /* ---- The inner product. */
 
-/* Loads what the tile needs of x at x->k + k + kk, from workgroup or from global memory. Vectors
- * along k are kept for the next width - 1 turns of kk. */
-static void fetch(struct lowering *l, struct operand *x, ir_id k, uint32_t kk)
+static ir_id zeros(struct gemm *g)
 {
-	const struct contraction_operand *s = x->shape;
-	uint32_t span = load_span(s);
-	ir_id step, *from = s->staged ? x->place : x->origin;
+	ir_id zero = g->number == IR_I32 ? ir_i32(g->b, 0) : ir_float(g->b, g->number, 0);
 
-	if (s->along_k && kk % s->width) {
-		for (uint32_t i = 0; i < s->tile; i++)
-			x->refs[i].lane = kk % s->width;
-		return;
-	}
-	k = ir_add(l->b, x->k, k);
-	if (s->along_k)
-		step = ir_add(l->b, over(l, k, s->width), u(l, kk / s->width));
-	else
-		step = scaled(
-		        l, ir_add(l->b, k, u(l, kk)), s->staged ? s->pitch : s->outer / s->width);
-	for (uint32_t i = 0; i < s->tile; i++) {
-		if (i % span) {
-			x->refs[i] = (struct ref){x->refs[i - 1].vector, i % span};
-			continue;
-		}
-		ir_id index = ir_add(l->b, from[i], step);
-		x->refs[i].vector = s->staged ? ir_shared_load(l->b, x->shared, index)
-		                              : ir_load(l->b, x->binding, index);
-		x->refs[i].lane = 0;
-	}
+	return ir_splat(g->b, zero, g->c.lanes);
 }
 
-static ir_id scalar_of(struct lowering *l, struct ref ref)
+static void begin_accumulators(struct gemm *g)
 {
-	return ir_extract(l->b, ref.vector, ref.lane);
+	for (uint32_t i = 0; i < g->c.tile_m; i++)
+		for (uint32_t j = 0; j < g->vectors; j++)
+			g->acc[i][j] = ir_var(g->b, zeros(g));
 }
 
-/* `vec` neighbouring elements of the tile of b as one vector. */
-static ir_id vector_of(struct lowering *l, const struct ref *refs)
+/* `lanes` neighbouring elements of the tile of b as one vector. */
+static ir_id right_vector(struct gemm *g, uint32_t j)
 {
-	const struct contraction_operand *s = l->bb.shape;
+	const struct contraction_operand *s = g->right.shape;
+	const struct ref *refs = g->right.refs + j * g->c.lanes;
 	ir_id lanes[4];
 
-	if (!s->along_k && s->width == l->c.vec)
+	if (!s->along_k && s->lanes == g->c.lanes)
 		return refs[0].vector;
-	for (uint32_t i = 0; i < l->c.vec; i++)
-		lanes[i] = scalar_of(l, refs[i]);
-	return ir_compose(l->b, lanes, l->c.vec);
+	for (uint32_t i = 0; i < g->c.lanes; i++)
+		lanes[i] = ir_extract(g->b, refs[i].vector, refs[i].lane);
+	return ir_compose(g->b, lanes, g->c.lanes);
+}
+
+static ir_id left_vector(struct gemm *g, uint32_t i, uint32_t j)
+{
+	struct ref ref = g->left.refs[i];
+
+	if (g->c.flat)
+		return gemm_flat_left(g, j);
+	return ir_splat(g->b, ir_extract(g->b, ref.vector, ref.lane), g->c.lanes);
+}
+
+static ir_id dot4(struct gemm *g, ir_id left, ir_id right)
+{
+	ir_id word = ir_extract(g->b, left, 0), lanes[4];
+
+	for (uint32_t i = 0; i < g->c.lanes; i++) {
+		ir_id other = ir_extract(g->b, right, i);
+		lanes[i] = ir_dot4i8(g->b, word, other);
+	}
+	return ir_compose(g->b, lanes, g->c.lanes);
+}
+
+/* sum + left * right; sum may be 0. */
+static ir_id multiply_add(struct gemm *g, ir_id left, ir_id right, ir_id sum)
+{
+	if (sum && g->c.sum == CONTRACTION_FLOAT)
+		return ir_compute(g->b, IR_FMA, left, right, sum);
+	ir_id product = g->c.sum == CONTRACTION_DOT4 ? dot4(g, left, right)
+	                                             : ir_mul(g->b, left, right);
+	return sum ? ir_add(g->b, sum, product) : product;
+}
+
+/* sum += a x b at k + kk */
+static void multiply_step(struct gemm *g, ir_id k, uint32_t kk, ir_id sum[][GEMM_TILE])
+{
+	ir_id right[GEMM_TILE];
+
+	gemm_fetch(g, &g->left, k, kk);
+	gemm_fetch(g, &g->right, k, kk);
+	for (uint32_t j = 0; j < g->vectors; j++)
+		right[j] = right_vector(g, j);
+	for (uint32_t i = 0; i < g->c.tile_m; i++) {
+		for (uint32_t j = 0; j < g->vectors; j++) {
+			ir_id left = left_vector(g, i, j);
+			sum[i][j] = multiply_add(g, left, right[j], sum[i][j]);
+		}
+	}
+}
+
+/* acc += sum * scale, where scales apply to a whole block's sum. */
+static void add_scaled(struct gemm *g, ir_id sum[][GEMM_TILE])
+{
+	for (uint32_t j = 0; j < g->vectors; j++) {
+		const ir_id *scales = g->weights.scale + j * g->c.lanes;
+		ir_id scale = ir_compose(g->b, scales, g->c.lanes);
+		for (uint32_t i = 0; i < g->c.tile_m; i++) {
+			ir_id acc = ir_get(g->b, g->acc[i][j]);
+			acc = ir_compute(g->b, IR_FMA, sum[i][j], scale, acc);
+			ir_set(g->b, g->acc[i][j], acc);
+		}
+	}
+}
+
+/* acc += a x b over from..to of the turn at k, within one block of weights. */
+static void multiply_block(struct gemm *g, ir_id k, uint32_t from, uint32_t to)
+{
+	ir_id sum[GEMM_TILE][GEMM_TILE];
+	bool scaled = gemm_dequantises(g);
+
+	if (scaled)
+		gemm_begin_block(g, lower_plus(g->l, k, from));
+	for (uint32_t i = 0; i < g->c.tile_m; i++)
+		for (uint32_t j = 0; j < g->vectors; j++)
+			sum[i][j] = scaled ? 0 : ir_get(g->b, g->acc[i][j]);
+	for (uint32_t kk = from; kk < to; kk++)
+		multiply_step(g, k, kk, sum);
+	if (scaled) {
+		add_scaled(g, sum);
+		return;
+	}
+	for (uint32_t i = 0; i < g->c.tile_m; i++)
+		for (uint32_t j = 0; j < g->vectors; j++)
+			ir_set(g->b, g->acc[i][j], sum[i][j]);
 }
 
 /* acc += a[k..k+count) x b[k..k+count) */
-static void multiply(struct lowering *l, ir_id k, uint32_t count)
+static void multiply(struct gemm *g, ir_id k, uint32_t count)
 {
-	uint32_t vec = l->c.vec;
-	ir_id sum[TILE_MAX][TILE_MAX];
+	uint32_t block = gemm_dequantises(g) ? g->c.scale_step : count;
 
-	for (uint32_t i = 0; i < l->c.tile_m; i++)
-		for (uint32_t j = 0; j < l->vectors; j++)
-			sum[i][j] = ir_get(l->b, l->acc[i][j]);
-	for (uint32_t kk = 0; kk < count; kk++) {
-		ir_id right[TILE_MAX];
-
-		fetch(l, &l->a, k, kk);
-		fetch(l, &l->bb, k, kk);
-		for (uint32_t j = 0; j < l->vectors; j++)
-			right[j] = vector_of(l, l->bb.refs + j * vec);
-		for (uint32_t i = 0; i < l->c.tile_m; i++) {
-			ir_id left = ir_splat(l->b, scalar_of(l, l->a.refs[i]), vec);
-			for (uint32_t j = 0; j < l->vectors; j++)
-				sum[i][j] = ir_compute(l->b, IR_FMA, left, right[j], sum[i][j]);
-		}
-	}
-	for (uint32_t i = 0; i < l->c.tile_m; i++)
-		for (uint32_t j = 0; j < l->vectors; j++)
-			ir_set(l->b, l->acc[i][j], sum[i][j]);
+	for (uint32_t from = 0; from < count; from += block)
+		multiply_block(g, k, from, from + block < count ? from + block : count);
 }
 
 /* for (k = from; k < to; k += step) multiply(step) */
-static void multiply_range(struct lowering *l, uint32_t from, uint32_t to, uint32_t step)
+static void multiply_range(struct gemm *g, ir_id from, ir_id to, uint32_t step)
 {
-	ir_id k = ir_loop(l->b, u(l, from), u(l, to), step);
+	ir_id k = ir_loop(g->b, from, to, step);
 
-	multiply(l, k, step);
-	ir_end(l->b);
+	multiply(g, k, step);
+	ir_end(g->b);
 }
 
-/* Each of the split's invocations takes every split-th step. The loop's bounds are constants and
- * the same for all, so that compilers see it end; a last, partial round is guarded. */
-static void multiply_split(struct lowering *l, uint32_t whole)
-{
-	uint32_t step = l->c.k_step, round = l->c.split * step;
-	ir_id from = ir_loop(l->b, u(l, 0), u(l, whole), round);
-	ir_id k = ir_add(l->b, from, scaled(l, l->local_k, step));
+/* ---- Straight from global memory. */
 
-	if (whole % round)
-		ir_if(l->b, ir_compute(l->b, IR_LT, k, u(l, whole), 0));
-	multiply(l, k, step);
-	if (whole % round)
-		ir_end(l->b);
-	ir_end(l->b);
+/* Each of the split's invocations takes every split-th step. The loop's bounds are the same for
+ * all, and constants where k is, so that compilers see it end; a last, partial round is guarded. */
+static void multiply_split(struct gemm *g, ir_id whole)
+{
+	uint32_t step = g->c.k_step, round = g->c.split * step;
+	bool guarded = g->c.dynamic_k || g->c.k / step * step % round;
+	ir_id from = ir_loop(g->b, lower_u32(g->l, 0), whole, round);
+	ir_id k = ir_add(g->b, from, lower_times(g->l, g->local_k, step));
+
+	if (guarded)
+		ir_if(g->b, ir_compute(g->b, IR_LT, k, whole, 0));
+	multiply(g, k, step);
+	if (guarded)
+		ir_end(g->b);
+	ir_end(g->b);
 }
 
-static void accumulate_direct(struct lowering *l)
+/* The last k % k_step: in turns as wide as the loads, then what is less than one. */
+static void multiply_rest(struct gemm *g, uint32_t whole)
 {
-	const struct contraction *c = &l->c;
-	uint32_t whole = c->k - c->k % c->k_step;
-	uint32_t along = c->a.along_k ? c->a.width : c->b.along_k ? c->b.width : 1;
+	const struct contraction *c = &g->c;
+	uint32_t a = c->a.along_k ? c->a.width : 1, b = c->b.along_k ? c->b.width : 1;
+	uint32_t turn = a > b ? a : b, end = whole + (c->k - whole) / turn * turn;
+	ir_id from = lower_u32(g->l, whole), to = lower_u32(g->l, end);
 
-	if (c->split > 1)
-		multiply_split(l, whole);
-	else if (whole == c->k_step)
-		multiply(l, u(l, 0), c->k_step);
-	else if (whole)
-		multiply_range(l, 0, whole, c->k_step);
-	if (whole == c->k)
+	if (end - whole == turn)
+		multiply(g, from, turn);
+	else if (end > whole)
+		multiply_range(g, from, to, turn);
+	if (c->k > end)
+		multiply(g, to, c->k - end);
+}
+
+static ir_id whole_steps(struct gemm *g)
+{
+	uint32_t step = g->c.k_step;
+
+	return lower_times(g->l, lower_over(g->l, g->k, step), step);
+}
+
+static void multiply_whole(struct gemm *g, ir_id whole)
+{
+	const struct contraction *c = &g->c;
+
+	if (!c->dynamic_k && c->k < c->k_step)
 		return;
 	if (c->split > 1)
-		ir_if(l->b, ir_compute(l->b, IR_EQ, l->local_k, u(l, 0), 0));
-	if (c->k - whole <= along)
-		multiply(l, u(l, whole), c->k - whole);
+		multiply_split(g, whole);
+	else if (!c->dynamic_k && c->k / c->k_step == 1)
+		multiply(g, lower_u32(g->l, 0), c->k_step);
 	else
-		multiply_range(l, whole, c->k, along);
+		multiply_range(g, lower_u32(g->l, 0), whole, c->k_step);
+}
+
+static void accumulate_direct(struct gemm *g)
+{
+	const struct contraction *c = &g->c;
+	ir_id whole = whole_steps(g);
+
+	multiply_whole(g, whole);
+	if (c->dynamic_k ? c->k_step == 1 : c->k % c->k_step == 0)
+		return;
 	if (c->split > 1)
-		ir_end(l->b);
+		ir_if(g->b, ir_compute(g->b, IR_EQ, g->local_k, lower_u32(g->l, 0), 0));
+	if (c->dynamic_k)
+		multiply_range(g, whole, g->k, 1);
+	else
+		multiply_rest(g, c->k / c->k_step * c->k_step);
+	if (c->split > 1)
+		ir_end(g->b);
 }
 
-/* ---- Staging. */
+/* ---- Through workgroup memory. */
 
-/* Copies element e of the workgroup's tile of x at k into workgroup memory. */
-static void stage_element(struct lowering *l, struct operand *x, ir_id k, ir_id e)
+static void accumulate_staged(struct gemm *g)
 {
-	const struct contraction_operand *s = x->shape;
-	uint32_t row = s->along_k ? l->c.k_step / s->width : s->block / s->width;
-	ir_id high = over(l, e, row), low = ir_compute(l->b, IR_MOD, e, u(l, row), 0);
-	ir_id outer = s->along_k ? high : scaled(l, low, s->width);
-	ir_id position = clamp_outer(l, s, ir_add(l->b, x->workgroup, outer), load_span(s));
-	ir_id place = ir_add(l->b, scaled(l, high, s->pitch), low);
-	ir_id at = ir_add(l->b, k, s->along_k ? scaled(l, low, s->width) : high);
-	bool whole = l->c.k % l->c.k_step == 0;
-	ir_id inside = whole ? 0 : ir_compute(l->b, IR_LT, at, u(l, l->c.k), 0);
+	const struct contraction *c = &g->c;
+	ir_id zero = lower_u32(g->l, 0), k = ir_loop(g->b, zero, g->k, c->k_step);
 
-	if (!whole)
-		at = ir_select(l->b, inside, at, u(l, 0));
-	ir_id step = s->along_k ? over(l, at, s->width) : scaled(l, at, s->outer / s->width);
-	ir_id value = ir_load(l->b, x->binding, ir_add(l->b, global_origin(l, x, position), step));
-	if (!whole)
-		value = ir_select(
-		        l->b, inside, value, ir_splat(l->b, ir_f32(l->b, 0.0f), s->width));
-	ir_shared_store(l->b, x->shared, place, value);
-}
-
-/* All invocations copy the tile together, each every wg_x*wg_y-th element. */
-static void stage(struct lowering *l, struct operand *x, ir_id k)
-{
-	const struct contraction_operand *s = x->shape;
-	uint32_t threads = l->c.wg_x * l->c.wg_y;
-	uint32_t count = s->block * l->c.k_step / s->width;
-
-	for (uint32_t first = 0; first < count; first += threads) {
-		ir_id e = ir_add(l->b, l->thread, u(l, first));
-		bool partial = first + threads > count;
-		if (partial)
-			ir_if(l->b, ir_compute(l->b, IR_LT, e, u(l, count), 0));
-		stage_element(l, x, k, e);
-		if (partial)
-			ir_end(l->b);
-	}
-}
-
-static void accumulate_staged(struct lowering *l)
-{
-	const struct contraction *c = &l->c;
-	ir_id k = ir_loop(l->b, u(l, 0), u(l, c->k), c->k_step);
-
-	l->a.k = c->a.staged ? u(l, 0) : k;
-	l->bb.k = c->b.staged ? u(l, 0) : k;
+	g->left.k = c->a.staged ? zero : k;
+	g->right.k = c->b.staged ? zero : k;
 	if (c->a.staged)
-		stage(l, &l->a, k);
+		gemm_stage(g, &g->left, k);
 	if (c->b.staged)
-		stage(l, &l->bb, k);
-	ir_barrier(l->b);
+		gemm_stage(g, &g->right, k);
+	ir_barrier(g->b);
 	if (c->unroll == c->k_step)
-		multiply(l, u(l, 0), c->k_step);
+		multiply(g, zero, c->k_step);
 	else
-		multiply_range(l, 0, c->k_step, c->unroll);
-	ir_barrier(l->b);
-	ir_end(l->b);
+		multiply_range(g, zero, lower_u32(g->l, c->k_step), c->unroll);
+	ir_barrier(g->b);
+	ir_end(g->b);
 }
 
-/* ---- The split's sum. */
+/* ---- All of it. */
 
-static ir_id reduce_slot(struct lowering *l, uint32_t accumulator, ir_id lane)
+static void begin(struct gemm *g)
 {
-	uint32_t threads = l->c.wg_x * l->c.wg_y;
-	ir_id row = ir_add(l->b, u(l, accumulator * l->c.split), lane);
-
-	return ir_add(l->b, scaled(l, row, threads), l->thread);
+	gemm_bind_operands(g);
+	if (g->c.nbits)
+		gemm_bind_weights(g);
+	gemm_bind_outputs(g);
+	share(g);
+	place_invocation(g);
+	measure(g);
+	measure_operand(g, &g->left, g->m);
+	measure_operand(g, &g->right, g->n);
 }
 
-/* A tree over the split's lanes in workgroup memory; lane 0 ends with the sum. */
-static void reduce_workgroup(struct lowering *l)
+void lower_contraction(struct lower *l)
 {
-	uint32_t count = l->c.tile_m * l->vectors;
+	struct gemm g = {
+	        .l = l, .b = l->b, .op = l->op, .c = contraction_derive(l->op, l->schedule)};
 
-	for (uint32_t half = l->c.split / 2; half; half /= 2) {
-		for (uint32_t n = 0; n < count; n++) {
-			ir_id slot = reduce_slot(l, n, l->local_k);
-			ir_id own = ir_get(l->b, l->acc[n / l->vectors][n % l->vectors]);
-			ir_shared_store(l->b, l->reduce, slot, own);
-		}
-		ir_barrier(l->b);
-		ir_if(l->b, ir_compute(l->b, IR_LT, l->local_k, u(l, half), 0));
-		ir_id partner = ir_add(l->b, l->local_k, u(l, half));
-		for (uint32_t n = 0; n < count; n++) {
-			ir_id other = ir_shared_load(l->b, l->reduce, reduce_slot(l, n, partner));
-			ir_id var = l->acc[n / l->vectors][n % l->vectors];
-			ir_set(l->b, var, ir_add(l->b, ir_get(l->b, var), other));
-		}
-		ir_end(l->b);
-	}
-}
-
-static void reduce_subgroup(struct lowering *l)
-{
-	for (uint32_t i = 0; i < l->c.tile_m; i++)
-		for (uint32_t j = 0; j < l->vectors; j++)
-			ir_set(l->b, l->acc[i][j],
-			        ir_subgroup_add(l->b, ir_get(l->b, l->acc[i][j])));
-}
-
-/* ---- The epilogue. */
-
-/* One store: `out_width` lanes of an accumulator, from lane `lane`, at (row, column). */
-static void finish_part(struct lowering *l, ir_id sum, uint32_t lane, ir_id row, ir_id column)
-{
-	const struct contraction *c = &l->c;
-	uint32_t width = c->out_width;
-	ir_id rows = ir_add(l->b, scaled(l, l->batch, c->m), row);
-	ir_id at = over(l, column, width);
-	ir_id index = ir_add(l->b, scaled(l, rows, c->n / width), at);
-	ir_id lanes[4], value = sum;
-
-	if (width < c->vec) {
-		for (uint32_t i = 0; i < width; i++)
-			lanes[i] = ir_extract(l->b, sum, lane + i);
-		value = ir_compose(l->b, lanes, width);
-	}
-	if (l->op->value[MATMUL_BIAS])
-		value = ir_add(l->b, value, ir_load(l->b, l->bias, at));
-	if (l->op->value[MATMUL_RESIDUAL])
-		value = ir_add(l->b, value, ir_load(l->b, l->residual, index));
-	value = lower_activation(l->b, (enum activation)l->op->value[MATMUL_ACT], value);
-	ir_store(l->b, l->out, index, value);
-}
-
-static void finish_row(struct lowering *l, uint32_t i, ir_id row)
-{
-	const struct contraction *c = &l->c;
-	bool guarded = c->n % c->b.block != 0;
-
-	for (uint32_t j = 0; j < l->vectors; j++) {
-		ir_id sum = ir_get(l->b, l->acc[i][j]);
-		for (uint32_t lane = 0; lane < c->vec; lane += c->out_width) {
-			ir_id column = ir_add(
-			        l->b, l->bb.workgroup, tile_position(l, &l->bb, j * c->vec + lane));
-			if (guarded)
-				ir_if(l->b, ir_compute(l->b, IR_LT, column, u(l, c->n), 0));
-			finish_part(l, sum, lane, row, column);
-			if (guarded)
-				ir_end(l->b);
-		}
-	}
-}
-
-static void finish(struct lowering *l)
-{
-	const struct contraction *c = &l->c;
-	bool guarded = c->m % c->a.block != 0;
-
-	if (c->split > 1)
-		ir_if(l->b, ir_compute(l->b, IR_EQ, l->local_k, u(l, 0), 0));
-	for (uint32_t i = 0; i < c->tile_m; i++) {
-		ir_id row = ir_add(l->b, l->a.workgroup, tile_position(l, &l->a, i));
-		if (guarded)
-			ir_if(l->b, ir_compute(l->b, IR_LT, row, u(l, c->m), 0));
-		finish_row(l, i, row);
-		if (guarded)
-			ir_end(l->b);
-	}
-	if (c->split > 1)
-		ir_end(l->b);
-}
-
-void lower_contraction(
-        struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
-{
-	struct lowering l = {.b = builder, .op = op, .c = contraction_derive(op, schedule)};
-
-	ir_begin(builder, l.c.workgroup_size);
-	bind_tensors(&l);
-	share(&l);
-	place_invocation(&l);
-	place_operand(&l, &l.a, &l.c.a, IR_WORKGROUP_ID_Y);
-	place_operand(&l, &l.bb, &l.c.b, IR_WORKGROUP_ID_X);
-	begin_accumulators(&l);
-	if (l.c.a.staged || l.c.b.staged)
-		accumulate_staged(&l);
+	l->number = g.c.half_sums ? IR_F16 : IR_F32;
+	g.number = g.c.sum == CONTRACTION_FLOAT ? l->number : IR_I32;
+	g.vectors = g.c.tile_n / g.c.lanes;
+	begin(&g);
+	if (g.c.flat)
+		gemm_place_flat(&g);
 	else
-		accumulate_direct(&l);
-	if (l.c.subgroup)
-		reduce_subgroup(&l);
-	else if (l.c.split > 1)
-		reduce_workgroup(&l);
-	finish(&l);
+		place(&g);
+	begin_accumulators(&g);
+	if (g.c.a.staged || g.c.b.staged)
+		accumulate_staged(&g);
+	else
+		accumulate_direct(&g);
+	gemm_reduce(&g);
+	if (g.c.flat)
+		gemm_finish_flat(&g);
+	else
+		gemm_finish(&g);
+	end_blocks(&g);
 }

@@ -1,17 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From (operator, schedule) to IR, one file a family. A lowering trusts that space_check passed;
- * it unrolls with C loops and leaves folding and numbering to the builder.
+ * From (operator, schedule) to IR, one file a family, and what the families share: tensors of any
+ * element type read and written as numbers, dimensions that may be dynamic, functions of numbers.
+ * A lowering trusts that space_check passed; it unrolls with C loops and leaves folding and
+ * numbering to the builder.
  */
 #pragma once
 
 #include "ir/ir.h"
 #include "op/op.h"
+#include "space/geometry.h"
 #include "space/schedule.h"
 
-/* Fills the builder with the kernel; the caller has not begun a module and finishes it. */
-void lower_contraction(
-        struct ir_builder *builder, const struct op *op, const struct schedule *schedule);
+struct lower {
+	struct ir_builder *b;
+	const struct op *op;
+	const struct schedule *schedule;
+	struct geometry geometry;
+	enum ir_scalar
+	        number; /* what floats are computed in: IR_F32, or IR_F16 if a family says so */
+	struct tensor tensors[OP_TENSORS_MAX]; /* tensor n is binding n */
+	uint32_t tensor_count;                 /* of those bound so far */
+	uint32_t lanes[OP_TENSORS_MAX];        /* of each bound tensor */
+};
 
-/* act(x), for any number of lanes; max absolute error 2e-7 * (1 + |x|) for both gelu forms. */
-ir_id lower_activation(struct ir_builder *builder, enum activation activation, ir_id x);
+/* Lowers the kernel into the builder; the caller has not begun a module and finishes it. 0, or
+ * -ERANGE if the schedule is not well-formed for op. */
+int lower_kernel(struct ir_builder *builder, const struct op *op, const struct schedule *schedule);
+
+/* The families; each fills a module that was begun. */
+void lower_contraction(struct lower *l);
+void lower_convolution(struct lower *l);
+void lower_reduction(struct lower *l);
+void lower_map(struct lower *l);
+void lower_attention(struct lower *l);
+
+/* ---- Places (place.c). All u32. */
+ir_id lower_u32(struct lower *l, uint32_t value);
+/* op.value[value]: a constant, or where that dimension is dynamic what the uniform block says. */
+ir_id lower_dim(struct lower *l, uint32_t value);
+/* x * y, x / y, x % y, x + y with constants folded. */
+ir_id lower_times(struct lower *l, ir_id x, uint32_t factor);
+ir_id lower_over(struct lower *l, ir_id x, uint32_t divisor);
+ir_id lower_modulo(struct lower *l, ir_id x, uint32_t divisor);
+ir_id lower_plus(struct lower *l, ir_id x, uint32_t term);
+/* Local id along dimension 0..2; 0 where the workgroup is 1 wide. */
+ir_id lower_local(struct lower *l, uint32_t dimension);
+/* Number of the workgroup on a grid made by grid_fold. */
+ir_id lower_flat_workgroup(struct lower *l);
+
+/* ---- Tensors (tensor.c). Binds the next tensor, to be accessed `lanes` (1, 2 or 4) neighbouring
+ * elements at a time, at positions counted in such vectors. Numbers are l->number for f32 and f16,
+ * i32 for i32, i8 and u8, IR_BOOL for bool. Whatever a buffer's element type is, neighbours stand
+ * in memory as dtype.def says; f16 is read natively where the schedule's f16 axis says so, else as
+ * pairs in words. Returns the tensor's index. */
+uint32_t lower_bind(struct lower *l, uint32_t lanes);
+/* The index of the tensor of that name, or tensor_count. */
+uint32_t lower_find(const struct lower *l, const char *name);
+ir_id lower_load(struct lower *l, uint32_t tensor, ir_id at);
+/* A store writes whole words: lanes * bits of the type is 32 at least, unless f16 is native. What
+ * lies behind the tensor's end in its last word may be written. */
+void lower_store(struct lower *l, uint32_t tensor, ir_id at, ir_id value);
+/* Whether lower_store can write `lanes` elements of the type at once. */
+bool lower_can_store(enum dtype dtype, uint32_t lanes, bool native_f16);
+/* The number type that elements of the tensor are loaded as. */
+enum ir_scalar lower_number(const struct lower *l, uint32_t tensor);
+
+/* ---- Functions of numbers (scalar.c), for any number of lanes. */
+/* `value` as a constant of the type and lanes of `like` (f32, f16 or i32). */
+ir_id lower_literal(struct ir_builder *b, float value, ir_id like);
+/* Row `function` of scalar.def of its operands; 0 for those it does not take. Accurate to 2e-7 *
+ * (1 + |result|) in f32 within the ranges scalar.def states, but for sin, cos and pow (the device's
+ * own). Never overflows: WGSL lets an infinite result be anything. */
+ir_id lower_scalar(struct ir_builder *b, enum scalar function, ir_id x, ir_id y, ir_id z);
+/* The activations of the ACTS field at op.value[value], one after another. */
+ir_id lower_acts(struct lower *l, uint32_t value, ir_id x);

@@ -1,86 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Descriptors, driven by op.def: parse, validate, print, and the tensors an operator has. Knows
- * what each field may hold; knows nothing of devices.
+ * Descriptors, driven by op.def: parse, print, key. Knows what each field may hold by itself; what
+ * fields demand of each other is validate.c's. Knows nothing of devices.
  */
 #include "op/op.h"
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "op/rows.h"
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH(array) (sizeof(array) / sizeof *(array))
-
-/* MATMUL_fields[] and so on, then the table of operators that holds them. */
-#define OP(name, ...)                             static const struct op_field name##_fields[] = {
-#define FIELD(op, name, text, kind, initial, doc) {text, doc, FIELD_##kind, initial},
-#define END(name) \
-	}         \
-	;         \
-	static_assert(LENGTH(name##_fields) <= OP_FIELDS_MAX, "values fit");
-#include "op/op.def"
-
-static const struct {
-	const char *name, *doc;
-	enum op_family family;
-	const struct op_field *fields;
-	uint32_t field_count;
-} ops[OP_COUNT] = {
-#define OP(name, text, family, doc) \
-	[OP_##name] = {text, doc, FAMILY_##family, name##_fields, LENGTH(name##_fields)},
+static_assert(OP_TENSORS_MAX <= 8, "what every page may bind");
+#define OP(...)
 #define FIELD(...)
-#define END(name)
+#define END(name) static_assert(name##_VALUES <= OP_VALUES_MAX, "values fit");
 #include "op/op.def"
-};
-
-static const char *const dtype_names[DTYPE_COUNT] = {[DTYPE_F32] = "f32"};
-static const char *const activation_names[ACTIVATION_COUNT] = {
-        [ACTIVATION_NONE] = "none",
-        [ACTIVATION_RELU] = "relu",
-        [ACTIVATION_GELU] = "gelu",
-        [ACTIVATION_GELU_TANH] = "gelu_tanh",
-        [ACTIVATION_SILU] = "silu",
-};
-
-const struct op_field *op_field(enum op_kind kind, uint32_t index)
-{
-	return index < ops[kind].field_count ? &ops[kind].fields[index] : NULL;
-}
-
-const char *op_name(enum op_kind kind)
-{
-	return ops[kind].name;
-}
-
-const char *op_doc(enum op_kind kind)
-{
-	return ops[kind].doc;
-}
-
-const char *dtype_name(enum dtype dtype)
-{
-	return dtype_names[dtype];
-}
-
-uint32_t dtype_bytes(enum dtype dtype)
-{
-	static const uint32_t bytes[DTYPE_COUNT] = {[DTYPE_F32] = 4};
-
-	return bytes[dtype];
-}
 
 int op_begin(const char *operator, struct op * ret_op, struct error *err)
 {
 	for (uint32_t kind = 0; kind < OP_COUNT; kind++) {
-		if (strcmp(ops[kind].name, operator))
+		if (strcmp(op_name((enum op_kind)kind), operator))
 			continue;
-		*ret_op = (struct op){.kind = (enum op_kind)kind};
-		for (uint32_t i = 0; i < ops[kind].field_count; i++)
-			ret_op->value[i] = ops[kind].fields[i].initial;
+		struct op op = {.kind = (enum op_kind)kind};
+		for (uint32_t i = 0; op_field(op.kind, i); i++) {
+			const struct op_field *field = op_field(op.kind, i);
+			if (field_rank_max(field) == 0)
+				for (uint32_t j = 0; j < field_width(field); j++)
+					op.value[field->value + j] = field->initial;
+		}
+		*ret_op = op;
 		return 0;
 	}
 	return error_set(err, OP_UNKNOWN_OPERATOR, "op",
@@ -88,56 +41,293 @@ int op_begin(const char *operator, struct op * ret_op, struct error *err)
 	        operator);
 }
 
-static int parse_number(const char *text, uint32_t max, uint32_t *ret_value)
+/* ---- Values from text. */
+
+static int bad_value(
+        struct error *err, const struct op_field *field, const char *text, const char *rule)
+{
+	return error_set(
+	        err, OP_BAD_VALUE, field->name, "%s=%.40s: must be %s", field->name, text, rule);
+}
+
+/* Digits alone; *text ends behind them. */
+static int take_number(const char **text, uint32_t least, uint32_t most, uint32_t *ret_value)
 {
 	char *end;
 
-	if (!isdigit((unsigned char)text[0]))
+	if (!isdigit((unsigned char)**text))
 		return OP_BAD_VALUE;
-	unsigned long long value = strtoull(text, &end, 10);
-	if (*end || value > max)
+	unsigned long long value = strtoull(*text, &end, 10);
+	if (value < least || value > most)
 		return OP_BAD_VALUE;
+	*text = end;
 	*ret_value = (uint32_t)value;
 	return 0;
 }
 
-static int parse_name(
-        const char *text, const char *const *names, uint32_t count, uint32_t *ret_value)
+static uint32_t middle(uint32_t low, uint32_t high)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		if (!strcmp(names[i], text)) {
-			*ret_value = i;
-			return 0;
-		}
+	uint32_t root = (uint32_t)sqrt((double)low * high);
+
+	return root < low ? low : root > high ? high : root;
+}
+
+/* "?128" or "?64..4096", from the question mark on. */
+static int take_dynamic(const char **text, struct op_dynamic *ret_dynamic, uint32_t *ret_hint)
+{
+	uint32_t low, high;
+
+	++*text;
+	if (take_number(text, 1, OP_DIM_MAX, &low))
+		return OP_BAD_VALUE;
+	if (strncmp(*text, "..", 2)) {
+		*ret_dynamic = (struct op_dynamic){.low = 1};
+		*ret_hint = low;
+		return 0;
 	}
-	return OP_BAD_VALUE;
+	*text += 2;
+	if (take_number(text, low, OP_DIM_MAX, &high))
+		return OP_BAD_VALUE;
+	*ret_dynamic = (struct op_dynamic){.low = low, .high = high};
+	*ret_hint = middle(low, high);
+	return 0;
+}
+
+/* Kept in the order of values, so that the numbering does not depend on the text's. */
+static int add_dynamic(struct op *op, const struct op_dynamic *dynamic)
+{
+	uint32_t at = op->dynamic_count;
+
+	if (at == OP_DYNAMIC_MAX)
+		return OP_BAD_VALUE;
+	op->dynamic_count++;
+	for (; at > 0 && op->dynamic[at - 1].value > dynamic->value; at--)
+		op->dynamic[at] = op->dynamic[at - 1];
+	op->dynamic[at] = *dynamic;
+	return 0;
+}
+
+static int take_dim(struct op *op, const char **text, uint32_t at)
+{
+	struct op_dynamic dynamic;
+
+	if (**text != '?')
+		return take_number(text, 1, OP_DIM_MAX, &op->value[at]);
+	if (take_dynamic(text, &dynamic, &op->value[at]))
+		return OP_BAD_VALUE;
+	dynamic.value = at;
+	return add_dynamic(op, &dynamic);
+}
+
+static int parse_dim(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	const char *end = text;
+
+	if (!take_dim(op, &end, field->value) && !*end)
+		return 0;
+	return bad_value(err, field, text,
+	        op->dynamic_count == OP_DYNAMIC_MAX
+	                ? "a number: at most 4 dimensions may be dynamic"
+	                : "a whole number from 1 to 67108864, or dynamic: ?128, ?64..4096");
+}
+
+static int parse_number(struct op *op, const struct op_field *field, const char *text,
+        uint32_t least, uint32_t most, struct error *err)
+{
+	const char *end = text;
+	char rule[48];
+
+	if (!take_number(&end, least, most, &op->value[field->value]) && !*end)
+		return 0;
+	snprintf(rule, sizeof rule, most == 1 ? "0 or 1" : "a whole number from %u to %u", least,
+	        most);
+	return bad_value(err, field, text, rule);
+}
+
+static int parse_float(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	char *end;
+	float value = strtof(text, &end);
+
+	if (end == text || *end || !isfinite(value))
+		return bad_value(err, field, text, "a finite number, as 0.125 or 1e-5");
+	memcpy(&op->value[field->value], &value, sizeof value);
+	return 0;
+}
+
+/* The index of `text` among names with commas between; -1 if it is none. */
+static int index_of(const char *names, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (int i = 0;; i++) {
+		size_t word = strcspn(names, ",");
+		if (word == length && length && !memcmp(names, text, length))
+			return i;
+		if (!names[word])
+			return -1;
+		names += word + 1;
+	}
+}
+
+static int parse_name(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	int index = index_of(field->rule, text);
+	char rule[96];
+
+	if (index < 0) {
+		snprintf(rule, sizeof rule, "one of %s", field->rule);
+		return bad_value(err, field, text, rule);
+	}
+	if (field->kind == FIELD_DTYPE)
+		for (index = 0; strcmp(dtype_name((enum dtype)index), text);)
+			index++;
+	op->value[field->value] = (uint32_t)index;
+	return 0;
+}
+
+/* Numbers with commas between; returns how many, 0 for what is none. */
+static uint32_t take_list(
+        struct op *op, const struct op_field *field, const char *text, uint32_t most)
+{
+	uint32_t at = field->value + (field_rank_max(field) ? 1 : 0), count = 0;
+
+	for (;;) {
+		if (count == most)
+			return 0;
+		int bad = field->kind == FIELD_SHAPE
+		                  ? take_dim(op, &text, at + count)
+		                  : take_number(&text, 0, OP_DIM_MAX, &op->value[at + count]);
+		if (bad)
+			return 0;
+		count++;
+		if (!*text)
+			return count;
+		if (*text++ != ',')
+			return 0;
+	}
+}
+
+static int parse_ranked(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	uint32_t count = take_list(op, field, text, OP_RANK_MAX);
+
+	if (!count)
+		return bad_value(err, field, text,
+		        field->kind == FIELD_SHAPE ? "1 to 6 dimensions, as 8,128,768 or ?8,128"
+		                                   : "1 to 6 whole numbers, as 0,2,1");
+	op->value[field->value] = count;
+	return 0;
+}
+
+static int parse_pair(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	uint32_t *v = &op->value[field->value], count = take_list(op, field, text, 2);
+
+	if (!count || (field->initial && (!v[0] || (count == 2 && !v[1]))))
+		return bad_value(err, field, text, "one or two whole numbers, as 2 or 2,1");
+	if (count == 1)
+		v[1] = v[0];
+	return 0;
+}
+
+static int parse_quad(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	uint32_t *v = &op->value[field->value], count = take_list(op, field, text, 4);
+
+	if (!count || count == 3)
+		return bad_value(
+		        err, field, text, "one, two or four whole numbers, as 1 or 0,1,0,1");
+	if (count == 1)
+		v[1] = v[0];
+	if (count <= 2) {
+		v[2] = v[0];
+		v[3] = v[1];
+	}
+	return 0;
+}
+
+/* The next word up to `separator`; false at the end or for what is too long to be a name. */
+static bool next_name(const char **text, char separator, char word[static 24])
+{
+	size_t length = 0;
+
+	while (**text && **text != separator && length < 23)
+		word[length++] = *(*text)++;
+	word[length] = '\0';
+	if (**text && **text != separator)
+		return false;
+	if (**text && !*++*text) /* nothing follows the separator */
+		return false;
+	return length > 0;
+}
+
+static enum scalar scalar_of(const char *word)
+{
+	for (uint32_t i = SCALAR_END + 1; i < SCALAR_COUNT; i++)
+		if (!strcmp(scalar_name((enum scalar)i), word))
+			return (enum scalar)i;
+	return SCALAR_END;
+}
+
+static int parse_scalars(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	bool acts = field->kind == FIELD_ACTS;
+	uint32_t most = acts ? OP_ACTS_MAX : OP_STEPS_MAX, count = 0;
+	const char *at = text;
+	char word[24];
+
+	memset(&op->value[field->value], 0, field_width(field) * sizeof *op->value);
+	if (acts && !strcmp(text, "none"))
+		return 0;
+	do {
+		enum scalar scalar = next_name(&at, acts ? '+' : ',', word) ? scalar_of(word)
+		                                                            : SCALAR_END;
+		if (!scalar || count == most || (acts && !scalar_is_activation(scalar)))
+			return bad_value(err, field, text,
+			        acts ? "none, or up to 4 functions of one number, as gelu or "
+			               "relu+tanh"
+			             : "up to 16 operands and functions, as x,y,add,gelu");
+		op->value[field->value + count / 4] |= (uint32_t)scalar << 8 * (count % 4);
+		count++;
+	} while (*at);
+	return 0;
 }
 
 static int parse_value(
-        const struct op_field *field, const char *text, uint32_t *ret_value, struct error *err)
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
 {
 	switch (field->kind) {
 	case FIELD_DIM:
-		if (!parse_number(text, OP_DIM_MAX, ret_value) && *ret_value > 0)
-			return 0;
-		return error_set(err, OP_BAD_VALUE, field->name,
-		        "%s=%.40s: must be a whole number from 1 to %u", field->name, text,
-		        OP_DIM_MAX);
+		return parse_dim(op, field, text, err);
+	case FIELD_SIZE:
+		return parse_number(op, field, text, 1, OP_DIM_MAX, err);
+	case FIELD_COUNT:
+		return parse_number(op, field, text, 0, OP_DIM_MAX, err);
 	case FIELD_FLAG:
-		if (!parse_number(text, 1, ret_value))
-			return 0;
-		return error_set(err, OP_BAD_VALUE, field->name, "%s=%.40s: must be 0 or 1",
-		        field->name, text);
+		return parse_number(op, field, text, 0, 1, err);
+	case FIELD_FLOAT:
+		return parse_float(op, field, text, err);
 	case FIELD_DTYPE:
-		if (!parse_name(text, dtype_names, DTYPE_COUNT, ret_value))
-			return 0;
-		return error_set(err, OP_BAD_VALUE, field->name,
-		        "%s=%.40s: this version computes in f32 only", field->name, text);
-	case FIELD_ACTIVATION:
-		if (!parse_name(text, activation_names, ACTIVATION_COUNT, ret_value))
-			return 0;
-		return error_set(err, OP_BAD_VALUE, field->name,
-		        "%s=%.40s: must be none, relu, gelu, gelu_tanh or silu", field->name, text);
+	case FIELD_CHOICE:
+		return parse_name(op, field, text, err);
+	case FIELD_PAIR:
+		return parse_pair(op, field, text, err);
+	case FIELD_QUAD:
+		return parse_quad(op, field, text, err);
+	case FIELD_SHAPE:
+	case FIELD_LIST:
+		return parse_ranked(op, field, text, err);
+	case FIELD_ACTS:
+	case FIELD_STEPS:
+		return parse_scalars(op, field, text, err);
 	}
 	return OP_BAD_VALUE;
 }
@@ -145,46 +335,24 @@ static int parse_value(
 int op_set_text(
         struct op *op, uint32_t *seen, const char *field, const char *value, struct error *err)
 {
-	for (uint32_t i = 0; i < ops[op->kind].field_count; i++) {
-		const struct op_field *row = &ops[op->kind].fields[i];
-		uint32_t parsed = 0;
+	for (uint32_t i = 0; op_field(op->kind, i); i++) {
+		const struct op_field *row = op_field(op->kind, i);
 
 		if (strcmp(row->name, field))
 			continue;
 		if (*seen & 1u << i)
 			return error_set(err, OP_DUPLICATE_FIELD, row->name,
 			        "%s is given twice; give it once", row->name);
-		int r = parse_value(row, value, &parsed, err);
+		struct op changed = *op;
+		int r = parse_value(&changed, row, value, err);
 		if (r)
 			return r;
 		*seen |= 1u << i;
-		op->value[i] = parsed;
+		*op = changed;
 		return 0;
 	}
 	return error_set(err, OP_UNKNOWN_FIELD, field,
-	        "%s has no field '%.31s'; see `nnjitctl help ops`", ops[op->kind].name, field);
-}
-
-int op_validate(const struct op *op, struct error *err)
-{
-	struct tensor tensors[OP_TENSORS_MAX];
-
-	for (uint32_t i = 0; i < ops[op->kind].field_count; i++) {
-		const struct op_field *row = &ops[op->kind].fields[i];
-		if (row->kind == FIELD_DIM && !op->value[i])
-			return error_set(err, OP_MISSING_FIELD, row->name, "%s needs %s (%s)",
-			        ops[op->kind].name, row->name, row->doc);
-	}
-	uint32_t count = op_tensors(op, tensors);
-	for (uint32_t i = 0; i < count; i++) {
-		if (tensors[i].elements > 1ull << 31)
-			return error_set(err, OP_TOO_LARGE, tensors[i].name,
-			        "%s would have %llu elements; at most 2147483648 (2^31) are "
-			        "possible: "
-			        "split the operator",
-			        tensors[i].name, (unsigned long long)tensors[i].elements);
-	}
-	return 0;
+	        "%s has no field '%.31s'; see `nnjitctl help ops`", op_name(op->kind), field);
 }
 
 /* Copies the next word of *text; false at the end. Words longer than the room are cut, and then
@@ -208,7 +376,7 @@ static bool next_word(const char **text, char *word, size_t room)
 
 int op_parse(const char *text, struct op *ret_op, struct error *err)
 {
-	char word[64];
+	char word[OP_TEXT_BYTES];
 	uint32_t seen = 0;
 	struct op op;
 
@@ -231,28 +399,118 @@ int op_parse(const char *text, struct op *ret_op, struct error *err)
 	return r;
 }
 
-static int print_field(char *to, size_t room, const struct op_field *field, uint32_t value)
+/* ---- Values as text. */
+
+struct writer {
+	char *at;
+	size_t room;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct writer *w, const char *format, ...)
 {
-	switch (field->kind) {
-	case FIELD_DTYPE:
-		return snprintf(to, room, " %s=%s", field->name, dtype_names[value]);
-	case FIELD_ACTIVATION:
-		return snprintf(to, room, " %s=%s", field->name, activation_names[value]);
-	default:
-		return snprintf(to, room, " %s=%u", field->name, value);
+	va_list args;
+
+	va_start(args, format);
+	int length = vsnprintf(w->at, w->room, format, args);
+	va_end(args);
+	assert(length >= 0 && (size_t)length < w->room);
+	w->at += length;
+	w->room -= (size_t)length;
+}
+
+static void put_dim(struct writer *w, const struct op *op, uint32_t at)
+{
+	int n = op_dynamic_at(op, at);
+
+	if (n < 0)
+		put(w, "%u", op->value[at]);
+	else if (op->dynamic[n].high)
+		put(w, "?%u..%u", op->dynamic[n].low, op->dynamic[n].high);
+	else
+		put(w, "?%u", op->value[at]);
+}
+
+static void put_list(struct writer *w, const struct op *op, uint32_t first, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		put(w, "%s", i ? "," : "");
+		put_dim(w, op, first + i);
 	}
+}
+
+static void put_scalars(struct writer *w, const uint32_t *values, uint32_t width, char between)
+{
+	for (uint32_t i = 0; i < 4 * width; i++) {
+		enum scalar scalar = (enum scalar)(values[i / 4] >> 8 * (i % 4) & 255);
+		if (!scalar)
+			break;
+		if (i)
+			put(w, "%c", between);
+		put(w, "%s", scalar_name(scalar));
+	}
+}
+
+static void put_choice(struct writer *w, const char *names, uint32_t index)
+{
+	for (; index; index--)
+		names += strcspn(names, ",") + 1;
+	put(w, "%.*s", (int)strcspn(names, ","), names);
+}
+
+static void put_value(struct writer *w, const struct op *op, const struct op_field *field)
+{
+	const uint32_t *v = &op->value[field->value];
+
+	switch (field->kind) {
+	case FIELD_FLOAT:
+		put(w, "%.9g", (double)op_float(op, field->value));
+		break;
+	case FIELD_DTYPE:
+		put(w, "%s", dtype_name((enum dtype)v[0]));
+		break;
+	case FIELD_CHOICE:
+		put_choice(w, field->rule, v[0]);
+		break;
+	case FIELD_SHAPE:
+	case FIELD_LIST:
+		put_list(w, op, field->value + 1, v[0]);
+		break;
+	case FIELD_ACTS:
+		put(w, "%s", v[0] ? "" : "none");
+		put_scalars(w, v, field_width(field), '+');
+		break;
+	case FIELD_STEPS:
+		put_scalars(w, v, field_width(field), ',');
+		break;
+	default:
+		put_list(w, op, field->value, field_width(field));
+	}
+}
+
+static bool is_initial(const struct op *op, const struct op_field *field)
+{
+	const uint32_t *v = &op->value[field->value];
+
+	if (field_rank_max(field))
+		return !v[0];
+	for (uint32_t i = 0; i < field_width(field); i++)
+		if (v[i] != field->initial || op_dynamic_at(op, field->value + i) >= 0)
+			return false;
+	return true;
 }
 
 void op_print(const struct op *op, char text[static OP_TEXT_BYTES])
 {
-	int at = snprintf(text, OP_TEXT_BYTES, "%s", ops[op->kind].name);
+	struct writer w = {text, OP_TEXT_BYTES};
 
-	for (uint32_t i = 0; i < ops[op->kind].field_count; i++) {
-		const struct op_field *row = &ops[op->kind].fields[i];
-		if (op->value[i] != row->initial)
-			at += print_field(text + at, OP_TEXT_BYTES - (size_t)at, row, op->value[i]);
+	put(&w, "%s", op_name(op->kind));
+	for (uint32_t i = 0; op_field(op->kind, i); i++) {
+		const struct op_field *field = op_field(op->kind, i);
+		if (is_initial(op, field))
+			continue;
+		put(&w, " %s=", field->name);
+		put_value(&w, op, field);
 	}
-	assert(at < OP_TEXT_BYTES);
 }
 
 uint64_t op_key(const struct op *op)
@@ -261,67 +519,4 @@ uint64_t op_key(const struct op *op)
 
 	op_print(op, text);
 	return hash_mix(hash_bytes(HASH_SEED, text, strlen(text)));
-}
-
-/* ---- Tensors. */
-
-static struct tensor *add_tensor(struct tensor *t, const char *name, uint32_t dtype, uint32_t batch,
-        uint32_t rows, uint32_t columns)
-{
-	*t = (struct tensor){.name = name, .dtype = (enum dtype)dtype};
-	if (batch > 1)
-		t->shape[t->rank++] = batch;
-	if (rows)
-		t->shape[t->rank++] = rows;
-	t->shape[t->rank++] = columns;
-	t->elements = 1;
-	for (uint32_t i = 0; i < t->rank; i++) /* saturates, so that a product cannot wrap */
-		t->elements = t->elements > UINT32_MAX ? t->elements : t->elements * t->shape[i];
-	return t + 1;
-}
-
-static uint32_t matmul_tensors(const uint32_t *v, struct tensor *first)
-{
-	uint32_t m = v[MATMUL_M], n = v[MATMUL_N], k = v[MATMUL_K], batch = v[MATMUL_BATCH];
-	bool ta = v[MATMUL_TRANS_A], tb = v[MATMUL_TRANS_B];
-	struct tensor *t = first;
-
-	t = add_tensor(t, "a", v[MATMUL_A], batch, ta ? k : m, ta ? m : k);
-	t = add_tensor(t, "b", v[MATMUL_B], batch, tb ? n : k, tb ? k : n);
-	if (v[MATMUL_BIAS])
-		t = add_tensor(t, "bias", v[MATMUL_OUT], 1, 0, n);
-	if (v[MATMUL_RESIDUAL])
-		t = add_tensor(t, "residual", v[MATMUL_OUT], batch, m, n);
-	t = add_tensor(t, "out", v[MATMUL_OUT], batch, m, n);
-	t[-1].output = true;
-	return (uint32_t)(t - first);
-}
-
-uint32_t op_tensors(const struct op *op, struct tensor ret_tensors[static OP_TENSORS_MAX])
-{
-	switch (op->kind) {
-	case OP_MATMUL:
-		return matmul_tensors(op->value, ret_tensors);
-	case OP_COUNT:
-		break;
-	}
-	return 0;
-}
-
-double op_flops(const struct op *op)
-{
-	const uint32_t *v = op->value;
-
-	return 2.0 * v[MATMUL_M] * v[MATMUL_N] * v[MATMUL_K] * v[MATMUL_BATCH];
-}
-
-double op_bytes(const struct op *op)
-{
-	struct tensor tensors[OP_TENSORS_MAX];
-	uint32_t count = op_tensors(op, tensors);
-	double bytes = 0;
-
-	for (uint32_t i = 0; i < count; i++)
-		bytes += (double)tensors[i].elements * dtype_bytes(tensors[i].dtype);
-	return bytes;
 }

@@ -1,45 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * out = act(a x b + bias + residual), by the definition.
+ * Sums of products, by the definition. What lies between two rows of an output with a pitch is no
+ * part of the product: NaN.
  */
 #include "reference/reference.h"
 
 #include <math.h>
 
-double reference_activation(enum activation activation, double x)
+/* An element of out by its place, `pitch` elements from row to row. */
+struct place {
+	uint64_t row, column, matrix, rows, columns;
+};
+
+static struct place place_of(uint64_t element, uint64_t rows, uint64_t columns, uint64_t pitch)
 {
-	switch (activation) {
-	case ACTIVATION_RELU:
-		return x > 0 ? x : 0;
-	case ACTIVATION_GELU: /* Hendrycks and Gimpel 2016 */
-		return 0.5 * x * (1 + erf(x / sqrt(2)));
-	case ACTIVATION_GELU_TANH:
-		return 0.5 * x * (1 + tanh(sqrt(2 / acos(-1)) * (x + 0.044715 * x * x * x)));
-	case ACTIVATION_SILU:
-		return x / (1 + exp(-x));
-	case ACTIVATION_NONE:
-	case ACTIVATION_COUNT:
-		break;
-	}
-	return x;
+	pitch = pitch ? pitch : columns;
+	return (struct place){.row = element / pitch % rows,
+	        .column = element % pitch,
+	        .matrix = element / pitch / rows,
+	        .rows = rows,
+	        .columns = columns};
 }
 
-double reference_contraction(const struct op *op, void *const buffers[], uint64_t element)
+/* A tensor that only some operators have: `otherwise` where it is not there. */
+static double optional(
+        const struct reference *r, const char *name, uint64_t index, double otherwise)
 {
-	const uint32_t *v = op->value;
-	uint64_t m = v[MATMUL_M], n = v[MATMUL_N], k = v[MATMUL_K];
-	uint64_t column = element % n, row = element / n % m, batch = element / n / m;
-	const float *a = (const float *)buffers[0] + batch * m * k;
-	const float *b = (const float *)buffers[1] + batch * k * n;
-	uint32_t next = 2;
+	uint32_t tensor = reference_find(r, name);
+
+	return tensor < OP_TENSORS_MAX ? reference_at(r, tensor, index) : otherwise;
+}
+
+/* Where element i of the row or column at `outer` lies in matrix i % matrices. */
+static uint64_t index_in(uint64_t matrix, uint32_t matrices, bool along_k, uint64_t outer,
+        uint64_t i, uint64_t outers, uint64_t k)
+{
+	uint64_t first = (matrices ? matrix % matrices : matrix) * outers * k;
+
+	return first + (along_k ? outer * k + i : i * outers + outer);
+}
+
+static double matmul(const struct reference *r, uint64_t element)
+{
+	const uint32_t *v = r->op->value;
+	struct place p = place_of(element, v[MATMUL_M], v[MATMUL_N], v[MATMUL_PITCH]);
+	uint64_t k = v[MATMUL_K];
 	double sum = 0;
 
-	for (uint64_t i = 0; i < k; i++)
-		sum += (double)a[v[MATMUL_TRANS_A] ? i * m + row : row * k + i] *
-		       b[v[MATMUL_TRANS_B] ? column * k + i : i * n + column];
-	if (v[MATMUL_BIAS])
-		sum += ((const float *)buffers[next++])[column];
-	if (v[MATMUL_RESIDUAL])
-		sum += ((const float *)buffers[next])[element];
-	return reference_activation((enum activation)v[MATMUL_ACT], sum);
+	if (p.column >= p.columns)
+		return NAN;
+	for (uint64_t i = 0; i < k; i++) {
+		uint64_t a = index_in(
+		        p.matrix, v[MATMUL_BATCH_A], !v[MATMUL_TRANS_A], p.row, i, p.rows, k);
+		uint64_t b = index_in(
+		        p.matrix, v[MATMUL_BATCH_B], v[MATMUL_TRANS_B], p.column, i, p.columns, k);
+		sum += reference_at(r, 0, a) * reference_at(r, 1, b);
+	}
+	sum *= optional(r, "scales", p.column, 1) * (double)op_float(r->op, MATMUL_SCALE);
+	sum += optional(r, "bias", p.column, 0) + optional(r, "residual", element, 0);
+	return reference_acts(r->op, MATMUL_ACT, sum);
+}
+
+/* As ONNX's MatMulNBits (com.microsoft) lays b out. */
+static double matmul_nbits(const struct reference *r, uint64_t element)
+{
+	const uint32_t *v = r->op->value;
+	uint64_t k = v[MATMUL_NBITS_K], block = v[MATMUL_NBITS_BLOCK];
+	uint64_t blocks = (k + block - 1) / block;
+	struct place p = place_of(
+	        element, v[MATMUL_NBITS_M], v[MATMUL_NBITS_N], v[MATMUL_NBITS_PITCH]);
+	double sum = 0;
+
+	if (p.column >= p.columns)
+		return NAN;
+	for (uint64_t i = 0; i < k; i++) {
+		uint64_t at = p.column * blocks + i / block;
+		uint64_t padded = p.column * (blocks + blocks % 2) + i / block;
+		double nibble = reference_at(r, 1, p.column * blocks * block + i);
+		double weight = (nibble - optional(r, "zeros", padded, 8)) * reference_at(r, 2, at);
+		sum += reference_at(r, 0, p.row * k + i) * weight;
+	}
+	sum += optional(r, "bias", p.column, 0) + optional(r, "residual", element, 0);
+	return reference_acts(r->op, MATMUL_NBITS_ACT, sum);
+}
+
+double reference_contraction(const struct reference *r, uint64_t element)
+{
+	return r->op->kind == OP_MATMUL ? matmul(r, element) : matmul_nbits(r, element);
 }

@@ -1,14 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The meaning of each operator in plain C and double, one element at a time: slow, obvious, and
- * what every kernel is compared with.
+ * what every kernel is compared with. Operators here are static: of a dynamic one, what op_at
+ * makes of it.
  */
 #pragma once
 
 #include "op/op.h"
 
-/* Element `element` (linear, row-major, batch outermost) of the output, from f32 inputs:
- * buffers[i] is tensor i of op_tensors. */
-double reference_contraction(const struct op *op, void *const buffers[], uint64_t element);
+/* What a reference is computed from. */
+struct reference {
+	const struct op *op;
+	struct tensor tensors[OP_TENSORS_MAX];
+	void *const *buffers; /* as tensors lie in memory (dtype.def) */
+};
+/* Element `element` (linear, row-major) of the output. -inf and NaN never come out of finite
+ * inputs. */
+double reference_element(const struct op *op, void *const buffers[], uint64_t element);
 
-double reference_activation(enum activation activation, double x);
+/* Family by family. */
+typedef double reference_of(const struct reference *r, uint64_t element);
+reference_of reference_contraction, reference_convolution, reference_reduction, reference_map,
+        reference_attention;
+
+/* Element `index` of tensor n, as a number. */
+double reference_at(const struct reference *r, uint32_t tensor, uint64_t index);
+/* The same of any buffer, and the other way round: rounded to nearest, kept in range. */
+double reference_read(enum dtype dtype, const void *buffer, uint64_t index);
+void reference_write(enum dtype dtype, void *buffer, uint64_t index, double value);
+/* Index of the tensor of that name, or OP_TENSORS_MAX. */
+uint32_t reference_find(const struct reference *r, const char *name);
+double reference_scalar(enum scalar function, double a, double b, double c);
+/* The activations of the ACTS field at op.value[value], one after another. */
+double reference_acts(const struct op *op, uint32_t value, double x);
+
+/* ---- Trying a kernel out. */
+/* Element `index` of the input `tensor`, random but for what the operator asks of it (indices are
+ * in range, scales are small); depends on nothing but its arguments and fits the element type. */
+double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint64_t index);
+/* Fills tensor's whole buffer (tensor_bytes of it) so. */
+void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer);
+/* The greatest error of a right kernel, relative to the output's scale: the largest magnitude among
+ * the outputs looked at, and no less than reference_scale (what such outputs typically are). 0:
+ * outputs are exact. */
+double reference_tolerance(const struct op *op);
+double reference_scale(const struct op *op);
+/* Steps that one element's meaning takes, for budgets. */
+double reference_steps(const struct op *op);

@@ -5,42 +5,100 @@
  */
 #pragma once
 
-#include "op/op.h"
+#include "space/geometry.h"
 #include "space/schedule.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define CONTRACTION_TILE_MAX 32 /* tile_m and tile_n; their product is at most 256 */
+#define CONTRACTION_GRID_MAX                                                 \
+	65535 /* workgroups in one dimension; dynamic ones take turns beyond \
+	       */
 
-/* One of the two inputs. Its outer dimension is m for a, n for b. */
+struct error;
+
+/* What a multiply-add is. */
+enum contraction_sum {
+	CONTRACTION_FLOAT, /* in f32 or f16 */
+	CONTRACTION_INT,   /* in i32 */
+	CONTRACTION_DOT4,  /* of words of four bytes, in i32 */
+};
+
+/* What is loaded. */
+enum contraction_load {
+	CONTRACTION_NUMBERS, /* elements, as lower_load gives them */
+	CONTRACTION_PACKED,  /* words, taken apart in registers */
+	CONTRACTION_WORDS,   /* words, multiplied as they are: each counts as one element */
+};
+
+/* One of the two inputs. Its outer dimension is m for a, n for b. Vectors of its elements run along
+ * k or along the outer dimension. */
 struct contraction_operand {
+	enum contraction_load load;
 	bool along_k;   /* consecutive k are consecutive in memory; otherwise outer elements are */
 	bool staged;    /* read through workgroup memory */
-	uint32_t width; /* lanes of one load, along that direction */
-	uint32_t outer; /* extent of the outer dimension */
+	bool exact;     /* no workgroup passes the edge of the outer dimension */
+	uint32_t bits;  /* of an element, as stored */
+	uint32_t words; /* of one packed load */
+	uint32_t width; /* elements of one load */
+	uint32_t lanes; /* of the vectors they are held in, in registers or workgroup memory */
+	uint32_t row;   /* elements from one row of the stored matrix to the next; 0: dynamic */
+	uint32_t outer; /* extent of the outer dimension, as tuned */
 	uint32_t tile;  /* outer elements of one invocation */
 	uint32_t group; /* how many of those stand together */
 	uint32_t block; /* outer elements of one workgroup */
-	uint32_t pitch; /* staged: array elements (of `width` lanes) from one row to the next */
-	uint32_t shared_length; /* staged: array elements of `width` lanes */
+	uint32_t matrices;      /* matrix i of out uses i % matrices; 0: i */
+	uint32_t pitch;         /* staged: vectors from one row of the array to the next */
+	uint32_t shared_length; /* staged: vectors */
 };
 
 struct contraction {
-	uint32_t m, n, k, batch;
+	bool nbits;       /* matmul_nbits, else matmul */
+	uint32_t m, n, k; /* as tuned; k in elements of a load */
+	uint32_t batch;   /* as tuned */
+	bool dynamic_k;
 	uint32_t wg_x, wg_y, split; /* invocations along n, m and k */
-	uint32_t tile_m, tile_n,
-	        vec; /* accumulators of an invocation: tile_m x tile_n/vec vectors */
+	uint32_t tile_m, tile_n;    /* outputs of an invocation: tile_m x tile_n/lanes vectors */
+	uint32_t vec, lanes;        /* most words of a load; lanes of an accumulator */
 	uint32_t k_step, unroll;
+	uint32_t scale_step; /* nbits: k that a scale is loaded for; else 0 */
+	enum contraction_sum sum;
+	bool half_sums; /* in f16, natively */
 	bool subgroup;
-	bool k_fastest; /* neighbouring invocations differ in k (else in n) */
+	bool k_fastest;  /* neighbouring invocations differ in k (else in n) */
+	bool strided[3]; /* workgroups take turns along n, m, batch: CONTRACTION_GRID_MAX of them */
+	/* f16 written as pairs, one word each: */
+	bool pairs;
+	bool flat;    /* rows are odd: an invocation's pairs run on from row to row */
+	bool ragged;  /* n may be odd: a row's last pair is half outside */
+	bool keeps;   /* and what lies there must be kept */
+	bool one_row; /* the output is a single row */
 	struct contraction_operand a, b;
-	uint32_t out_width;       /* lanes of a load of bias and residual and of a store of out */
-	uint32_t reduce_length;   /* workgroup array elements of `vec` lanes for the split's sum */
-	uint32_t workgroup_bytes; /* all workgroup memory */
-	uint32_t instructions;    /* roughly, in the unrolled body and the epilogue */
-	uint32_t workgroup_size[3], workgroups[3];
+	uint32_t pitch;     /* elements from one row of out to the next; 0: n, which is dynamic */
+	uint32_t out_width; /* lanes of a load of residual and of a store of out */
+	uint32_t column_width;  /* lanes of a load of bias and scales */
+	uint32_t reduce_length; /* workgroup array elements of `lanes` lanes for the split's sum */
+	uint32_t workgroup_size[3];
 };
 
-/* Any values are safe to derive from; space_check says which make sense. */
+/* Fields that both operators have, as values of op; those that one lacks are CONTRACTION_NONE. */
+#define CONTRACTION_NONE UINT32_MAX
+struct contraction_fields {
+	uint32_t m, n, k, batch, bias, residual, act, pitch, scale;
+};
+const struct contraction_fields *contraction_fields(const struct op *op);
+bool contraction_has(const struct op *op, uint32_t value); /* false for CONTRACTION_NONE */
+enum dtype contraction_out(const struct op *op);
+bool contraction_has_half(const struct op *op); /* some tensor is f16 */
+bool contraction_may_dot4(const struct op *op); /* words along k hold four products */
+
+/* Any values are safe to derive from; contraction_check says which make sense: 0, or -ERANGE and
+ * err. */
 struct contraction contraction_derive(const struct op *op, const struct schedule *schedule);
+int contraction_check(const struct contraction *c, const struct op *op,
+        const struct schedule *schedule, struct error *err);
+
+/* What a driver has to compile, and what an invocation does. */
+uint32_t contraction_instructions(const struct contraction *c, const struct op *op);
+struct work contraction_work(const struct contraction *c, const struct op *op);

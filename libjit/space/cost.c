@@ -56,76 +56,48 @@ static const struct weights weights_cpu = {.load = 0.5,
         .cores_per_gflops = 0,
         .start = 60};
 
-/* Load instructions and their lanes that one operand costs over `k` multiply-adds. */
-static double load_cost(const struct contraction_operand *x, double k, const struct weights *w)
+static double invocation_cost(const struct work *work, const struct weights *w)
 {
-	double loads = x->tile * k / x->width;
+	double cost = w->start + work->arithmetic;
+	double beyond = work->registers - w->registers;
 
-	return loads * (x->staged ? w->shared_load + x->width * w->shared_lane
-	                          : w->load + x->width * w->lane);
-}
-
-/* Staging's own loads, stores and address arithmetic, shared among the workgroup's threads. */
-static double stage_cost(
-        const struct contraction_operand *x, double k, double threads, const struct weights *w)
-{
-	double loads = x->staged ? x->block * k / x->width / threads : 0;
-
-	return loads * (w->load + w->shared_load + 4 + x->width * (w->lane + w->shared_lane));
-}
-
-static double invocation_cost(const struct contraction *c, const struct weights *w)
-{
-	double k = ceil((double)c->k / c->split), threads = c->wg_x * c->wg_y;
-	double accumulators = c->tile_m * c->tile_n;
-	double beyond = accumulators + c->tile_m + c->tile_n - w->registers;
-	double cost = w->start + k * accumulators;
-
-	cost += k / c->unroll * (w->turn + w->turn_accumulator * accumulators);
-	if (beyond > 0)
-		cost += k * beyond * w->spill;
-	cost += load_cost(&c->a, k, w) + load_cost(&c->b, k, w);
-	cost += stage_cost(&c->a, k, threads, w) + stage_cost(&c->b, k, threads, w);
-	if (c->a.staged || c->b.staged)
-		cost += ceil(k / c->k_step) * 2 * w->barrier;
-	if (c->split > 1)
-		cost += c->subgroup
-		                ? 6 * accumulators
-		                : log2(c->split) * (w->barrier + 3 * w->shared_load * accumulators);
-	return cost + accumulators * (w->load / c->out_width + w->lane + 1);
-}
-
-/* Bytes that reach global memory or the last cache: each workgroup reads its rows and columns. */
-static double traffic_bytes(const struct contraction *c, double workgroups)
-{
-	double block = (double)c->a.block + c->b.block;
-
-	return 4 * workgroups * (block * c->k + (double)c->a.block * c->b.block);
+	cost += work->turns * (w->turn + w->turn_accumulator * work->accumulators);
+	if (beyond > 0 && work->accumulators > 0)
+		cost += work->arithmetic / work->accumulators * beyond * w->spill;
+	cost += work->loads * w->load + work->lanes * w->lane;
+	cost += work->shared_loads * w->shared_load + work->shared_lanes * w->shared_lane;
+	return cost + work->barriers * w->barrier;
 }
 
 /* The part of the device that the dispatch keeps busy, at most 1. */
-static double filled(
-        const struct contraction *c, double workgroups, double gflops, const struct weights *w)
+static double filled(const struct work *work, double workgroups, double invocations, double gflops,
+        const struct weights *w)
 {
-	double invocations = workgroups * c->wg_x * c->wg_y * c->split;
-	double parallel = c->tile_m * c->tile_n < 8 ? 1 : 2; /* independent work within one */
-	double lanes = invocations * parallel / (w->lanes_per_gflops * gflops);
+	double lanes = workgroups * invocations * work->parallel / (w->lanes_per_gflops * gflops);
 	double cores = fmax(w->cores, w->cores_per_gflops * gflops);
 	double turns = ceil(workgroups / cores); /* the last one may leave cores idle */
 
 	return fmin(fmin(lanes, 1), workgroups / (turns * cores));
 }
 
-double cost_contraction_ns(const struct contraction *c, const struct facts *facts)
+double cost_ns(const struct op *op, const struct geometry *g, const struct facts *facts)
 {
 	const struct weights *w = facts->cpu ? &weights_cpu : &weights_gpu;
 	double gflops = facts->fma_gflops > 0 ? facts->fma_gflops : facts->cpu ? 20 : 1000;
 	double gbps = facts->memory_gbps > 0 ? facts->memory_gbps : facts->cpu ? 10 : 50;
-	double workgroups = (double)c->workgroups[0] * c->workgroups[1] * c->workgroups[2];
-	double lockstep = ceil((double)c->wg_x * c->wg_y * c->split / w->simd) * w->simd;
-	double work = workgroups * lockstep * invocation_cost(c, w);
-	double compute = work * 2 / gflops / filled(c, workgroups, gflops, w);
-	double memory = traffic_bytes(c, workgroups) / (gbps * 3);
+	double invocations = 1, workgroups = 1;
+	uint32_t dims[OP_DYNAMIC_MAX] = {0};
+
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		dims[i] = op->value[op->dynamic[i].value];
+	for (uint32_t i = 0; i < 3; i++) {
+		invocations *= g->workgroup_size[i];
+		workgroups *= (double)extent_at(&g->grid[i], dims);
+	}
+	double lockstep = ceil(invocations / w->simd) * w->simd;
+	double all = workgroups * lockstep * invocation_cost(&g->work, w);
+	double compute = all * 2 / gflops / filled(&g->work, workgroups, invocations, gflops, w);
+	double memory = g->work.traffic_bytes / (gbps * 3);
 
 	return facts->launch_ns + fmax(compute, memory) + 0.1 * fmin(compute, memory);
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "space/contraction.h"
+#include "space/geometry.h"
 #include "space/limits.h"
 
-double cost_contraction_ns(const struct contraction *contraction, const struct facts *facts);
+double cost_ns(const struct op *op, const struct geometry *geometry, const struct facts *facts);

@@ -4,6 +4,18 @@
  */
 #include "space/limits.h"
 
+enum { DEVICE, LANGUAGE };
+
+const struct feature_info *feature_info(enum feature_number number)
+{
+	static const struct feature_info infos[FEATURE_COUNT] = {
+#define FEATURE(name, text, kind, doc) {text, doc, kind == LANGUAGE},
+#include "space/features.def"
+	};
+
+	return &infos[number];
+}
+
 const struct limits limits_web_default = {
         .invocations = 256,
         .size_x = 256,

@@ -8,9 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum feature {                 /* bits of limits.features; names as WebGPU spells them */
-	FEATURE_SUBGROUPS = 1, /* "subgroups": basic and arithmetic subgroup operations */
+enum feature_number {
+#define FEATURE(name, ...) FEATURE_NUMBER_##name,
+#include "space/features.def"
+	FEATURE_COUNT
 };
+enum feature { /* bits of limits.features */
+#define FEATURE(name, ...) FEATURE_##name = 1 << FEATURE_NUMBER_##name,
+#include "space/features.def"
+};
+struct feature_info {
+	const char *name, *doc;
+	bool language; /* of WGSL, not of the device */
+};
+const struct feature_info *feature_info(enum feature_number number);
 
 struct limits {
 	uint32_t invocations;                /* per workgroup */

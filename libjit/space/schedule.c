@@ -18,6 +18,15 @@ static const struct {
 #include "space/axes.def"
 };
 
+struct schedule schedule_initial(void)
+{
+	struct schedule schedule;
+
+	for (uint32_t i = 0; i < AXIS_COUNT; i++)
+		schedule.axis[i] = axes[i].initial;
+	return schedule;
+}
+
 void schedule_print(const struct schedule *schedule, char text[static SCHEDULE_TEXT_BYTES])
 {
 	size_t at = 0;
@@ -51,10 +60,8 @@ static int set_axis(struct schedule *schedule, const char *word, size_t length, 
 
 int schedule_parse(const char *text, struct schedule *ret_schedule, struct error *err)
 {
-	struct schedule schedule;
+	struct schedule schedule = schedule_initial();
 
-	for (uint32_t i = 0; i < AXIS_COUNT; i++)
-		schedule.axis[i] = axes[i].initial;
 	while (*(text += strspn(text, " "))) {
 		size_t length = strcspn(text, " ");
 		int r = set_axis(&schedule, text, length, err);

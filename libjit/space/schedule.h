@@ -19,6 +19,7 @@ struct schedule {
 	uint16_t axis[AXIS_COUNT];
 };
 
+struct schedule schedule_initial(void); /* every axis at its initial value */
 void schedule_print(const struct schedule *schedule, char text[static SCHEDULE_TEXT_BYTES]);
 /* 0, or -EINVAL and err. Parses what schedule_print wrote; legality is space_check's. */
 int schedule_parse(const char *text, struct schedule *ret_schedule, struct error *err);

@@ -36,9 +36,11 @@ int space_check(const struct op *op, const struct schedule *schedule, const stru
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts);
 
-/* The 8x8 threads, 4x4 elements, K staged by 32 kernel that speedups are stated against. */
+/* The static kernel that speedups are stated against; for a matmul 8x8 threads, 4x4 elements, K
+ * staged by 32. */
 struct schedule space_baseline(const struct op *op);
 
-/* Tiles and workgroups: what the kernel dispatches for this operator. */
-void space_workgroups(const struct op *op, const struct schedule *schedule,
-        uint32_t ret_workgroup_size[3], uint32_t ret_workgroups[3]);
+/* What the schedule comes to: sizes, features, dispatch. 0, or -ERANGE and err. */
+struct geometry;
+int space_geometry(const struct op *op, const struct schedule *schedule,
+        struct geometry *ret_geometry, struct error *err);

@@ -4,110 +4,11 @@
  * planted in the store and the worker is a program that ends at once: what is known without a GPU
  * must be answered without one.
  */
-#include "daemon/api/api.h"
-
-#include "daemon/log.h"
-#include "daemon/loop/loop.h"
-#include "daemon/store/store.h"
-#include "daemon/tune/tune.h"
+#include "tests/api/service.h"
 
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#define SWIFTSHADER "00000000000000a1"
-#define LLVMPIPE    "00000000000000b2"
-
-static const char device_form[] =
-        "{\"id\":\"%s\",\"name\":\"%s\",\"kind\":\"cpu\",\"api\":\"vulkan\","
-        "\"api_version\":\"1.3.0\",\"vendor_id\":%d,\"device_id\":0,\"driver\":{\"id\":"
-        "\"00000000000000d1\",\"name\":\"d\",\"version\":\"1\",\"info\":\"\"},\"limits\":{"
-        "\"invocations\":256,\"size_x\":256,\"size_y\":256,\"size_z\":64,\"workgroups\":65535,"
-        "\"workgroup_bytes\":32768,\"storage_buffers\":30,\"binding_bytes\":1073741824,"
-        "\"subgroup_min\":4,\"subgroup_max\":4},\"features\":[\"subgroups\"],\"timestamps\":true,"
-        "\"facts\":{\"fma_gflops\":%d,\"memory_gbps\":4,\"launch_ns\":20000,\"cpu\":true}}";
-
-static char state_dir[] = "/tmp/nnjit-message-test-XXXXXX";
-static struct store *store;
-static struct loop *loop;
-static struct tune *tune;
-static struct api *api;
-static struct api_peer *peer;
-
-static void pushed(void *context, const json_t *message)
-{
-	(void)context;
-	(void)message;
-}
-
-static void plant(const char *id, uint64_t number, const char *name, int vendor, int gflops)
-{
-	char text[1024];
-
-	snprintf(text, sizeof text, device_form, id, name, vendor, gflops);
-	json_t *object = json_loads(text, 0, NULL);
-	ck_assert_ptr_nonnull(object);
-	ck_assert_int_eq(store_put_device(store, number, object), 0);
-	json_decref(object);
-}
-
-static void set_up(void)
-{
-	struct error err = {0};
-	const struct tune_options options = {
-	        .worker_path = "/bin/false",
-	        .budget_ns = 1000000000,
-	        .idle_ns = 1000000000,
-	};
-
-	log_open(LOG_LEVEL_ERROR);
-	memcpy(state_dir + sizeof state_dir - 7, "XXXXXX", 6);
-	ck_assert_ptr_nonnull(mkdtemp(state_dir));
-	ck_assert_msg(store_open(state_dir, &store, &err) == 0, "%s", err.text);
-	plant(LLVMPIPE, 0xb2, "llvmpipe (LLVM 15.0.6, 256 bits)", 0x10005, 70);
-	plant(SWIFTSHADER, 0xa1, "SwiftShader Device (Subzero)", 0x1ae0, 13);
-	ck_assert_int_eq(loop_create(&loop), 0);
-	ck_assert_int_eq(tune_create(loop, store, &options, &tune), 0);
-	ck_assert_int_eq(api_create(tune, store, &api), 0);
-	ck_assert_int_eq(api_peer_create(api, pushed, NULL, &peer), 0);
-}
-
-static void tear_down(void)
-{
-	char path[64];
-
-	api_peer_destroy(peer);
-	api_destroy(api);
-	tune_destroy(tune);
-	loop_destroy(loop);
-	store_close(store);
-	static const char *const files[] = {"data.mdb", "lock.mdb", "lock"};
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-		snprintf(path, sizeof path, "%s/%s", state_dir, files[i]);
-		unlink(path);
-	}
-	rmdir(state_dir);
-}
-
-static json_t *say(const char *text)
-{
-	char *reply = api_message(api, peer, text, strlen(text));
-	ck_assert_ptr_nonnull(reply);
-	json_t *object = json_loads(reply, 0, NULL);
-
-	ck_assert_msg(object != NULL, "no JSON: %s", reply);
-	free(reply);
-	return object;
-}
-
-static const char *text_at(const json_t *object, const char *first, const char *second)
-{
-	const json_t *value = json_object_get(object, first);
-	const char *text = json_string_value(second ? json_object_get(value, second) : value);
-
-	return text ? text : "";
-}
 
 #define GET(op) "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":" op "}}"
 #define OP8     "\"matmul m=8 n=8 k=8\""
@@ -298,6 +199,67 @@ START_TEST(a_tuning_that_needs_a_feature_is_kept_from_pages_without_it)
 }
 END_TEST
 
+/* What is a feature of the device counts as such alone, and what is one of WGSL. */
+START_TEST(features_of_both_kinds)
+{
+	static const struct {
+		const char *device, *language;
+		size_t count;
+	} rows[] = {{"[\"subgroups\"]", "[]", 1},
+	        {"[]", "[\"packed_4x8_integer_dot_product\",\"pointer_composite_access\"]", 1},
+	        {"[\"subgroups\"]", "[\"packed_4x8_integer_dot_product\"]", 2},
+	        {"[\"packed_4x8_integer_dot_product\"]", "[\"subgroups\"]", 0},
+	        {"[\"shader-f16\"]", "[]", 0}}; /* which the device lacks */
+	char message[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(message, sizeof message,
+		        "{\"id\":1,\"method\":\"hello\",\"params\":{\"adapter\":{\"vendor\":"
+		        "\"google\"},\"features\":%s,\"language_features\":%s}}",
+		        rows[i].device, rows[i].language);
+		json_t *reply = say(message);
+		const json_t *result = json_object_get(reply, "result");
+		ck_assert_uint_eq(
+		        json_array_size(json_object_get(result, "features")), rows[i].count);
+		json_decref(reply);
+	}
+}
+END_TEST
+
+/* Tuned with more features than this page has, but by a kernel that needs none of the rest. */
+START_TEST(a_tuning_with_more_features_serves_where_its_kernel_needs_fewer)
+{
+	json_t *reply;
+
+	put_tuned(0xa1, FEATURE_SUBGROUPS | FEATURE_DOT4, "wg_x=2 wg_y=2 tile_m=4 tile_n=4");
+	reply = say(hello_swiftshader);
+	json_decref(reply);
+	reply = say(GET(OP8));
+	ck_assert_str_eq(text_at(reply, "result", "status"), "tuned");
+	json_decref(reply);
+}
+END_TEST
+
+START_TEST(features_are_named_or_refused)
+{
+	static const struct {
+		const char *features, *code;
+	} rows[] = {{"none", ""}, {"all", ""}, {"subgroups", ""},
+	        {"shader-f16,packed_4x8_integer_dot_product", ""}, {"subgroup", "bad-value"},
+	        {"", "bad-value"}, {"subgroups,", "bad-value"}, {"timestamp-query", "bad-value"}};
+	char message[256];
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		snprintf(message, sizeof message,
+		        "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":" OP8 ",\"features\":\"%s\"}}",
+		        rows[i].features);
+		json_t *reply = say(message);
+		ck_assert_str_eq(text_at(reply, "error", "code"), rows[i].code);
+		json_decref(reply);
+	}
+}
+END_TEST
+
 START_TEST(watches_are_ended_by_their_id)
 {
 	json_t *reply = say("{\"id\":7,\"method\":\"watch\",\"params\":{\"op\":" OP8 "}}");
@@ -401,6 +363,9 @@ int main(void)
 	tcase_add_test(tests, a_page_on_another_gpu_must_name_a_device);
 	tcase_add_test(tests, a_tuning_serves_pages_with_other_features);
 	tcase_add_test(tests, a_tuning_that_needs_a_feature_is_kept_from_pages_without_it);
+	tcase_add_test(tests, features_of_both_kinds);
+	tcase_add_test(tests, a_tuning_with_more_features_serves_where_its_kernel_needs_fewer);
+	tcase_add_test(tests, features_are_named_or_refused);
 	tcase_add_test(tests, watches_are_ended_by_their_id);
 	tcase_add_test(tests, a_page_that_leaves_takes_its_watches_along);
 	tcase_add_test(tests, reports_are_counted_apart);

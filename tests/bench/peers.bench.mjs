@@ -1,37 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// peers: nnjit's tuned matmul against those of TensorFlow.js and ONNX Runtime Web, all through WebGPU in
+// peers: nnjit's tuned kernels against those of TensorFlow.js and ONNX Runtime Web, all through WebGPU in
 // one headless Chromium on its SwiftShader adapter, in turns.
 //
-//   tests/bench/run peers [m,n,k ...] [--rounds N] [--kernels FILE]
+//   tests/bench/run peers [SET | m,n,k | OP ...] [--rounds N] [--budget-s N] [--kernels FILE]
 //
-// Default shapes: 256,256,256 128,768,768 97,131,65. The kernels come from an nnjitd that this starts on a
-// temporary state folder and has tune them first, on SwiftShader; --kernels FILE takes artifacts (JSON lines
-// or an array) instead. Each contender keeps its inputs on the GPU; a measurement queues dispatches for
-// about a quarter second and waits once; medians over rounds in which each takes its turn. Results are
-// checked against f64. Last line: geometric means of the peers' times over ours, and the least ratio.
+// SET is matmul or catalogue; without any, both. An OP is an operator's text in quotes, of those that
+// pages/operators.js knows. The kernels come from an nnjitd that this starts on a temporary state folder
+// and has tune them first, on SwiftShader, --budget-s seconds each; --kernels FILE takes artifacts (JSON
+// lines or an array) instead. Each contender keeps its inputs on the GPU; a measurement queues dispatches
+// for about a quarter second and waits once; medians over rounds in which each takes its turn. Results
+// are checked against f64. Last line: geometric means of the peers' times over ours, and the least ratio.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { parseOp } from '../../clients/web/reference.js';
 import { chromiumVersion, modules, openPage, Unavailable } from './browser.mjs';
 import { ctl, findDevice, startDaemon } from './daemon.mjs';
+import { operatorOf } from './pages/operators.js';
 
 const TOLERANCE = 1e-5;
-const SHAPES = ['256,256,256', '128,768,768', '97,131,65'];
+const SETS = {
+	matmul: ['256,256,256', '128,768,768', '97,131,65'],
+	catalogue: [ // BERT-base at sequence 128, and MobileNetV2
+		'softmax rows=1536 n=128',
+		'layernorm rows=128 n=768',
+		'gelu shape=128,3072',
+		'attention heads=12 q=128 kv=128 dim=64 order=bshd',
+		'conv2d c=3 h=224 w=224 oc=32 kernel=3 stride=2 pad=1',
+		'conv2d c=64 h=56 w=56 oc=64 kernel=3 pad=1',
+		'conv2d c=32 h=112 w=112 oc=32 kernel=3 pad=1 groups=32',
+		'conv2d c=144 h=56 w=56 oc=144 kernel=3 pad=1 groups=144',
+		'conv2d c=384 h=14 w=14 oc=384 kernel=3 pad=1 groups=384',
+	],
+};
 const NAMES = { nnjit: 'nnjit', tfjs: 'TensorFlow.js', ort: 'ONNX Runtime Web' };
 const ORT_BUNDLE = 'ort.webgpu.bundle.min.mjs'; // what the package exports as onnxruntime-web/webgpu
 
-function opText(shape) {
-	const sizes = shape.split(',').map(Number);
+function opText(word) {
+	if (!/^[\d,]+$/.test(word))
+		return word;
+	const sizes = word.split(',').map(Number);
 	if (sizes.length !== 3 || sizes.some(size => !(Number.isInteger(size) && size > 0)))
-		throw new Error(`'${shape}' is no shape; give m,n,k such as 256,256,256`);
+		throw new Error(`'${word}' is no shape; give m,n,k such as 256,256,256`);
 	return `matmul m=${sizes[0]} n=${sizes[1]} k=${sizes[2]}`;
 }
 
-async function tuneKernels(ops) {
-	const daemon = await startDaemon();
+async function tuneKernels(ops, budgetS) {
+	const daemon = await startDaemon({ args: ['--budget', String(budgetS)] });
 	try {
 		await findDevice(daemon, 'swiftshader');
 		return ops.map(op => {
@@ -55,12 +71,13 @@ function readKernels(file, ops) {
 	});
 }
 
-function describe(op, result) {
-	const { m, n, k } = parseOp(op);
-	console.log(`\n${op}`);
+function describe(text, result) {
+	const { op, entry } = operatorOf(text);
+	console.log(`\n${text}`);
 	for (const [name, r] of Object.entries(result))
 		console.log(`  ${NAMES[name].padEnd(17)}${r.median_ms.toFixed(3).padStart(9)} ms  least ${r.min_ms.toFixed(3).padStart(8)}` +
-			`${(2 * m * n * k / r.median_ms / 1e6).toFixed(2).padStart(8)} GFLOP/s  ${String(r.dispatches).padStart(3)} dispatches a turn` +
+			`${entry.flops ? `${(entry.flops(op) / r.median_ms / 1e6).toFixed(2).padStart(8)} GFLOP/s` : ''}  ` +
+			`${String(r.dispatches).padStart(3)} dispatches a turn` +
 			`  relative error ${r.max_rel_err.toExponential(1)}${r.max_rel_err < TOLERANCE ? '' : '  WRONG'}`);
 }
 
@@ -78,24 +95,25 @@ function summarise(ops, results) {
 }
 
 async function main() {
-	const { values, positionals } = parseArgs({ allowPositionals: true, options: {
-		rounds: { type: 'string', default: '7' }, kernels: { type: 'string' } } });
-	const ops = (positionals.length ? positionals : SHAPES).map(opText);
+	const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string', default: '7' },
+		'budget-s': { type: 'string', default: '20' }, kernels: { type: 'string' } } });
+	const ops = (positionals.length ? positionals : Object.keys(SETS)).flatMap(word => SETS[word] ?? [word]).map(opText);
+	ops.forEach(operatorOf); // what it does not know is said before anything is tuned
 	const load = modules({ install: true });
-	const artifacts = values.kernels ? readKernels(values.kernels, ops) : await tuneKernels(ops);
+	const artifacts = values.kernels ? readKernels(values.kernels, ops) : await tuneKernels(ops, values['budget-s']);
 	const { page, close } = await openPage();
 	try {
 		const version = name => JSON.parse(readFileSync(load.resolve.paths(name)[0] + `/${name}/package.json`, 'utf8')).version;
 		console.log(`${chromiumVersion()}, adapter ${await page.evaluate(async () => (await import('/bench/peers.js')).adapterText())}, ` +
 			`TensorFlow.js ${version('@tensorflow/tfjs-backend-webgpu')}, ONNX Runtime Web ${version('onnxruntime-web')}`);
 		const results = [];
-		for (const artifact of artifacts) {
+		for (const [i, artifact] of artifacts.entries()) {
 			results.push(await page.evaluate(async ([op, a, options]) => (await import('/bench/peers.js')).measure(op, a, options),
-				[parseOp(artifact.op), artifact, { rounds: Number(values.rounds), ortBundle: ORT_BUNDLE }]));
-			describe(artifact.op, results.at(-1));
+				[ops[i], artifact, { rounds: Number(values.rounds), ortBundle: ORT_BUNDLE }]));
+			describe(ops[i], results.at(-1));
 		}
 		summarise(ops, results);
-		return results.every(r => Object.values(r).every(c => c.max_rel_err < TOLERANCE)) ? 0 : 1;
+		return results.every(r => r.nnjit.max_rel_err < TOLERANCE) ? 0 : 1;
 	} finally {
 		await close();
 	}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernels of every shape's spaces on every device that is here, built and compared with the
- * reference by the real worker. All of them take many minutes, so a run takes every STRIDE-th:
- * NNJIT_KERNELS_STRIDE=1 takes all, and NNJIT_KERNELS_FIRST says where to begin. Prints what it
- * covered.
+ * The kernels of every shape's spaces on every device that is here, with the features it has, built
+ * and compared with the reference by the real worker. All of them take many minutes, so a run takes
+ * every STRIDE-th: NNJIT_KERNELS_STRIDE=1 takes all, and NNJIT_KERNELS_FIRST says where to begin.
+ * Prints what it covered.
  */
 #include "worker.h"
 #include "tests/libjit/kernel_cases.h"
@@ -71,9 +71,10 @@ static uint32_t check_shape(struct worker *worker, size_t device, size_t shape)
 	        worker_ask(worker, "{\"do\":\"load\",\"op\":\"%s\",\"seed\":1}", shapes[shape]));
 	for (size_t f = 0; f < CASE_FACTS; f++) {
 		struct space space;
-		ck_assert_int_eq(
-		        space_enumerate(&op, &devices[device].limits, &case_facts[f], &space, NULL),
-		        0);
+		struct error err;
+		ck_assert_msg(!space_enumerate(&op, &devices[device].limits, &case_facts[f], &space,
+		                      &err),
+		        "%s: %s", shapes[shape], err.text);
 		for (uint32_t i = 0; i < space.count; i++) {
 			if (at++ % stride)
 				continue;

@@ -1,23 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which output elements are verified: all of small ones, the edges of large ones, never one that is
- * not there; and that inputs and choices are the same on every machine.
+ * Which output elements are verified: all of small ones, the edges of large ones, of any rank, never
+ * one that is not there; with which dimensions dynamic operators are tried; and that inputs and
+ * choices are the same on every machine.
  */
+#include "daemon/gpu/points.h"
 #include "daemon/gpu/samples.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 
+static struct op parse(const char *text)
+{
+	struct error err;
+	struct op op;
+
+	ck_assert_msg(op_parse(text, &op, &err) == 0, "%s: %s", text, err.text);
+	return op;
+}
+
 static struct samples choose(const char *text, struct tensor *ret_output)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 	struct samples samples;
-	struct op op;
+	struct op op = parse(text);
 
-	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
 	uint32_t count = op_tensors(&op, tensors);
-	ck_assert_int_eq(samples_choose(&op, &tensors[count - 1], 42, &samples), 0);
+	ck_assert_int_eq(samples_choose(&op, 42, SAMPLES_STEPS, &samples), 0);
 	*ret_output = tensors[count - 1];
 	return samples;
 }
@@ -44,6 +54,13 @@ static const struct {
         {"matmul m=1 n=4 k=10000000", 4},
         {"matmul m=1 n=50257 k=768", 4096},
         {"matmul m=50257 n=1 k=768", 4096},
+        {"softmax rows=1000 n=1000", 4096},
+        {"reduce_sum rows=2 n=60000000", 2},
+        {"argmax rows=500 n=100000", 200},
+        {"attention heads=12 q=512 kv=512 dim=64", 4096},
+        {"transpose shape=3,4,5,6,7,8 perm=5,4,3,2,1,0", 4096},
+        {"cast shape=2000000 dtype=f32 out=bool", 4096},
+        {"groupnorm batch=2 c=320 inner=4096 groups=32", 488},
 };
 
 START_TEST(count_and_range)
@@ -80,6 +97,24 @@ START_TEST(tile_edges)
 }
 END_TEST
 
+/* Where two dimensions are tiled as one, their joint edges count. */
+START_TEST(edges_of_joined_dimensions)
+{
+	struct tensor output;
+	struct samples samples = choose("conv2d c=1 h=30 w=50 oc=90", &output);
+	uint32_t joined = 0, flat = 0;
+
+	for (uint32_t i = 0; i < samples.count; i++) {
+		uint64_t pixel = samples.elements[i] % 1500;
+		joined += pixel == 63 || pixel == 64 || pixel == 127 || pixel == 128;
+		flat += samples.elements[i] == 1500 * 90 - 1 || samples.elements[i] == 127;
+	}
+	ck_assert_uint_gt(joined, 40); /* by chance 11 */
+	ck_assert_uint_ge(flat, 2);
+	samples_free(&samples);
+}
+END_TEST
+
 START_TEST(corners_of_first_and_last_matrix)
 {
 	struct tensor output;
@@ -104,9 +139,10 @@ START_TEST(same_everywhere)
 	for (uint32_t i = 0; i < one.count; i++)
 		ck_assert_uint_eq(one.elements[i], two.elements[i]);
 	/* Written down once; another machine must agree to the bit. */
-	ck_assert_float_eq(samples_input(1, 0), 0x1.a2b5ep-2f);
-	ck_assert_float_eq(samples_input(1, 1), 0x1.97f7p-1f);
-	ck_assert_float_eq(samples_input(7, 123456789012345), 0x1.dea04cp-1f);
+	struct op op = parse("matmul m=1000 n=1000 k=1000");
+	ck_assert_double_eq(reference_input(&op, 0, 1, 0), -0x1.93p-2);
+	ck_assert_double_eq(reference_input(&op, 0, 1, 1), -0x1.6p-2);
+	ck_assert_double_eq(reference_input(&op, 1, 7, 123456789012345), -0x1.438p-1);
 	samples_free(&one);
 	samples_free(&two);
 }
@@ -116,12 +152,13 @@ START_TEST(inputs_spread_evenly)
 {
 	double sum = 0, squares = 0;
 	const int count = 100000;
+	struct op op = parse("matmul m=1000 n=1000 k=1000");
 
 	for (int i = 0; i < count; i++) {
-		float x = samples_input(3, (uint64_t)i);
+		double x = reference_input(&op, 1, 3, (uint64_t)i);
 		ck_assert(x >= -1 && x < 1);
 		sum += x;
-		squares += (double)x * x;
+		squares += x * x;
 	}
 	ck_assert_double_lt(fabs(sum / count), 0.01);
 	ck_assert_double_lt(fabs(squares / count - 1.0 / 3), 0.01);
@@ -135,9 +172,8 @@ START_TEST(references)
 	void *buffers[OP_TENSORS_MAX] = {a, b};
 	struct tensor output;
 	struct samples samples = choose("matmul m=1 n=1 k=4", &output);
-	struct op op;
+	struct op op = parse("matmul m=1 n=1 k=4");
 
-	ck_assert_int_eq(op_parse("matmul m=1 n=1 k=4", &op, NULL), 0);
 	samples_refer(&samples, &op, buffers);
 	ck_assert_double_eq(samples.references[0], 2);
 	ck_assert_double_eq(samples.scale, 2);
@@ -147,6 +183,56 @@ START_TEST(references)
 	ck_assert_double_eq(samples.references[0], 0);
 	ck_assert_double_eq(samples.scale, 2.0 / 3);
 	samples_free(&samples);
+}
+END_TEST
+
+START_TEST(rows_apart)
+{
+	struct tensor output;
+	struct samples samples = choose("matmul m=3 n=4 k=2 pitch=6", &output);
+
+	ck_assert_uint_eq(samples.count, 18);
+	for (uint64_t e = 0; e < 18; e++)
+		ck_assert_int_eq(samples_between_rows(&samples, e), e % 6 >= 4);
+	samples_free(&samples);
+	samples = choose("matmul m=3 n=4 k=2", &output);
+	ck_assert(!samples_between_rows(&samples, 5));
+	samples_free(&samples);
+}
+END_TEST
+
+/* ---- Points. */
+
+static const struct {
+	const char *text;
+	uint64_t most_bytes;
+	uint32_t timed, count, dims[POINTS_MAX][2];
+} point_rows[] = {
+        {"matmul m=8 n=8 k=8", UINT64_MAX, 1, 1, {{0}}},
+        {"matmul m=?128 n=8 k=8", UINT64_MAX, 1, 4, {{128}, {1}, {127}, {129}}},
+        {"matmul m=?1 n=8 k=8", UINT64_MAX, 1, 2, {{1}, {2}}},
+        {"matmul m=?64..256 n=8 k=8", UINT64_MAX, 3, 5, {{64}, {128}, {256}, {127}, {129}}},
+        {"matmul m=?5..5 n=8 k=8", UINT64_MAX, 1, 1, {{5}}},
+        {"matmul m=?7..8 n=8 k=8", UINT64_MAX, 2, 2, {{7}, {8}}},
+        {"matmul m=?100 n=?1..9 k=8", UINT64_MAX, 3, 6,
+                {{100, 1}, {100, 3}, {100, 9}, {1, 1}, {99, 2}, {101, 4}}},
+        {"matmul m=?1..4096 n=8 k=8", 8192, 2, 4, {{1}, {64}, {63}, {65}}},
+        {"matmul m=?100 n=8 k=8", 100, 1, 1, {{100}}}, /* the first is refused elsewhere */
+};
+
+START_TEST(points_chosen)
+{
+	struct op op = parse(point_rows[_i].text);
+	struct points points;
+
+	points_choose(&op, point_rows[_i].most_bytes, &points);
+	ck_assert_uint_eq(points.timed, point_rows[_i].timed);
+	ck_assert_uint_eq(points.count, point_rows[_i].count);
+	for (uint32_t i = 0; i < points.count; i++)
+		for (uint32_t n = 0; n < 2; n++)
+			ck_assert_msg(points.dims[i][n] == point_rows[_i].dims[i][n],
+			        "%s: point %u has %u,%u", point_rows[_i].text, i, points.dims[i][0],
+			        points.dims[i][1]);
 }
 END_TEST
 
@@ -162,6 +248,9 @@ int main(void)
 	tcase_add_test(tests, same_everywhere);
 	tcase_add_test(tests, inputs_spread_evenly);
 	tcase_add_test(tests, references);
+	tcase_add_test(tests, rows_apart);
+	tcase_add_test(tests, edges_of_joined_dimensions);
+	tcase_add_loop_test(tests, points_chosen, 0, sizeof point_rows / sizeof *point_rows);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);

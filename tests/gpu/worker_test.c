@@ -68,10 +68,13 @@ static const char *text(const json_t *object, const char *field)
 
 static void check_right(const json_t *verdict, const char *op, const char *schedule)
 {
+	struct op parsed;
+
 	ck_assert_msg(json_is_true(json_object_get(verdict, "right")), "%s %s: %s", op, schedule,
 	        text(verdict, "why"));
 	ck_assert_str_eq(text(verdict, "why"), "");
-	ck_assert_double_le(number(verdict, "max_rel_err"), 1e-5);
+	ck_assert_int_eq(op_parse(op, &parsed, NULL), 0);
+	ck_assert_double_le(number(verdict, "max_rel_err"), reference_tolerance(&parsed));
 	ck_assert_double_ge(number(verdict, "checked"), 1);
 	ck_assert_double_gt(number(verdict, "generate_ns"), 0);
 	ck_assert_double_gt(number(verdict, "pipeline_ns"), 0);
@@ -165,9 +168,20 @@ static const char *const ops[] = {
         "matmul m=1 n=300 k=77 trans_b=1 residual=1 act=silu",
         "matmul m=33 n=1 k=129 batch=3 trans_a=1 act=gelu_tanh",
         "matmul m=128 n=128 k=300 act=relu",
+        "matmul m=?20 n=48 k=33 a=f16 b=f16 out=f16",
+        "softmax rows=?4..60 n=100",
+        "argmax rows=30 n=77",
+        "attention heads=2 q=3 kv=?1..64 dim=32 capacity=64",
+        "add shape=4,?50 y=1",
+        "cast shape=7,9 out=u8",
+        "transpose shape=5,6,7 perm=2,0,1 dtype=i8",
+        "not shape=33",
+        "conv2d batch=?2 c=3 h=9 w=9 oc=8 kernel=3 pad=1 bias=1",
 };
 #define OPS  ((int)(sizeof ops / sizeof *ops))
 #define EACH 3 /* candidates of each operator, spread over its space */
+
+static const char plain[] = "matmul m=64 n=64 k=64";
 
 /* Loop index: device, then profile, then operator. */
 START_TEST(right_kernels)
@@ -184,7 +198,7 @@ START_TEST(right_kernels)
 	worker_start(&worker, NULL);
 	open_device(&worker, device, profiles[_i / OPS % 2]);
 	load(&worker, ops[_i % OPS]);
-	for (uint32_t i = 0; i < EACH; i++) {
+	for (uint32_t i = 0; i < EACH && i < space.count; i++) {
 		uint32_t candidate = i * (space.count - 1) / (EACH - 1);
 		schedule_print(&space.candidates[candidate].schedule, schedule);
 		build_right(&worker, (int)candidate, ops[_i % OPS], schedule);
@@ -213,8 +227,8 @@ START_TEST(timing)
 	worker_start(&worker, NULL);
 	open_device(&worker, _i, "web");
 	load(&worker, "matmul m=64 n=64 k=64");
-	build_right(&worker, 0, "", "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
-	build_right(&worker, 200, "", "wg_x=8 wg_y=8");
+	build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
+	build_right(&worker, 200, plain, "wg_x=8 wg_y=8");
 	json_t *answer = worker_ask(
 	        &worker, "{\"do\":\"time\",\"candidates\":[200,0],\"samples\":5}");
 	ck_assert(!strcmp(text(answer, "clock"), "timestamp") ||
@@ -236,6 +250,22 @@ START_TEST(timing)
 }
 END_TEST
 
+/* A dynamic operator's time is the mean over its points. */
+START_TEST(timing_a_range)
+{
+	struct worker worker;
+
+	worker_start(&worker, NULL);
+	open_device(&worker, _i, "web");
+	load(&worker, "matmul m=?1..200 n=64 k=64");
+	build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
+	json_t *answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[0],\"samples\":3}");
+	check_samples(answer, "0", 3);
+	json_decref(answer);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 /* Loading and opening again replaces what was there; nothing piles up. */
 START_TEST(again)
 {
@@ -246,8 +276,8 @@ START_TEST(again)
 		open_device(&worker, (_i + i) % device_count, profiles[i % 2]);
 		load(&worker, "matmul m=16 n=16 k=16");
 		load(&worker, "matmul m=5 n=6 k=7");
-		build_right(&worker, 1, "", "wg_x=4 wg_y=4");
-		build_right(&worker, 1, "", "wg_x=8");
+		build_right(&worker, 1, plain, "wg_x=4 wg_y=4");
+		build_right(&worker, 1, plain, "wg_x=8");
 	}
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
@@ -275,6 +305,7 @@ static const struct {
         {"bad-request", "{\"do\":\"load\",\"op\":\"matmul m=2 n=2 k=2\"}"},
         {"bad-request", "{\"do\":\"load\",\"op\":\"matmul m=2 n=2 k=2\",\"seed\":-1}"},
         {"bad-request", "{\"do\":\"load\",\"op\":\"matmul m=46000 n=46000 k=2\",\"seed\":1}"},
+        {"bad-request", "{\"do\":\"load\",\"op\":\"matmul m=?46000 n=46000 k=2\",\"seed\":1}"},
         {"bad-request", "{\"do\":\"build\"}"},
         {"bad-request", "{\"do\":\"build\",\"candidate\":0}"},
         {"bad-request", "{\"do\":\"build\",\"candidate\":256,\"schedule\":\"wg_x=4\"}"},
@@ -303,7 +334,7 @@ START_TEST(refusing)
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		worker_refused(&worker, refusals[i].code, refusals[i].line);
 	load(&worker, "matmul m=16 n=16 k=16"); /* none the worse */
-	build_right(&worker, 0, "", "wg_x=4 wg_y=4");
+	build_right(&worker, 0, plain, "wg_x=4 wg_y=4");
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"load\",\"op\":\"matmul m=2\",\"seed\":1}");
 	json_t *answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[0],\"samples\":1}");
@@ -322,7 +353,7 @@ static void start_loaded(struct worker *worker, int device, const char *fault)
 	worker_start(worker, fault);
 	open_device(worker, device, "web");
 	load(worker, "matmul m=32 n=32 k=32");
-	build_right(worker, 2, "", schedule_plain);
+	build_right(worker, 2, plain, schedule_plain);
 }
 
 static void launch_fault(struct worker *worker)
@@ -391,7 +422,37 @@ START_TEST(wrong_numbers)
 	json_decref(verdict);
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[3],\"samples\":1}");
-	build_right(&worker, 4, "", schedule_plain);
+	build_right(&worker, 4, plain, schedule_plain);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+/* One element of every element type, the first of the operator's schedules. */
+static const char *const spoiled[] = {"softmax rows=?9 n=33", "softmax rows=4 n=64 dtype=f16",
+        "argmax rows=50 n=9", "not shape=70", "cast shape=5,50 out=u8",
+        "transpose shape=60,9 perm=1,0 dtype=i8"};
+#define SPOILED ((int)(sizeof spoiled / sizeof *spoiled))
+
+START_TEST(wrong_numbers_of_every_type)
+{
+	const struct facts facts = {.cpu = devices[_i / SPOILED].cpu};
+	char schedule[SCHEDULE_TEXT_BYTES];
+	struct worker worker;
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(spoiled[_i % SPOILED], &op, NULL), 0);
+	ck_assert_int_eq(
+	        space_enumerate(&op, &devices[_i / SPOILED].limits, &facts, &space, NULL), 0);
+	schedule_print(&space.candidates[0].schedule, schedule);
+	worker_start(&worker, "wrong:3");
+	open_device(&worker, _i / SPOILED, "web");
+	load(&worker, spoiled[_i % SPOILED]);
+	build_right(&worker, 2, spoiled[_i % SPOILED], schedule);
+	json_t *verdict = build(&worker, 3, schedule);
+	ck_assert_msg(json_is_false(json_object_get(verdict, "right")), "%s was taken for right",
+	        spoiled[_i % SPOILED]);
+	json_decref(verdict);
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
 END_TEST
@@ -525,12 +586,14 @@ int main(void)
 	each_device(suite, "probing", probing, 1);
 	each_device(suite, "right_kernels", right_kernels, 2 * OPS);
 	each_device(suite, "timing", timing, 1);
+	each_device(suite, "timing_a_range", timing_a_range, 1);
 	each_device(suite, "again", again, 1);
 	each_device(suite, "refusing", refusing, 1);
 	each_device(suite, "kernel_that_never_ends", kernel_that_never_ends, 1);
 	each_device(suite, "lost_device", lost_device, 1);
 	each_device(suite, "crash", crash, 1);
 	each_device(suite, "wrong_numbers", wrong_numbers, 1);
+	each_device(suite, "wrong_numbers_of_every_type", wrong_numbers_of_every_type, SPOILED);
 	each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
 	tcase_set_timeout(process, 60);
 	tcase_add_test(process, no_driver);

@@ -22,6 +22,20 @@ struct broken {
 	void (*break_it)(struct ir_module *m);
 };
 
+/* Two words through each kind of conversion. */
+static ir_id build_bits(ir_id x, ir_id y)
+{
+	ir_id halves = ir_convert(b, ir_unpack_half(b, x), IR_F16);
+	ir_id one = ir_splat(b, ir_float(b, IR_F16, 0.1f), 2);
+	ir_id larger = ir_compute(b, IR_GE, halves, one, 0);
+	ir_id word = ir_bitcast(b, ir_select(b, larger, halves, one), U32);
+	ir_id packed = ir_pack_half(b, ir_unpack_half(b, y));
+	ir_id limit = ir_uniform(b, 2);
+	ir_id sum = ir_subgroup(b, IR_SUBGROUP_MIN, ir_dot4i8(b, word, packed));
+
+	return ir_compute(b, IR_MIN, ir_convert(b, sum, IR_U32), limit, 0);
+}
+
 static struct ir_module build_right(void)
 {
 	uint32_t a = ir_binding(b, "a", U32, false, 4), out = ir_binding(b, "out", U32, true, 4);
@@ -40,7 +54,8 @@ static struct ir_module build_right(void)
 	ir_end(b);
 	ir_barrier(b);
 	ir_id kept = ir_get(b, variable), shared = ir_shared_load(b, tile, x);
-	ir_store(b, out, x, ir_add(b, kept, shared));
+	ir_id least = build_bits(kept, shared);
+	ir_store(b, out, x, ir_add(b, kept, least));
 	return *finish();
 }
 
@@ -51,6 +66,16 @@ static struct ir_inst *find(struct ir_module *m, enum ir_op op)
 			return &m->insts[id];
 	ck_abort_msg("no such instruction");
 	return NULL;
+}
+
+static struct ir_inst *first(struct ir_module *m, enum ir_op op)
+{
+	ir_id id = 1;
+
+	while (id < m->count && m->insts[id].op != op)
+		id++;
+	ck_assert_uint_lt(id, m->count);
+	return &m->insts[id];
 }
 
 static void break_binding(struct ir_module *m)
@@ -91,11 +116,11 @@ static void break_out_of_range(struct ir_module *m)
 }
 static void break_no_value(struct ir_module *m)
 {
-	find(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_SET) - m->insts);
+	first(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_SET) - m->insts);
 }
 static void break_scope(struct ir_module *m)
 {
-	find(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_MUL) - m->insts);
+	first(m, IR_SELECT)->arg[1] = (ir_id)(find(m, IR_MUL) - m->insts);
 }
 static void break_induction_scope(struct ir_module *m)
 {
@@ -158,11 +183,78 @@ static void break_builtin(struct ir_module *m)
 }
 static void break_subgroups(struct ir_module *m)
 {
-	struct ir_inst *select = find(m, IR_SELECT);
-	*select = (struct ir_inst){.op = IR_SUBGROUP_ADD,
-	        .type = U32,
-	        .block = select->block,
-	        .arg = {select->arg[1]}};
+	m->uses_subgroups = false;
+}
+static void break_subgroup_type(struct ir_module *m)
+{
+	find(m, IR_SUBGROUP_MIN)->type = U32;
+}
+static void break_f16(struct ir_module *m)
+{
+	m->uses_f16 = false;
+}
+static void break_f16_array(struct ir_module *m)
+{
+	m->uses_f16 = false;
+	m->shared[0].type = IR_TYPE(IR_F16, 1);
+}
+static void break_f16_infinity(struct ir_module *m)
+{
+	*find(m, IR_VAR) = (struct ir_inst){
+	        .op = IR_CONST, .type = IR_TYPE(IR_F16, 1), .arg = {0x7c00}};
+}
+static void break_f16_bits(struct ir_module *m)
+{
+	*find(m, IR_VAR) = (struct ir_inst){
+	        .op = IR_CONST, .type = IR_TYPE(IR_F16, 1), .arg = {0x10000}};
+}
+static void break_dot(struct ir_module *m)
+{
+	m->uses_dot4 = false;
+}
+static void break_dot_type(struct ir_module *m)
+{
+	find(m, IR_DOT4I8)->type = U32;
+}
+static void break_uniform(struct ir_module *m)
+{
+	m->uniforms = 2;
+}
+static void break_uniforms(struct ir_module *m)
+{
+	m->uniforms = 5;
+}
+static void break_bitcast(struct ir_module *m)
+{
+	find(m, IR_BITCAST)->type = IR_TYPE(IR_U32, 2);
+}
+static void break_bitcast_infinity(struct ir_module *m)
+{
+	struct ir_inst *bitcast = find(m, IR_BITCAST);
+
+	bitcast->type = F32;
+	bitcast->arg[0] = find(m, IR_LOOP)->arg[1];
+	m->insts[bitcast->arg[0]].arg[0] = 0x7f800000;
+}
+static void break_convert(struct ir_module *m)
+{
+	find(m, IR_CONVERT)->type = IR_TYPE(IR_U32, 2);
+}
+static void break_convert_infinity(struct ir_module *m)
+{
+	struct ir_inst *convert = find(m, IR_CONVERT);
+
+	convert->type = IR_TYPE(IR_F16, 1);
+	convert->arg[0] = find(m, IR_LOOP)->arg[1];
+	m->insts[convert->arg[0]].arg[0] = 65520;
+}
+static void break_halves(struct ir_module *m)
+{
+	find(m, IR_UNPACK_HALF)->type = IR_TYPE(IR_F32, 4);
+}
+static void break_select(struct ir_module *m)
+{
+	find(m, IR_SELECT)->type = IR_TYPE(IR_F16, 4);
 }
 static void break_size(struct ir_module *m)
 {
@@ -171,6 +263,10 @@ static void break_size(struct ir_module *m)
 static void break_name(struct ir_module *m)
 {
 	strcpy(m->bindings[0].name, "v12");
+}
+static void break_dims(struct ir_module *m)
+{
+	strcpy(m->bindings[0].name, "dims");
 }
 static void break_length(struct ir_module *m)
 {
@@ -204,8 +300,24 @@ static const struct broken brokens[] = {
         {"no such operation", break_op},
         {"no such builtin", break_builtin},
         {"uses subgroups", break_subgroups},
+        {"does not follow", break_subgroup_type},
+        {"uses f16", break_f16},
+        {"workgroup array 0", break_f16_array},
+        {"not finite", break_f16_infinity},
+        {"more than 16 bits", break_f16_bits},
+        {"uses the packed dot product", break_dot},
+        {"gives an i32", break_dot_type},
+        {"no such uniform", break_uniform},
+        {"uniforms", break_uniforms},
+        {"as many bytes", break_bitcast},
+        {"not finite", break_bitcast_infinity},
+        {"keeps the lanes", break_convert},
+        {"not finite as an f16", break_convert_infinity},
+        {"two halves", break_halves},
+        {"have lanes", break_select},
         {"workgroup size", break_size},
         {"binding 0", break_name},
+        {"binding 0", break_dims},
         {"workgroup array 0", break_length},
 };
 

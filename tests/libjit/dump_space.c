@@ -1,67 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Prints the kernels of a space as JSON lines, one artifact each (the members the web tests need),
- * for Dawn and Chromium to judge:
+ * Prints the kernels of a space as JSON lines, one artifact each, as the daemon would send it, for
+ * Dawn and Chromium to judge:
  *   dump_space [gpu|cpu|both] [OP ...]      without operators: the shapes of shapes.h
  *   dump_space schedule SCHEDULE OP         that one kernel
+ * Before an operator's first kernel stand its cases, one for each choice of dimensions that it is
+ * tried with: the inputs as bytes and what each element of the output must be.
+ *   {"op":TEXT,"case":{"dims":[N,...],"inputs":{NAME:BASE64,...},"expected":BASE64 of doubles,
+ *    "scale":X,"tolerance":X}}
  */
 #include "kernel_cases.h"
 #include "shapes.h"
 
+#include "protocol/artifact.h"
+
 #include <stdio.h>
 #include <string.h>
 
-static void print_code(const char *code)
+static void print_line(json_t *object)
 {
-	putchar('"');
-	for (; *code; code++) {
-		if (*code == '\n')
-			fputs("\\n", stdout);
-		else if (*code == '\t')
-			fputs("\\t", stdout);
-		else if (*code == '"' || *code == '\\')
-			printf("\\%c", *code);
-		else
-			putchar(*code);
-	}
-	putchar('"');
+	if (!object || json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17)))
+		exit(1);
+	putchar('\n');
+	json_decref(object);
 }
 
-static void print_bindings(const struct kernel *kernel)
+static json_t *base64(const void *bytes, size_t count)
 {
-	for (uint32_t i = 0; i < kernel->tensor_count; i++) {
-		const struct tensor *t = &kernel->tensors[i];
-		printf("%s{\"binding\":%u,\"name\":\"%s\",\"type\":\"%s\",\"dtype\":\"%s\","
-		       "\"shape\":[",
-		        i ? "," : "", i, t->name, t->output ? "storage" : "read-only-storage",
-		        dtype_name(t->dtype));
-		for (uint32_t d = 0; d < t->rank; d++)
-			printf("%s%u", d ? "," : "", t->shape[d]);
-		printf("],\"bytes\":%llu}",
-		        (unsigned long long)t->elements * dtype_bytes(t->dtype));
-	}
+	struct buffer text = {0};
+
+	buffer_puts(&text, "");
+	base64_encode(&text, bytes, count);
+	json_t *string = text.failed ? NULL : json_stringn(text.data, text.length);
+	buffer_free(&text);
+	return string;
+}
+
+static void print_case(const struct op *op, const uint32_t dims[OP_DYNAMIC_MAX])
+{
+	struct case_buffers c = case_make(op, dims, 1);
+	json_t *numbers = json_array(), *inputs = json_object();
+	char text[OP_TEXT_BYTES];
+
+	op_print(op, text);
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		json_array_append_new(numbers, json_integer(dims[i]));
+	for (uint32_t i = 0; i + 1 < c.count; i++)
+		json_object_set_new(inputs, c.tensors[i].name,
+		        base64(c.data[i], tensor_bytes(&c.tensors[i])));
+	print_line(json_pack("{s:s,s:{s:o,s:o,s:o,s:f,s:f}}", "op", text, "case", "dims", numbers,
+	        "inputs", inputs, "expected",
+	        base64(c.expected, c.outputs * sizeof *c.expected), "scale", c.scale, "tolerance",
+	        c.tolerance));
+	case_free(&c);
+}
+
+static void print_cases(const struct op *op)
+{
+	uint32_t dims[OP_DYNAMIC_MAX];
+
+	for (uint32_t i = 0; case_dims(op, i, dims); i++)
+		print_case(op, dims);
 }
 
 static void print_kernel(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule)
 {
-	char text[OP_TEXT_BYTES], axes[SCHEDULE_TEXT_BYTES];
-	struct kernel k;
+	const struct artifact artifact = {.op = *op,
+	        .schedule = *schedule,
+	        .target = NNJIT_WGSL,
+	        .status = ARTIFACT_PREDICTED};
+	json_t *object;
 
-	if (nnjit_generate(nnjit, op, schedule, NNJIT_WGSL, &k))
+	if (artifact_json(nnjit, &artifact, &object))
 		exit(1);
-	op_print(op, text);
-	schedule_print(schedule, axes);
-	printf("{\"op\":\"%s\",\"schedule\":\"%s\",\"target\":\"wgsl\",\"entry_point\":\"%s\","
-	       "\"code\":",
-	        text, axes, k.entry_point);
-	print_code(k.code);
-	printf(",\"workgroup_size\":[%u,%u,%u],\"workgroups\":[%u,%u,%u],\"required_features\":[%s]"
-	       ",\"bindings\":[",
-	        k.workgroup_size[0], k.workgroup_size[1], k.workgroup_size[2], k.workgroups[0],
-	        k.workgroups[1], k.workgroups[2],
-	        k.features & FEATURE_SUBGROUPS ? "\"subgroups\"" : "");
-	print_bindings(&k);
-	puts("]}");
+	print_line(object);
 }
 
 static void parse_or_exit(const char *text, struct op *op)
@@ -74,42 +86,74 @@ static void parse_or_exit(const char *text, struct op *op)
 	}
 }
 
-static void print_space(struct nnjit *nnjit, const char *text, const struct facts *facts)
+static void enumerate(const struct op *op, const struct facts *facts, struct space *ret_space)
 {
 	struct limits limits = case_limits();
-	struct space space;
+	struct error err;
+
+	if (space_enumerate(op, &limits, facts, ret_space, &err)) {
+		fprintf(stderr, "dump_space: %s\n", err.text);
+		exit(1);
+	}
+}
+
+static bool holds(const struct space *space, const struct schedule *schedule)
+{
+	for (uint32_t i = 0; i < space->count; i++)
+		if (!memcmp(&space->candidates[i].schedule, schedule, sizeof *schedule))
+			return true;
+	return false;
+}
+
+/* What both machines' spaces have is printed once. */
+static void print_operator(struct nnjit *nnjit, const char *which, const char *text)
+{
+	struct space space = {0}, printed = {0};
 	struct op op;
 
 	parse_or_exit(text, &op);
-	if (space_enumerate(&op, &limits, facts, &space, NULL))
-		exit(1);
-	for (uint32_t i = 0; i < space.count; i++)
-		print_kernel(nnjit, &op, &space.candidates[i].schedule);
+	print_cases(&op);
+	for (size_t f = 0; f < CASE_FACTS; f++) {
+		if (!strcmp(which, case_facts[f].cpu ? "gpu" : "cpu"))
+			continue;
+		enumerate(&op, &case_facts[f], &space);
+		for (uint32_t i = 0; i < space.count; i++)
+			if (!holds(&printed, &space.candidates[i].schedule))
+				print_kernel(nnjit, &op, &space.candidates[i].schedule);
+		printed = space;
+	}
+}
+
+static int print_one(struct nnjit *nnjit, const char *axes, const char *text)
+{
+	struct schedule schedule;
+	struct error err;
+	struct op op;
+
+	parse_or_exit(text, &op);
+	if (schedule_parse(axes, &schedule, &err) || space_check(&op, &schedule, NULL, &err)) {
+		fprintf(stderr, "dump_space: %s\n", err.text);
+		return 2;
+	}
+	print_cases(&op);
+	print_kernel(nnjit, &op, &schedule);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "both";
 	struct nnjit *nnjit;
+	int status = 0;
 
 	if (nnjit_create(&nnjit))
 		return 1;
 	if (!strcmp(which, "schedule") && argc == 4) {
-		struct schedule schedule;
-		struct op op;
-		parse_or_exit(argv[3], &op);
-		if (schedule_parse(argv[2], &schedule, NULL))
-			return 2;
-		print_kernel(nnjit, &op, &schedule);
+		status = print_one(nnjit, argv[2], argv[3]);
 	} else {
-		for (size_t f = 0; f < CASE_FACTS; f++) {
-			if (strcmp(which, case_facts[f].cpu ? "gpu" : "cpu") == 0)
-				continue;
-			for (size_t i = 0; i < (argc > 2 ? (size_t)argc - 2 : SHAPES); i++)
-				print_space(
-				        nnjit, argc > 2 ? argv[i + 2] : shapes[i], &case_facts[f]);
-		}
+		for (size_t i = 0; i < (argc > 2 ? (size_t)argc - 2 : SHAPES); i++)
+			print_operator(nnjit, which, argc > 2 ? argv[i + 2] : shapes[i]);
 	}
 	nnjit_destroy(nnjit);
-	return 0;
+	return status;
 }

@@ -15,6 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a value turned out to be. Ends the module: the last thing to ask. */
+static enum ir_op op_of(ir_id value)
+{
+	const struct ir_module *module;
+
+	ir_store(b, ir_binding(b, "seen", ir_type_of(b, value), true, 1), ir_u32(b, 0), value);
+	ck_assert_int_eq(ir_finish(b, &module), 0);
+	return (enum ir_op)module->insts[value].op;
+}
+
 /* ---- Folding. */
 
 static const struct {
@@ -32,6 +42,7 @@ static const struct {
         {IR_MOD, 17, 5, 2},
         {IR_AND, 12, 10, 8},
         {IR_OR, 12, 10, 14},
+        {IR_XOR, 12, 10, 6},
         {IR_SHL, 3, 31, 0x80000000u},
         {IR_SHR, 0x80000000u, 31, 1},
 };
@@ -56,6 +67,11 @@ static const struct {
         {IR_FABS, -2, 0, 0, 2},
         {IR_MAX, -2, 3, 0, 3},
         {IR_FMA, 2, 3, 4, 10},
+        {IR_SQRT, 2, 0, 0, 0x1.6a09e6p+0f},
+        {IR_FLOOR, -1.5f, 0, 0, -2},
+        {IR_CEIL, -1.5f, 0, 0, -1},
+        {IR_TRUNC, -1.5f, 0, 0, -1},
+        {IR_ROUND, 2.5f, 0, 0, 2},
 };
 
 START_TEST(folds_f32)
@@ -70,15 +86,86 @@ START_TEST(folds_f32)
 }
 END_TEST
 
-/* An infinity has no literal, EXP no certain last bit: both are left to the device. */
+static const struct {
+	enum ir_op op;
+	float x, y, result;
+} f16_folds[] = {
+        {IR_ADD, 2048, 1, 2048}, /* half way: to even */
+        {IR_ADD, 2048, 3, 2052},
+        {IR_MUL, 0x1p-14f, 0x1.8p-10f, 0x1p-23f}, /* among the subnormals */
+        {IR_FDIV, 1, 3, 0x1.554p-2f},
+        {IR_SQRT, 2, 0, 0x1.6ap+0f},
+        {IR_MAX, -65504, 0.5f, 0.5f},
+};
+
+START_TEST(folds_f16)
+{
+	uint32_t arity = ir_op_infos[f16_folds[_i].op].values;
+	ir_id x = ir_float(b, IR_F16, f16_folds[_i].x);
+	ir_id y = arity > 1 ? ir_float(b, IR_F16, f16_folds[_i].y) : 0;
+
+	ck_assert_uint_eq(
+	        compute(f16_folds[_i].op, x, y), ir_float(b, IR_F16, f16_folds[_i].result));
+}
+END_TEST
+
+START_TEST(converts_f16)
+{
+	ir_id half = ir_float(b, IR_F16, 2.5f);
+
+	ck_assert_uint_eq(ir_convert(b, half, IR_F32), ir_f32(b, 2.5f));
+	ck_assert_uint_eq(ir_convert(b, half, IR_I32), ir_i32(b, 2));
+	ck_assert_uint_eq(ir_convert(b, ir_i32(b, -3), IR_F16), ir_float(b, IR_F16, -3));
+	ck_assert_uint_eq(ir_convert(b, ir_f32(b, 0.1f), IR_F16), ir_float(b, IR_F16, 0.1f));
+	ck_assert_uint_eq(compute(IR_LT, half, ir_float(b, IR_F16, 3)),
+	        compute(IR_LT, ir_u32(b, 1), ir_u32(b, 2)));
+	ck_assert_uint_eq(op_of(ir_convert(b, ir_f32(b, 65520), IR_F16)), IR_CONVERT);
+}
+END_TEST
+
+START_TEST(keeps_bits)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), as_float = ir_bitcast(b, x, F32);
+
+	ck_assert_uint_eq(ir_bitcast(b, ir_f32(b, 1), U32), ir_u32(b, 0x3f800000));
+	ck_assert_uint_eq(ir_bitcast(b, ir_u32(b, 0xc0000000), F32), ir_f32(b, -2));
+	ck_assert_uint_eq(ir_bitcast(b, ir_i32(b, -1), U32), ir_u32(b, UINT32_MAX));
+	ck_assert_uint_eq(ir_bitcast(b, x, U32), x);
+	ck_assert_uint_eq(ir_bitcast(b, as_float, U32), x);
+	ck_assert_uint_eq(op_of(ir_bitcast(b, ir_u32(b, 0x7f800000), F32)), IR_BITCAST);
+}
+END_TEST
+
+/* An infinity has no literal, EXP and its like no certain last bit: all are left to the device. */
+static const struct {
+	enum ir_op op;
+	float x, y;
+} unsafe_floats[] = {
+        {IR_MUL, 3e38f, 3e38f},
+        {IR_FDIV, 1, 0},
+        {IR_SQRT, -1, 0},
+        {IR_EXP, 0, 0},
+        {IR_LOG, 1, 0},
+        {IR_RSQRT, 1, 0},
+        {IR_POW, 1, 1},
+        {IR_SIN, 0, 0},
+        {IR_COS, 0, 0},
+};
+
 START_TEST(leaves_unsafe_floats)
 {
-	ir_id big = ir_f32(b, 3e38f), zero = ir_f32(b, 0);
+	enum ir_op op = unsafe_floats[_i].op;
+	ir_id x = ir_f32(b, unsafe_floats[_i].x), y = ir_f32(b, unsafe_floats[_i].y);
 
-	ck_assert_uint_eq(ir_type_of(b, compute(IR_MUL, big, big)), F32);
-	ck_assert_uint_ne(compute(IR_FDIV, ir_f32(b, 1), zero), ir_f32(b, INFINITY));
-	ck_assert_uint_ne(compute(IR_EXP, zero, 0), ir_f32(b, 1));
+	ck_assert_uint_eq(op_of(compute(op, x, ir_op_infos[op].values > 1 ? y : 0)), op);
+}
+END_TEST
+
+START_TEST(leaves_float_algebra)
+{
+	ir_id zero = ir_f32(b, 0);
 	ir_id x = ir_load(b, ir_binding(b, "a", F32, false, 4), ir_u32(b, 0));
+
 	ck_assert_uint_ne(compute(IR_ADD, x, zero), x); /* -0 + 0 is 0 */
 	ck_assert_uint_ne(compute(IR_MUL, x, zero), zero);
 }
@@ -96,6 +183,10 @@ START_TEST(folds_signed_conversions_compares_and_bools)
 	ck_assert_uint_eq(ir_convert(b, yes, IR_U32), ir_u32(b, 1));
 	ck_assert_uint_eq(ir_convert(b, no, IR_F32), ir_f32(b, 0));
 	ck_assert_uint_eq(compute(IR_LAND, yes, no), no);
+	ck_assert_uint_eq(compute(IR_LOR, yes, no), yes);
+	ck_assert_uint_eq(compute(IR_LNOT, no, 0), yes);
+	ck_assert_uint_eq(compute(IR_NE, minus, two), yes);
+	ck_assert_uint_eq(ir_select(b, ir_splat(b, no, 4), minus, two), two);
 	ck_assert_uint_eq(ir_select(b, yes, minus, two), minus);
 	ck_assert_uint_eq(compute(IR_LT, ir_f32(b, 1), ir_f32(b, 2)), yes);
 }
@@ -114,6 +205,7 @@ static const struct {
         {IR_MUL, 1, IR_NOP, 0},
         {IR_DIV, 1, IR_NOP, 0},
         {IR_OR, 0, IR_NOP, 0},
+        {IR_XOR, 0, IR_NOP, 0},
         {IR_AND, UINT32_MAX, IR_NOP, 0},
         {IR_SHL, 0, IR_NOP, 0},
         {IR_MAX, 0, IR_NOP, 0},
@@ -154,6 +246,20 @@ START_TEST(joins_constants)
 	ck_assert_uint_ne(shifted, compute(IR_SHR, x, ir_u32(b, 8)));
 	ck_assert_uint_eq(ir_add(b, ir_add(b, x, ir_u32(b, 1)), ir_u32(b, UINT32_MAX)), x);
 	ck_assert_uint_eq(compute(IR_SUB, x, x), ir_u32(b, 0));
+	ck_assert_uint_eq(compute(IR_XOR, x, x), ir_u32(b, 0));
+}
+END_TEST
+
+START_TEST(simplifies_logic)
+{
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), c = compute(IR_LT, x, ir_u32(b, 2));
+	ir_id yes = compute(IR_EQ, x, x), no = compute(IR_NE, x, x);
+
+	ck_assert_uint_eq(compute(IR_LAND, yes, c), c);
+	ck_assert_uint_eq(compute(IR_LAND, c, no), no);
+	ck_assert_uint_eq(compute(IR_LOR, c, yes), yes);
+	ck_assert_uint_eq(compute(IR_LOR, no, c), c);
+	ck_assert_uint_eq(compute(IR_LOR, c, c), c);
 }
 END_TEST
 
@@ -283,6 +389,8 @@ static uint32_t eval_u32(enum ir_op op, uint32_t x, uint32_t y)
 		return x & y;
 	case IR_OR:
 		return x | y;
+	case IR_XOR:
+		return x ^ y;
 	case IR_SHL:
 		return x << (y & 31);
 	default:
@@ -296,7 +404,7 @@ static uint32_t eval_u32(enum ir_op op, uint32_t x, uint32_t y)
 START_TEST(random_expressions)
 {
 	static const enum ir_op ops[] = {IR_ADD, IR_ADD, IR_SUB, IR_MUL, IR_MUL, IR_MIN, IR_MAX,
-	        IR_DIV, IR_MOD, IR_AND, IR_OR, IR_SHL, IR_SHR};
+	        IR_DIV, IR_MOD, IR_AND, IR_OR, IR_XOR, IR_SHL, IR_SHR};
 	static const uint32_t constants[] = {0, 1, 2, 3, 4, 7, 8, 12, 31, 16, UINT32_MAX, 1000003};
 	uint32_t in[LEAVES], results[1], values[LEAVES + NODES];
 	ir_id ids[LEAVES + NODES];
@@ -338,11 +446,17 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, folds_u32, 0, (int)(sizeof u32_folds / sizeof *u32_folds));
 	tcase_add_loop_test(tcase, folds_f32, 0, (int)(sizeof f32_folds / sizeof *f32_folds));
-	tcase_add_test(tcase, leaves_unsafe_floats);
+	tcase_add_loop_test(tcase, folds_f16, 0, (int)(sizeof f16_folds / sizeof *f16_folds));
+	tcase_add_test(tcase, converts_f16);
+	tcase_add_test(tcase, keeps_bits);
+	tcase_add_loop_test(tcase, leaves_unsafe_floats, 0,
+	        (int)(sizeof unsafe_floats / sizeof *unsafe_floats));
+	tcase_add_test(tcase, leaves_float_algebra);
 	tcase_add_test(tcase, folds_signed_conversions_compares_and_bools);
 	tcase_add_loop_test(
 	        tcase, simplifies, 0, (int)(sizeof simplifications / sizeof *simplifications));
 	tcase_add_test(tcase, joins_constants);
+	tcase_add_test(tcase, simplifies_logic);
 	tcase_add_test(tcase, takes_vectors_apart);
 	tcase_add_test(tcase, numbers_values);
 	tcase_add_test(tcase, forgets_what_a_block_defined);

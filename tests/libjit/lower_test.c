@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every kernel of every shape's spaces: well-formed IR, right in the interpreter, valid SPIR-V.
+ * Every kernel of every shape's spaces: well-formed IR, right in the interpreter with every
+ * dimension it is tried with, valid SPIR-V.
  */
 #include "kernel_cases.h"
 #include "shapes.h"
@@ -19,20 +20,24 @@ static void check_module(const struct op *op, const struct candidate *candidate,
 	struct error err;
 
 	ck_assert_int_eq(ir_builder_create(&builder), 0);
-	lower_contraction(builder, op, &candidate->schedule);
+	ck_assert_int_eq(lower_kernel(builder, op, &candidate->schedule), 0);
 	ck_assert_int_eq(ir_finish(builder, &module), 0);
 	ck_assert_msg(ir_check(module, &err) == 0, "%s: %s", where, err.text);
 	ir_builder_destroy(builder);
 }
 
 static void check_eval(struct nnjit *nnjit, const struct op *op, const struct candidate *candidate,
-        struct case_buffers *buffers, const char *where)
+        const uint32_t dims[OP_DYNAMIC_MAX], struct case_buffers *buffers, const char *where)
 {
-	case_poison(buffers);
-	int r = nnjit_eval(nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, buffers->data);
-	ck_assert_msg(r == 0, "%s: eval returned %d", where, r);
-	double error = case_error(buffers);
-	ck_assert_msg(error < 1e-5, "%s: relative error %g", where, error);
+	for (uint32_t round = 0; round < case_rounds(buffers); round++) {
+		case_poison(buffers, round);
+		int r = nnjit_eval(nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, dims,
+		        buffers->data);
+		ck_assert_msg(r == 0, "%s at %u,%u: eval returned %d", where, dims[0], dims[1], r);
+		double error = case_error(buffers, round);
+		ck_assert_msg(error <= buffers->tolerance, "%s at %u,%u: relative error %g", where,
+		        dims[0], dims[1], error);
+	}
 }
 
 static void check_spirv(struct nnjit *nnjit, spv_context context, const struct op *op,
@@ -48,12 +53,36 @@ static void check_spirv(struct nnjit *nnjit, spv_context context, const struct o
 	spvDiagnosticDestroy(diagnostic);
 }
 
+static void describe(
+        const char *text, const struct schedule *schedule, char *where, size_t room)
+{
+	char axes[SCHEDULE_TEXT_BYTES];
+
+	schedule_print(schedule, axes);
+	snprintf(where, room, "%s [%s]", text, axes);
+}
+
+/* All of the space in the interpreter, with one choice of dimensions. */
+static void eval_space(struct nnjit *nnjit, const char *text, const struct op *op,
+        const struct space *space, const uint32_t dims[OP_DYNAMIC_MAX])
+{
+	char where[OP_TEXT_BYTES + SCHEDULE_TEXT_BYTES];
+	struct case_buffers buffers = case_make(op, dims, 1);
+
+	for (uint32_t i = 0; i < space->count; i++) {
+		describe(text, &space->candidates[i].schedule, where, sizeof where);
+		check_eval(nnjit, op, &space->candidates[i], dims, &buffers, where);
+	}
+	case_free(&buffers);
+}
+
 START_TEST(every_kernel)
 {
 	const char *text = shapes[_i / CASE_FACTS];
 	const struct facts *facts = &case_facts[_i % CASE_FACTS];
 	struct limits limits = case_limits();
 	spv_context context = spvContextCreate(SPV_ENV_VULKAN_1_1);
+	uint32_t dims[OP_DYNAMIC_MAX];
 	struct nnjit *nnjit;
 	struct space space;
 	struct op op;
@@ -61,18 +90,14 @@ START_TEST(every_kernel)
 	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
 	ck_assert_int_eq(space_enumerate(&op, &limits, facts, &space, NULL), 0);
-	struct case_buffers buffers = case_make(&op, 1);
 	for (uint32_t i = 0; i < space.count; i++) {
-		char where[OP_TEXT_BYTES + SCHEDULE_TEXT_BYTES + 4];
-		char schedule[SCHEDULE_TEXT_BYTES];
-
-		schedule_print(&space.candidates[i].schedule, schedule);
-		snprintf(where, sizeof where, "%s [%s]", text, schedule);
+		char where[OP_TEXT_BYTES + SCHEDULE_TEXT_BYTES];
+		describe(text, &space.candidates[i].schedule, where, sizeof where);
 		check_module(&op, &space.candidates[i], where);
-		check_eval(nnjit, &op, &space.candidates[i], &buffers, where);
 		check_spirv(nnjit, context, &op, &space.candidates[i], where);
 	}
-	case_free(&buffers);
+	for (uint32_t i = 0; case_dims(&op, i, dims); i++)
+		eval_space(nnjit, text, &op, &space, dims);
 	nnjit_destroy(nnjit);
 	spvContextDestroy(context);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The space: never empty, never over 64, every candidate legal and distinct, every kind of
- * schedule present, best first; schedule texts round-trip.
+ * The space, of every family: never empty, never over 64, every candidate legal and distinct, no
+ * feature used that is not allowed, every kind of schedule present, best first; what a page can bind
+ * can be dispatched, with any dimensions; schedule texts round-trip.
  */
 #include "kernel_cases.h"
 #include "shapes.h"
@@ -61,15 +62,116 @@ START_TEST(spaces_are_sound)
 }
 END_TEST
 
+/* What the code uses is what the geometry says, and no more than was allowed. */
+static void check_features(struct nnjit *nnjit, const struct op *op, uint32_t features,
+        const struct candidate *candidate, const char *text)
+{
+	struct geometry g;
+	struct kernel k;
+
+	ck_assert_int_eq(space_geometry(op, &candidate->schedule, &g, NULL), 0);
+	ck_assert_msg(!(g.features & ~features), "%s has features %x", text, g.features);
+	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, NNJIT_SPIRV, &k), 0);
+	ck_assert_msg(!(k.features & ~g.features), "%s: the code has features %x, not %x", text,
+	        k.features, g.features);
+}
+
+START_TEST(features_are_never_exceeded)
+{
+	struct nnjit *nnjit;
+	struct space space;
+	struct error err;
+	struct op op;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	ck_assert_int_eq(op_parse(shapes[_i], &op, NULL), 0);
+	for (uint32_t features = 0; features < 1u << FEATURE_COUNT; features++) {
+		struct limits limits = case_limits();
+		limits.features = features;
+		if (!(features & FEATURE_SUBGROUPS))
+			limits.subgroup_min = limits.subgroup_max = 0;
+		ck_assert_msg(space_enumerate(&op, &limits, &case_facts[features % CASE_FACTS],
+		                      &space, &err) == 0,
+		        "%s: %s", shapes[_i], err.text);
+		for (uint32_t i = 0; i < space.count; i++)
+			check_features(nnjit, &op, features, &space.candidates[i], shapes[_i]);
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
+static bool can_be_bound(const struct op *op, const uint32_t dims[OP_DYNAMIC_MAX])
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	struct op at = op_at(op, dims);
+	uint32_t count = op_tensors(&at, tensors);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (tensors[i].elements > OP_ELEMENTS_MAX ||
+		        tensor_bytes(&tensors[i]) > limits_web_default.binding_bytes)
+			return false;
+	return true;
+}
+
+/* The greatest that dimension n can be bound with, the others as they are tuned. */
+static void find_greatest(const struct op *op, uint32_t n, uint32_t ret_dims[OP_DYNAMIC_MAX])
+{
+	uint32_t low, high;
+
+	case_dims(op, 0, ret_dims);
+	op_range(op, n, &low, &high);
+	ret_dims[n] = high;
+	while (ret_dims[n] > low && !can_be_bound(op, ret_dims))
+		ret_dims[n] -= (ret_dims[n] - low + 15) / 16;
+}
+
+START_TEST(what_can_be_bound_can_be_dispatched)
+{
+	struct limits limits = case_limits();
+	uint32_t dims[OP_DYNAMIC_MAX];
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(shapes[_i], &op, NULL), 0);
+	for (size_t f = 0; f < CASE_FACTS; f++) {
+		ck_assert_int_eq(space_enumerate(&op, &limits, &case_facts[f], &space, NULL), 0);
+		for (uint32_t n = 0; n < op.dynamic_count; n++) {
+			find_greatest(&op, n, dims);
+			for (uint32_t i = 0; i < space.count; i++) {
+				char text[SCHEDULE_TEXT_BYTES];
+				struct geometry g;
+				space_geometry(&op, &space.candidates[i].schedule, &g, NULL);
+				schedule_print(&space.candidates[i].schedule, text);
+				for (uint32_t d = 0; d < 3; d++)
+					ck_assert_msg(extent_at(&g.grid[d], dims) <= 65535,
+					        "%s [%s] at %u,%u: %llu workgroups along %u",
+					        shapes[_i], text, dims[0], dims[1],
+					        (unsigned long long)extent_at(
+					                &g.grid[d], dims),
+					        d);
+			}
+		}
+	}
+}
+END_TEST
+
 START_TEST(huge_shapes_have_a_space_too)
 {
 	static const char *const texts[] = {"matmul m=33554432 n=1 k=1",
 	        "matmul m=1 n=33554432 k=1", "matmul m=1 n=1 k=33554432",
-	        "matmul m=5792 n=5792 k=5792", "matmul m=8 n=8 k=8 batch=65535"};
+	        "matmul m=5792 n=5792 k=5792", "matmul m=8 n=8 k=8 batch=65535",
+	        "matmul_nbits m=1 n=32000 k=4096", "conv2d c=1 h=5792 w=5792 oc=1 kernel=3 pad=1",
+	        "conv2d c=33554432 h=1 w=1 oc=1", "softmax rows=33554432 n=1",
+	        "softmax rows=1 n=33554432", "softmax rows=1 n=1 inner=33554432",
+	        "layernorm rows=33554432 n=1", "groupnorm c=2 groups=1 inner=16777216",
+	        "argmax rows=1 n=33554432", "cumsum rows=1 n=33554432", "add shape=33554432",
+	        "transpose shape=33554432,1 perm=1,0", "not shape=67108864",
+	        "gather rows=1 inner=1 count=33554432", "resize h=1 w=1 oh=5792 ow=5792",
+	        "attention heads=1 q=524288 kv=64 dim=64", "attention heads=1 q=1 kv=524288 dim=64"};
 	struct op op;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		ck_assert_int_eq(op_parse(texts[i], &op, NULL), 0);
+		ck_assert_msg(op_parse(texts[i], &op, NULL) == 0, "%s", texts[i]);
 		check_space(&op, &limits_web_default, &case_facts[0]);
 	}
 }
@@ -175,6 +277,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, spaces_are_sound, 0, SHAPES);
+	tcase_add_loop_test(tests, features_are_never_exceeded, 0, SHAPES);
+	tcase_add_loop_test(tests, what_can_be_bound_can_be_dispatched, 0, SHAPES);
 	tcase_add_test(tests, huge_shapes_have_a_space_too);
 	tcase_add_test(tests, limits_refuse_with_a_reason);
 	tcase_add_test(tests, kinds_are_all_there);

@@ -57,7 +57,7 @@ static const char expected[] =
         "\"shape\":[128],\"bytes\":512},"
         "{\"binding\":3,\"name\":\"out\",\"type\":\"storage\",\"dtype\":\"f32\","
         "\"shape\":[2,256,128],\"bytes\":262144}],"
-        "\"required_features\":[],\"required_limits\":{},"
+        "\"required_features\":[],\"required_language_features\":[],\"required_limits\":{},"
         "\"schedule\":\"%s\",\"status\":\"tuned\",\"progress\":{\"measured\":30,\"of\":34},"
         "\"timing\":{\"median_ns\":1048576,\"mad_ns\":1001,\"samples\":20,\"gflops\":8.0,"
         "\"roofline\":0.2,\"baseline_ns\":4194304},"
@@ -80,6 +80,147 @@ START_TEST(members_are_as_promised)
 	ck_assert_str_eq(text, wanted);
 	free(text);
 	json_decref(object);
+}
+END_TEST
+
+static char *compact(const json_t *object, const char *member)
+{
+	return json_dumps(json_object_get(object, member), JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+static const struct {
+	const char *op, *member, *text;
+} member_rows[] = {
+        {"matmul m=?20 n=48 k=16", "dimensions",
+                "[{\"name\":\"m\",\"min\":1,\"max\":33554432,\"hint\":20}]"},
+        {"matmul m=?20 n=48 k=16", "workgroups", "[2,1,1]"},
+        {"matmul m=?20 n=48 k=16", "dispatch",
+                "[{\"times\":48,\"over\":32,\"dims\":[]},"
+                "{\"times\":1,\"over\":32,\"dims\":[\"m\"],\"most\":65535},"
+                "{\"times\":1,\"over\":1,\"dims\":[]}]"},
+        {"matmul m=?20 n=48 k=16", "bindings",
+                "[{\"binding\":0,\"name\":\"a\",\"type\":\"read-only-storage\",\"dtype\":\"f32\","
+                "\"shape\":[20,16],\"bytes\":1280,\"dims\":[\"m\",null]},"
+                "{\"binding\":1,\"name\":\"b\",\"type\":\"read-only-storage\",\"dtype\":\"f32\","
+                "\"shape\":[16,48],\"bytes\":3072},"
+                "{\"binding\":2,\"name\":\"out\",\"type\":\"storage\",\"dtype\":\"f32\","
+                "\"shape\":[20,48],\"bytes\":3840,\"dims\":[\"m\",null]},"
+                "{\"binding\":3,\"name\":\"dims\",\"type\":\"uniform\",\"dtype\":\"u32\","
+                "\"shape\":[4],\"bytes\":16}]"},
+        {"matmul m=8 n=8 k=8", "dimensions", NULL},
+        {"matmul m=8 n=8 k=8", "dispatch", NULL},
+        {"transpose shape=2,?3..9,4 perm=2,1,0 dtype=i8", "bindings",
+                "[{\"binding\":0,\"name\":\"x\",\"type\":\"read-only-storage\",\"dtype\":\"i8\","
+                "\"shape\":[2,5,4],\"bytes\":40,\"dims\":[null,\"shape[1]\",null]},"
+                "{\"binding\":1,\"name\":\"out\",\"type\":\"storage\",\"dtype\":\"i8\","
+                "\"shape\":[4,5,2],\"bytes\":40,\"dims\":[null,\"shape[1]\",null]},"
+                "{\"binding\":2,\"name\":\"dims\",\"type\":\"uniform\",\"dtype\":\"u32\","
+                "\"shape\":[4],\"bytes\":16}]"},
+        {"transpose shape=2,?3..9,4 perm=2,1,0 dtype=i8", "dimensions",
+                "[{\"name\":\"shape[1]\",\"min\":3,\"max\":9,\"hint\":5}]"},
+};
+
+START_TEST(members_of_dynamic_operators)
+{
+	struct artifact artifact = example(member_rows[_i].op, NNJIT_WGSL);
+	json_t *object = make(&artifact);
+	char *text = compact(object, member_rows[_i].member);
+
+	if (member_rows[_i].text)
+		ck_assert_str_eq(text, member_rows[_i].text);
+	else
+		ck_assert_ptr_null(text);
+	free(text);
+	json_decref(object);
+}
+END_TEST
+
+/* Bytes of a binding with these dimensions, as a client reckons them. */
+static uint64_t bytes_at(
+        const json_t *binding, const json_t *dimensions, const uint32_t dims[OP_DYNAMIC_MAX])
+{
+	static const struct {
+		const char *dtype;
+		uint32_t bits;
+	} types[] = {{"f32", 32}, {"f16", 16}, {"i32", 32}, {"i8", 8}, {"u8", 8}, {"u4", 4},
+	        {"bool", 8}};
+	const char *dtype = json_string_value(json_object_get(binding, "dtype"));
+	const json_t *shape = json_object_get(binding, "shape"), *size;
+	uint64_t elements = 1, bits = 0;
+	size_t axis, i;
+
+	json_array_foreach(shape, axis, size)
+	{
+		const char *name = json_string_value(
+		        json_array_get(json_object_get(binding, "dims"), axis));
+		uint64_t extent = (uint64_t)json_integer_value(size);
+		const json_t *d;
+		json_array_foreach(dimensions, i, d) if (name &&
+		        !strcmp(name, json_string_value(json_object_get(d, "name")))) extent =
+		        extent / (uint64_t)json_integer_value(json_object_get(d, "hint")) * dims[i];
+		elements *= extent;
+	}
+	for (i = 0; i < sizeof types / sizeof *types; i++)
+		if (!strcmp(types[i].dtype, dtype))
+			bits = types[i].bits;
+	return (elements * bits + 31) / 32 * 4;
+}
+
+static const char *const reckoned[] = {"matmul m=?1 n=?7 k=?3 batch=?1 bias=1 residual=1",
+        "matmul m=5 n=6 k=7 batch=?4 batch_a=1", "softmax rows=?3 n=?5 inner=?1",
+        "reduce_sum rows=2 n=?5 inner=?1", "gate rows=?3 n=?5", "cast shape=?3,5,?7 out=bool",
+        "attention batch=?2 heads=4 kv_heads=2 q=?3 kv=?5 dim=8 mask=full",
+        "conv2d batch=?2 c=3 h=5 w=5 oc=2 kernel=3", "quantize outer=?3 c=2 inner=?5",
+        "rotary batch=?2 heads=2 seq=?3 dim=6 dtype=f16", "gather outer=?2 rows=3 count=?5 inner=3",
+        "matmul_nbits m=?3 n=?5 k=40 zeros=1"};
+
+/* What a client reckons from shape, dims and hint is what the kernel is made for. */
+START_TEST(bytes_follow_from_the_axes)
+{
+	static const uint32_t tries[][OP_DYNAMIC_MAX] = {{1, 1, 1, 1}, {2, 3, 4, 5}, {9, 8, 7, 6}};
+	struct artifact artifact = example(reckoned[_i], NNJIT_WGSL);
+	json_t *object = make(&artifact), *bindings = json_object_get(object, "bindings");
+
+	for (size_t t = 0; t < sizeof tries / sizeof *tries; t++) {
+		struct tensor tensors[OP_TENSORS_MAX];
+		struct op at = op_at(&artifact.op, tries[t]);
+		uint32_t count = op_tensors(&at, tensors);
+		ck_assert_uint_eq(json_array_size(bindings), count + 1);
+		for (uint32_t i = 0; i < count; i++)
+			ck_assert_uint_eq(bytes_at(json_array_get(bindings, i),
+			                          json_object_get(object, "dimensions"), tries[t]),
+			        tensor_bytes(&tensors[i]));
+	}
+	json_decref(object);
+}
+END_TEST
+
+START_TEST(features_of_the_language_stand_apart)
+{
+	struct artifact artifact =
+	        example("matmul m=8 n=8 k=64 a=i8 b=i8 trans_b=1 out=i32", NNJIT_WGSL);
+	struct limits limits = limits_web_default;
+	struct facts facts = {.fma_gflops = 1000, .memory_gbps = 100};
+	struct space space;
+	uint32_t with = 0;
+
+	limits.features = FEATURE_DOT4;
+	ck_assert_int_eq(space_enumerate(&artifact.op, &limits, &facts, &space, NULL), 0);
+	for (uint32_t i = 0; i < space.count; i++) {
+		artifact.schedule = space.candidates[i].schedule;
+		json_t *object = make(&artifact);
+		char *language = compact(object, "required_language_features");
+		ck_assert_uint_eq(json_array_size(json_object_get(object, "required_features")), 0);
+		if (artifact.schedule.axis[AXIS_DOT4]) {
+			ck_assert_str_eq(language, "[\"packed_4x8_integer_dot_product\"]");
+			with++;
+		} else {
+			ck_assert_str_eq(language, "[]");
+		}
+		free(language);
+		json_decref(object);
+	}
+	ck_assert_uint_gt(with, 0);
 }
 END_TEST
 
@@ -138,6 +279,22 @@ START_TEST(roofline_takes_the_lower_bound)
 }
 END_TEST
 
+/* Of a range the means over the points it is tuned at. */
+START_TEST(performance_over_a_range)
+{
+	struct facts facts = {.fma_gflops = 1000, .memory_gbps = 1e9};
+	struct op op;
+
+	ck_assert_int_eq(op_parse("matmul m=?1..100 n=64 k=64", &op, NULL), 0); /* 1, 10, 100 */
+	ck_assert_double_eq_tol(artifact_gflops(&op, 1000), 2 * 37 * 64 * 64 / 1000.0, 1e-9);
+	ck_assert_double_eq_tol(
+	        artifact_roofline(&op, &facts, 1000), 2 * 37 * 64 * 64 / 1e6, 1e-9);
+	ck_assert_int_eq(op_parse("transpose shape=64,64 perm=1,0", &op, NULL), 0);
+	facts.memory_gbps = 10; /* nothing to compute: memory alone bounds it */
+	ck_assert_double_eq_tol(artifact_roofline(&op, &facts, op_bytes(&op) / 5), 0.5, 1e-9);
+}
+END_TEST
+
 /* RFC 4648, section 10. */
 static const struct {
 	const char *bytes, *text;
@@ -187,6 +344,10 @@ int main(void)
 	TCase *tests = tcase_create("artifact");
 
 	tcase_add_test(tests, members_are_as_promised);
+	tcase_add_loop_test(tests, members_of_dynamic_operators, 0, LENGTH(member_rows));
+	tcase_add_loop_test(tests, bytes_follow_from_the_axes, 0, LENGTH(reckoned));
+	tcase_add_test(tests, features_of_the_language_stand_apart);
+	tcase_add_test(tests, performance_over_a_range);
 	tcase_add_test(tests, a_prediction_has_no_timing_but_says_what_is_predicted);
 	tcase_add_test(tests, spirv_travels_as_base64);
 	tcase_add_test(tests, roofline_takes_the_lower_bound);

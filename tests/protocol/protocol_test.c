@@ -45,8 +45,10 @@ static const struct {
         {METHOD_CANCEL, "{\"request\":\"inf\"}", PROBLEM_BAD_VALUE, "request"},
         {METHOD_CANCEL, "{\"request\":null}", PROBLEM_BAD_VALUE, "request"},
         {METHOD_PREFETCH, "{\"ops\":[]}", PROBLEM_NONE, ""},
-        {METHOD_PREFETCH, "{\"ops\":\"x\"}", PROBLEM_BAD_VALUE, "ops"},
+        {METHOD_PREFETCH, "{\"ops\":7}", PROBLEM_BAD_VALUE, "ops"},
         {METHOD_HELLO, "{\"adapter\":{},\"features\":[]}", PROBLEM_NONE, ""},
+        {METHOD_HELLO, "{\"language_features\":[]}", PROBLEM_NONE, ""},
+        {METHOD_HELLO, "{\"language_features\":\"x\"}", PROBLEM_BAD_VALUE, "language_features"},
         {METHOD_HELLO, "{\"adapter\":[]}", PROBLEM_BAD_VALUE, "adapter"},
         {METHOD_HELLO, "{\"features\":{}}", PROBLEM_BAD_VALUE, "features"},
         {METHOD_REPORT, "{\"op\":\"x\",\"schedule\":\"y\",\"samples\":3}", PROBLEM_MISSING_FIELD,
@@ -90,6 +92,35 @@ static const struct {
                 "matmul m=2 n=3 k=4 bias=1"},
         {"{\"op\":\"matmul\",\"m\":2,\"n\":3,\"k\":4,\"act\":\"gelu\",\"trans_b\":false}",
                 PROBLEM_NONE, "matmul m=2 n=3 k=4 act=gelu"},
+        {"{\"op\":\"matmul\",\"m\":\"?2\",\"n\":3,\"k\":\"?4..9\"}", PROBLEM_NONE,
+                "matmul m=?2 n=3 k=?4..9"},
+        {"{\"op\":\"add\",\"shape\":[8,\"?128\",768],\"y\":[768]}", PROBLEM_NONE,
+                "add shape=8,?128,768 y=768"},
+        {"{\"op\":\"add\",\"shape\":\"8,?128\"}", PROBLEM_NONE, "add shape=8,?128"},
+        {"{\"op\":\"gelu\",\"shape\":7}", PROBLEM_NONE, "gelu shape=7"},
+        {"{\"op\":\"conv2d\",\"c\":3,\"h\":8,\"w\":8,\"oc\":4,\"kernel\":[3,2],\"pad\":[1,0]}",
+                PROBLEM_NONE, "conv2d c=3 h=8 w=8 oc=4 kernel=3,2 pad=1,0,1,0"},
+        {"{\"op\":\"conv2d\",\"c\":3,\"h\":8,\"w\":8,\"oc\":4,\"kernel\":1,\"pad\":[0,1,2,3]}",
+                PROBLEM_NONE, "conv2d c=3 h=8 w=8 oc=4 pad=0,1,2,3"},
+        {"{\"op\":\"matmul\",\"m\":2,\"n\":3,\"k\":4,\"scale\":0.125,\"act\":[\"relu\",\"tanh\"]}",
+                PROBLEM_NONE, "matmul m=2 n=3 k=4 scale=0.125 act=relu+tanh"},
+        {"{\"op\":\"matmul\",\"m\":2,\"n\":3,\"k\":4,\"act\":[]}", PROBLEM_NONE,
+                "matmul m=2 n=3 k=4"},
+        {"{\"op\":\"map\",\"shape\":[5],\"steps\":[\"x\",\"alpha\",\"mul\"],\"alpha\":2}",
+                PROBLEM_NONE, "map shape=5 steps=x,alpha,mul alpha=2"},
+        {"{\"op\":\"transpose\",\"shape\":[2,3],\"perm\":[1,0]}", PROBLEM_NONE,
+                "transpose shape=2,3 perm=1,0"},
+        {"{\"op\":\"add\",\"shape\":[]}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":[1,[2]]}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":[1,null]}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":{\"a\":1}}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":[1,2,3,4,5,6,7]}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":[2,2.5]}", PROBLEM_BAD_VALUE, "shape"},
+        {"{\"op\":\"add\",\"shape\":[2],\"colour\":[1]}", PROBLEM_UNKNOWN_FIELD, "colour"},
+        {"{\"op\":\"matmul\",\"m\":2,\"n\":3,\"k\":4,\"scale\":\"nan\"}", PROBLEM_BAD_VALUE,
+                "scale"},
+        {"{\"op\":\"matmul\",\"m\":2,\"n\":3,\"k\":4,\"act\":[\"relu\",1]}", PROBLEM_BAD_VALUE,
+                "act"},
         {"\"conv m=2\"", PROBLEM_UNKNOWN_OPERATOR, "op"},
         {"{\"op\":\"conv\"}", PROBLEM_UNKNOWN_OPERATOR, "op"},
         {"{\"m\":2}", PROBLEM_MISSING_FIELD, "op"},
@@ -124,6 +155,41 @@ START_TEST(operators_in_both_spellings)
 	} else if (op_rows[_i].text) {
 		ck_assert_str_eq(problem.field, op_rows[_i].text);
 	}
+	json_decref(value);
+}
+END_TEST
+
+/* As text from an object, so again as text: steps that fill every byte of a field among them. */
+START_TEST(objects_can_be_written_as_text)
+{
+	struct problem problem = {0};
+	char text[OP_TEXT_BYTES];
+	struct op op, again;
+	json_t *value = parse("{\"op\":\"map\",\"shape\":[\"?1..64\",2,\"?3..9\",1,1,1],\"steps\":[\"x\","
+	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\"]}");
+
+	ck_assert_msg(protocol_op(value, &op, &problem) == 0, "%s", problem.detail);
+	op_print(&op, text);
+	json_t *string = json_string(text);
+	ck_assert_msg(protocol_op(string, &again, &problem) == 0, "%s", problem.detail);
+	ck_assert_mem_eq(&op, &again, sizeof op);
+	json_decref(string);
+	json_decref(value);
+}
+END_TEST
+
+START_TEST(refusals_say_what_a_field_takes)
+{
+	struct problem problem = {0};
+	struct op op;
+	json_t *value = parse("{\"op\":\"matmul\",\"m\":[2],\"n\":3,\"k\":4}");
+
+	protocol_op(value, &op, &problem);
+	ck_assert_str_eq(problem.detail, "field 'm' must be a whole number from 1 to 67108864, or "
+	                                 "dynamic: ?128, ?64..4096");
 	json_decref(value);
 }
 END_TEST
@@ -177,7 +243,8 @@ START_TEST(openapi_has_every_route_and_parameter)
 		size_t wanted = 0;
 		if (!methods[m].path)
 			continue;
-		json_t *get = json_object_get(json_object_get(paths, methods[m].path), "get");
+		const char *verb = strcmp(methods[m].verb, "POST") ? "get" : "post";
+		json_t *get = json_object_get(json_object_get(paths, methods[m].path), verb);
 		for (uint32_t i = 0; i < method_param_count; i++)
 			wanted += method_params[i].method == m;
 		ck_assert_msg(get != NULL, "%s is missing", methods[m].path);
@@ -186,6 +253,31 @@ START_TEST(openapi_has_every_route_and_parameter)
 		routes++;
 	}
 	ck_assert_uint_eq(json_object_size(paths), routes);
+	json_decref(document);
+}
+END_TEST
+
+/* Every operator is a schema that its own rows make: no field is missing, none too many. */
+START_TEST(openapi_has_every_operator)
+{
+	json_t *document = openapi_json("1.2.3");
+	json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+	char name[64];
+
+	for (enum op_kind kind = 0; kind < OP_COUNT; kind++) {
+		uint32_t fields = 0, required = 1;
+		snprintf(name, sizeof name, "op.%s", op_name(kind));
+		json_t *schema = json_object_get(schemas, name);
+		ck_assert_msg(schema != NULL, "%s is missing", name);
+		for (; op_field(kind, fields); fields++)
+			required += protocol_field_required(op_field(kind, fields));
+		ck_assert_uint_eq(
+		        json_object_size(json_object_get(schema, "properties")), fields + 1);
+		ck_assert_uint_eq(json_array_size(json_object_get(schema, "required")), required);
+	}
+	ck_assert_uint_eq(json_array_size(json_object_get(
+	                          json_object_get(schemas, "Operator"), "oneOf")),
+	        OP_COUNT + 1);
 	json_decref(document);
 }
 END_TEST
@@ -200,9 +292,12 @@ int main(void)
 	tcase_add_loop_test(tests, params_are_checked, 0, LENGTH(param_rows));
 	tcase_add_test(tests, no_params_are_an_empty_object);
 	tcase_add_loop_test(tests, operators_in_both_spellings, 0, LENGTH(op_rows));
+	tcase_add_test(tests, objects_can_be_written_as_text);
+	tcase_add_test(tests, refusals_say_what_a_field_takes);
 	tcase_add_test(tests, problems_are_problem_details);
 	tcase_add_test(tests, names_and_paths_find_their_method);
 	tcase_add_test(tests, openapi_has_every_route_and_parameter);
+	tcase_add_test(tests, openapi_has_every_operator);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -2,10 +2,12 @@
 //
 // Every kernel of a file of artifacts (one JSON object a line, as tests/libjit/dump_space prints them)
 // in Dawn, the compiler and runtime of Chrome's pages, on SwiftShader: accepted without a warning, and
-// right against the f64 reference. NNJIT_ARTIFACTS names the file; without it there is nothing to do.
-// Accepting is judged on Dawn's null backend, which compiles WGSL and stops there: milliseconds a kernel.
-// Running costs SwiftShader 0.1 to 1.5 s of compiling a kernel: NNJIT_RUN_EVERY=N runs every Nth kernel of
-// each operator only (1: all, the default) and says so.
+// right, with every choice of dimensions, against the f64 outputs that stand in the file. NNJIT_ARTIFACTS
+// names the file; without it there is nothing to do.
+// Accepting is judged on Dawn's null backend, which has every feature, compiles WGSL and stops there:
+// milliseconds a kernel. Running costs SwiftShader 0.1 to 1.5 s of compiling a kernel, and it lacks
+// shader-f16: NNJIT_RUN_EVERY=N runs every Nth kernel of each operator that it can only (1: all, the default)
+// and says so.
 
 import assert from 'node:assert/strict';
 import { createReadStream, existsSync } from 'node:fs';
@@ -13,11 +15,11 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 
 import { modules, Unavailable } from '../bench/browser.mjs';
-import { compare, parseOp, randomInputs, referenceAt, sampleElements } from '../../clients/web/reference.js';
+import { arrayOf, bytesAt, dimsOf, toNumbers, workgroupsAt } from '../../clients/web/tensor.js';
 
-const TOLERANCE = 1e-5;
 const BATCH_BYTES = 32 << 20; // outputs read back at a time
 const BATCH_KERNELS = 16;
+const FEATURES = ['subgroups', 'shader-f16'];
 const ICD = '/usr/lib/chromium/vk_swiftshader_icd.json';
 
 const file = process.env.NNJIT_ARTIFACTS;
@@ -44,18 +46,23 @@ async function loadDawn() {
 }
 const skip = await loadDawn();
 
-// Artifacts by operator, in the file's order.
-async function readArtifacts() {
+// Cases and artifacts by operator, in the file's order.
+async function readFile() {
 	const ops = new Map();
 	for await (const line of createInterface({ input: createReadStream(file) }))
 		if (line.trim()) {
-			const artifact = JSON.parse(line);
-			ops.set(artifact.op, [...ops.get(artifact.op) ?? [], artifact]);
+			const object = JSON.parse(line);
+			const of_op = ops.get(object.op) ?? { cases: [], artifacts: [] };
+			ops.set(object.op, of_op);
+			if (object.case)
+				of_op.cases.push(object.case);
+			else
+				of_op.artifacts.push(object);
 		}
 	return ops;
 }
 
-const ops = skip ? new Map() : await readArtifacts();
+const ops = skip ? new Map() : await readFile();
 
 function limitsOf(artifacts) {
 	const limits = {};
@@ -70,8 +77,8 @@ async function openDevice(options) {
 	const gpu = dawn.create(options);
 	kept.push(gpu);
 	const adapter = await gpu.requestAdapter();
-	return adapter.requestDevice({ requiredFeatures: ['subgroups'].filter(name => adapter.features.has(name)),
-		requiredLimits: limitsOf([...ops.values()].flat()) });
+	return adapter.requestDevice({ requiredFeatures: FEATURES.filter(name => adapter.features.has(name)),
+		requiredLimits: limitsOf([...ops.values()].flatMap(({ artifacts }) => artifacts)) });
 }
 
 let nowhere, device; // the null backend's, SwiftShader's
@@ -83,13 +90,14 @@ before(async () => {
 });
 after(() => [nowhere, device].forEach(opened => opened?.destroy()));
 
-function storage(size, values) {
-	const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-	const buffer = device.createBuffer({ size, usage });
-	if (values)
-		device.queue.writeBuffer(buffer, 0, values);
+function filled(usage, bytes) {
+	const buffer = device.createBuffer({ size: bytes.length, usage: usage | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+	device.queue.writeBuffer(buffer, 0, bytes);
 	return buffer;
 }
+const storage = bytes => filled(GPUBufferUsage.STORAGE, bytes);
+const decoded = text => new Uint8Array(Buffer.from(text, 'base64'));
+const runsHere = ({ required_features }) => required_features.every(name => device.features.has(name));
 
 // The kernel's pipeline and whatever Dawn has to say about it. Asynchronous, so that Dawn compiles several
 // at once: compiling is nearly all of this test's time.
@@ -109,34 +117,54 @@ async function build(on, artifact) {
 }
 
 // Runs kernels of one operator in one submission: each on a poisoned output of its own.
-async function runBatch(kernels, buffers, outBytes) {
-	const stride = Math.ceil(outBytes / 256) * 256;
+async function runBatch(kernels, { buffers, poison, values }) {
+	const { out } = buffers, stride = Math.ceil(out.size / 256) * 256;
 	const readable = device.createBuffer({ size: stride * kernels.length, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
 	const encoder = device.createCommandEncoder();
 	kernels.forEach(({ artifact, layout, pipeline }, i) => {
-		encoder.copyBufferToBuffer(buffers.poison, 0, buffers.out, 0, buffers.out.size);
+		encoder.copyBufferToBuffer(poison, 0, out, 0, out.size);
 		const pass = encoder.beginComputePass();
 		pass.setPipeline(pipeline);
 		pass.setBindGroup(0, device.createBindGroup({ layout, entries: artifact.bindings.map(({ binding, name }) =>
 			({ binding, resource: { buffer: buffers[name] } })) }));
-		pass.dispatchWorkgroups(...artifact.workgroups);
+		pass.dispatchWorkgroups(...workgroupsAt(artifact, values));
 		pass.end();
-		encoder.copyBufferToBuffer(buffers.out, 0, readable, stride * i, buffers.out.size);
+		encoder.copyBufferToBuffer(out, 0, readable, stride * i, out.size);
 	});
 	device.queue.submit([encoder.finish()]);
 	await readable.mapAsync(GPUMapMode.READ);
 	const all = readable.getMappedRange().slice(0);
 	readable.destroy();
-	return kernels.map((_, i) => new Float32Array(all, stride * i, outBytes / 4));
+	return kernels.map((_, i) => all.slice(stride * i, stride * i + out.size));
 }
 
-function prepare(artifact) {
-	const inputs = randomInputs(artifact), out = artifact.bindings.at(-1);
-	const buffers = { out: storage(out.bytes), poison: storage(out.bytes, new Float32Array(out.bytes / 4).fill(NaN)) };
-	for (const { name, bytes } of artifact.bindings.slice(0, -1))
-		buffers[name] = storage(bytes, inputs[name]);
-	const op = parseOp(artifact.op), elements = sampleElements(op, 1e7);
-	return { buffers, outBytes: out.bytes, elements, want: referenceAt(op, inputs, elements) };
+// One case of an operator, ready to run: what no kernel writes is NaN, or, where every bit pattern is a
+// number, right over neither of two fills.
+function prepare(artifact, { dims, inputs, expected, scale, tolerance }) {
+	const output = artifact.bindings.find(({ type }) => type === 'storage'), values = dimsOf(artifact, dims);
+	const size = bytesAt(artifact, output, values), exact = !/^f/.test(output.dtype);
+	const fills = (exact ? [0xff, 0] : [0xff]).map(byte => new Uint8Array(size).fill(byte));
+	const buffers = { [output.name]: storage(fills[0]), dims: filled(GPUBufferUsage.UNIFORM, new Uint8Array(Uint32Array.from({ length: 4 },
+		(_, i) => values[i] ?? 0).buffer)) };
+	for (const name in inputs)
+		buffers[name] = storage(decoded(inputs[name]));
+	buffers.out = buffers[output.name];
+	return { artifact, output, values, buffers, fills, scale, tolerance, expected: new Float64Array(decoded(expected).buffer) };
+}
+
+// The greatest error, and where; what is expected to be NaN is to be left as it was.
+function compare({ artifact, output, values, expected, scale }, bytes, fill) {
+	const numbers = buffer => toNumbers(output.dtype, arrayOf(artifact, output, values, buffer));
+	const got = numbers(bytes), before = numbers(fill.buffer);
+	let worst = 0, at = -1;
+	for (let i = 0; i < expected.length && !Number.isNaN(worst); i++) {
+		const error = Number.isNaN(expected[i]) ? (Object.is(got[i], before[i]) ? 0 : NaN) : Math.abs(got[i] - expected[i]) / scale;
+		if (!(error <= worst)) {
+			worst = error; // NaN too: an element never written was poisoned with it
+			at = i;
+		}
+	}
+	return { worst, at };
 }
 
 // What Dawn says of each kernel, as lines; none is good.
@@ -149,30 +177,37 @@ async function accept(artifacts) {
 	return lines;
 }
 
-async function checkBatch(artifacts, { buffers, outBytes, elements, want }) {
-	const built = await Promise.all(artifacts.map(artifact => build(device, artifact)));
-	const lines = built.flatMap(({ artifact, said }) => said.map(text => `${artifact.schedule}: ${text}`));
-	const good = built.filter(({ pipeline }) => pipeline);
-	device.pushErrorScope('validation');
-	const results = await runBatch(good, buffers, outBytes);
-	const invalid = await device.popErrorScope();
-	if (invalid)
-		lines.push(`dispatch of ${good.map(k => k.artifact.schedule).join(' | ')}: ${invalid.message}`);
-	results.forEach((values, i) => {
-		const { max_rel_err, at } = compare(values, want, elements);
-		if (!(max_rel_err < TOLERANCE))
-			lines.push(`${good[i].artifact.schedule}: relative error ${max_rel_err} at element ${at}`);
-	});
+async function runCase(kernels, prepared) {
+	const lines = [];
+	for (const fill of prepared.fills) {
+		prepared.poison = storage(fill);
+		device.pushErrorScope('validation');
+		const results = await runBatch(kernels, prepared);
+		const invalid = await device.popErrorScope();
+		prepared.poison.destroy();
+		if (invalid)
+			lines.push(`dispatch of ${kernels.map(k => k.artifact.schedule).join(' | ')}: ${invalid.message}`);
+		results.forEach((bytes, i) => {
+			const { worst, at } = compare(prepared, bytes, fill);
+			if (!(worst <= prepared.tolerance))
+				lines.push(`${kernels[i].artifact.schedule} at [${prepared.values}]: relative error ${worst} at element ${at}`);
+		});
+	}
 	return lines;
 }
 
-async function checkNumbers(artifacts) {
-	const prepared = prepare(artifacts[0]);
-	const size = Math.max(1, Math.min(BATCH_KERNELS, Math.floor(BATCH_BYTES / prepared.outBytes)));
+async function checkNumbers(artifacts, cases) {
+	const prepared = artifacts.length ? cases.map(one => prepare(artifacts[0], one)) : [];
+	const bytes = Math.max(...prepared.map(({ buffers }) => buffers.out.size));
+	const size = Math.max(1, Math.min(BATCH_KERNELS, Math.floor(BATCH_BYTES / bytes)));
 	const lines = [];
-	for (let start = 0; start < artifacts.length; start += size)
-		lines.push(...await checkBatch(artifacts.slice(start, start + size), prepared));
-	Object.values(prepared.buffers).forEach(buffer => buffer.destroy());
+	for (let start = 0; start < artifacts.length; start += size) {
+		const built = await Promise.all(artifacts.slice(start, start + size).map(artifact => build(device, artifact)));
+		lines.push(...built.flatMap(({ artifact, said }) => said.map(text => `${artifact.schedule}: ${text}`)));
+		for (const one of prepared)
+			lines.push(...await runCase(built.filter(({ pipeline }) => pipeline), one));
+	}
+	prepared.forEach(({ buffers }) => Object.values(buffers).forEach(buffer => buffer.destroy()));
 	return lines;
 }
 
@@ -181,12 +216,16 @@ const none = (lines, of) => assert.equal(lines.length, 0, `${lines.length} compl
 if (skip)
 	test('kernels in Dawn', { skip }, () => {});
 
-for (const [op, artifacts] of ops)
+for (const [op, { artifacts }] of ops)
 	test(`${op}: ${artifacts.length} kernels accepted`, async () => none(await accept(artifacts), artifacts.length));
 
 let turn = 0; // so that operators with equal spaces do not all run the same schedules
-for (const [op, artifacts] of ops) {
-	const first = 7 * turn++ % Math.min(runEvery, artifacts.length);
-	const chosen = artifacts.filter((_, i) => i >= first && (i - first) % runEvery === 0);
-	test(`${op}: ${chosen.length} of ${artifacts.length} kernels right`, async () => none(await checkNumbers(chosen), chosen.length));
+for (const [op, { artifacts, cases }] of ops) {
+	const first = 7 * turn++;
+	test(`${op}: kernels right`, async t => {
+		const able = artifacts.filter(runsHere);
+		const chosen = able.filter((_, i) => (i + first) % Math.min(runEvery, able.length) === 0);
+		t.diagnostic(`${chosen.length} of ${artifacts.length} kernels, ${able.length} of which can run here, with ${cases.length} choices of dimensions`);
+		none(await checkNumbers(chosen, cases), chosen.length);
+	});
 }

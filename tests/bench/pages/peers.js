@@ -2,12 +2,14 @@
 //
 // Runs in the page: nnjit's kernel, TensorFlow.js and ONNX Runtime Web on the same adapter, in turns.
 // Each contender is prepared once an operator: inputs on the GPU, one result checked against f64. A
-// measurement queues dispatches and waits once; which way, each contender's `how` says.
+// measurement queues dispatches and waits once; which way, each contender's `how` says. What an
+// operator is to each of them is operators.js's.
 
 import { createRunner } from '/web/runner.js';
-import { compare, randomInputs, referenceAt, sampleElements } from '/web/reference.js';
+import { compare, randomArray } from '/web/reference.js';
 import { median, openDevice } from './kernels.js';
-import { matmulModel } from './onnx.js';
+import { onnxModel } from './onnx.js';
+import { inputsFor, operatorOf, outputFrom, outputShapeFor, sampleOf } from './operators.js';
 
 function loadScript(src) {
 	return new Promise((resolve, reject) => {
@@ -17,7 +19,7 @@ function loadScript(src) {
 	});
 }
 
-async function nnjitContender(artifact, inputs) {
+async function nnjitContender(task, inputs, artifact) {
 	const { device } = await openDevice([artifact]);
 	const runner = await createRunner(device, artifact);
 	const buffers = runner.allocate(inputs);
@@ -50,14 +52,16 @@ async function loadTfjs() {
 	return globalThis.tf;
 }
 
-async function tfjsContender({ m, n, k }, inputs) {
-	const tf = await loadTfjs(), backend = tf.backend();
-	const a = tf.tensor2d(inputs.a, [m, k]), b = tf.tensor2d(inputs.b, [k, n]);
+async function tfjsContender(task, inputs) {
+	const tf = await loadTfjs(), backend = tf.backend(), { op, entry } = task;
+	const tensors = Object.fromEntries(Object.entries(inputsFor(task, 'tfjs', inputs)).map(
+		([name, { values, shape }]) => [name, tf.tensor(values, shape)]));
+	const once = () => tf.tidy(() => entry.tf(tf, op, tensors));
 	return {
-		how: 'tf.matMul() per dispatch, result disposed; queue flushed, then queue.onSubmittedWorkDone()',
+		how: 'its calls per dispatch, results disposed; queue flushed, then queue.onSubmittedWorkDone()',
 		async run(times) {
 			for (let i = 0; i < times; i++)
-				tf.matMul(a, b).dispose();
+				once().dispose();
 			if (backend.commandEncoder) {
 				backend.endComputePassEncoder();
 				backend.submitQueue();
@@ -65,11 +69,11 @@ async function tfjsContender({ m, n, k }, inputs) {
 			await backend.queue.onSubmittedWorkDone();
 		},
 		async result() {
-			const out = tf.matMul(a, b), values = await out.data();
+			const out = once(), values = await out.data();
 			out.dispose();
-			return values;
+			return outputFrom(task, 'tfjs', values);
 		},
-		destroy: () => { a.dispose(); b.dispose(); },
+		destroy: () => Object.values(tensors).forEach(tensor => tensor.dispose()),
 	};
 }
 
@@ -84,19 +88,28 @@ async function loadOrt(bundle) {
 	return ort;
 }
 
-async function ortContender(op, inputs, bundle) {
+function modelOf(task, given) {
+	const { op, entry } = task;
+	const inputs = Object.fromEntries(Object.entries(given).map(([name, { shape }]) => [name, shape]));
+	return { inputs, scalars: entry.scalars?.(op), output: { name: 'out', shape: outputShapeFor(task, 'ort') }, nodes: entry.onnx(op) };
+}
+
+async function ortContender(task, inputs, artifact, bundle) {
 	const { InferenceSession, Tensor, env } = await loadOrt(bundle);
-	const session = await InferenceSession.create(matmulModel(op), { executionProviders: ['webgpu'] });
+	const data = inputsFor(task, 'ort', inputs), model = modelOf(task, data);
+	const session = await InferenceSession.create(onnxModel(model), { executionProviders: ['webgpu'] });
 	const device = await env.webgpu.device, usage = GPUBufferUsage;
 	const onGpu = (dims, values) => {
-		const buffer = device.createBuffer({ size: Math.ceil(4 * dims[0] * dims[1] / 16) * 16,
+		const size = 4 * dims.reduce((x, y) => x * y, 1);
+		const buffer = device.createBuffer({ size: Math.ceil(size / 16) * 16,
 			usage: usage.STORAGE | usage.COPY_DST | usage.COPY_SRC });
 		if (values)
 			device.queue.writeBuffer(buffer, 0, values);
 		return { buffer, tensor: Tensor.fromGpuBuffer(buffer, { dataType: 'float32', dims }) };
 	};
-	const a = onGpu([op.m, op.k], inputs.a), b = onGpu([op.k, op.n], inputs.b), out = onGpu([op.m, op.n]);
-	const feeds = { a: a.tensor, b: b.tensor }, fetches = { out: out.tensor };
+	const given = Object.entries(data).map(([name, { values, shape }]) => [name, onGpu(shape, values)]);
+	const out = onGpu(model.output.shape), bytes = 4 * task.elements;
+	const feeds = Object.fromEntries(given.map(([name, { tensor }]) => [name, tensor])), fetches = { out: out.tensor };
 	return {
 		how: 'session.run() per dispatch, GPU-buffer inputs and preallocated GPU-buffer output, then queue.onSubmittedWorkDone()',
 		async run(times) {
@@ -105,11 +118,14 @@ async function ortContender(op, inputs, bundle) {
 			await device.queue.onSubmittedWorkDone();
 		},
 		async result() {
-			device.queue.writeBuffer(out.buffer, 0, new Float32Array(op.m * op.n).fill(NaN));
+			device.queue.writeBuffer(out.buffer, 0, new Float32Array(task.elements).fill(NaN));
 			await session.run(feeds, fetches);
-			return readBack(device, out.buffer, 4 * op.m * op.n);
+			return outputFrom(task, 'ort', await readBack(device, out.buffer, bytes));
 		},
-		destroy: async () => { await session.release(); [a, b, out].forEach(({ buffer }) => buffer.destroy()); },
+		async destroy() {
+			await session.release();
+			[...given.map(([, g]) => g), out].forEach(({ buffer }) => buffer.destroy());
+		},
 	};
 }
 
@@ -140,13 +156,14 @@ async function prepare(contender, want, elements, budgetMs) {
 }
 
 // One operator: rounds in which every contender is measured once, in an order that turns.
-export async function measure(op, artifact, { rounds = 7, budgetMs = 250, ortBundle }) {
-	const inputs = randomInputs(artifact), elements = sampleElements(op), want = referenceAt(op, inputs, elements);
-	const makers = { nnjit: () => nnjitContender(artifact, inputs), tfjs: () => tfjsContender(op, inputs),
-		ort: () => ortContender(op, inputs, ortBundle) };
-	const trials = {};
+export async function measure(text, artifact, { rounds = 7, budgetMs = 250, ortBundle }) {
+	const task = operatorOf(text), elements = sampleOf(task);
+	const inputs = Object.fromEntries(Object.entries(task.shapes).map(([name, shape], i) =>
+		[name, randomArray(shape.reduce((x, y) => x * y, 1), 1 + i)]));
+	const want = Float64Array.from(elements, element => task.entry.at(task.op, inputs, element));
+	const makers = { nnjit: nnjitContender, tfjs: tfjsContender, ort: ortContender }, trials = {};
 	for (const [name, make] of Object.entries(makers))
-		trials[name] = await prepare(await make(), want, elements, budgetMs);
+		trials[name] = await prepare(await make(task, inputs, artifact, ortBundle), want, elements, budgetMs);
 	const names = Object.keys(trials);
 	for (let round = 0; round < rounds; round++)
 		for (let i = 0; i < names.length; i++) {

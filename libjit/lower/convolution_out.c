@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The convolution's end: the split's sum, and the stores with their epilogue. Stores are sorted by
+ * the edges that they may be past, so that all of a kind share one guard.
+ */
+#include "lower/convolution.h"
+
+/* ---- The split's sum: a tree in workgroup memory. */
+
+static ir_id sum_place(struct convolving *v, uint32_t sum, ir_id lane)
+{
+	ir_id row = lower_plus(v->l, lane, sum * v->c.split);
+
+	return ir_add(v->b, lower_times(v->l, row, v->c.wg_x * v->c.wg_y), v->thread);
+}
+
+static void add_partner(struct convolving *v, ir_id partner)
+{
+	for (uint32_t i = 0; i < v->c.accumulators; i++) {
+		ir_id other = ir_shared_load(v->b, v->shared_sum, sum_place(v, i, partner));
+		ir_id own = ir_get(v->b, v->sums[i]);
+		ir_set(v->b, v->sums[i], ir_add(v->b, own, other));
+	}
+}
+
+void out_reduce(struct convolving *v)
+{
+	for (uint32_t half = v->c.split / 2; half; half /= 2) {
+		for (uint32_t i = 0; i < v->c.accumulators; i++) {
+			ir_id place = sum_place(v, i, v->local_k);
+			ir_shared_store(v->b, v->shared_sum, place, ir_get(v->b, v->sums[i]));
+		}
+		ir_barrier(v->b);
+		ir_if(v->b, ir_compute(v->b, IR_LT, v->local_k, ir_u32(v->b, half), 0));
+		add_partner(v, lower_plus(v->l, v->local_k, half));
+		ir_end(v->b);
+		if (half > 1) /* before the next round overwrites what was read */
+			ir_barrier(v->b);
+	}
+}
+
+/* ---- Stores. */
+
+struct element { /* of the tile */
+	uint32_t m, r, j;
+};
+
+/* Number n in the order in which they lie in out. */
+static struct element element_of(const struct convolution *c, uint32_t n)
+{
+	uint32_t columns = c->columns.tile;
+
+	if (c->w.nhwc)
+		return (struct element){n % c->tile_m, n / c->tile_m / columns, n / c->tile_m % columns};
+	return (struct element){
+	        n / columns / c->rows.tile, n / columns % c->rows.tile, n % columns};
+}
+
+static ir_id both(struct convolving *v, ir_id x, ir_id y)
+{
+	return x && y ? ir_compute(v->b, IR_LAND, x, y, 0) : x ? x : y;
+}
+
+/* The edges an element may be past, by bit: it is, in the last tile alone. */
+enum edge { EDGE_COLUMN = 1, EDGE_ROW = 2, EDGE_CHANNEL = 4, EDGES = 8 };
+
+static bool past(uint32_t at, uint32_t out, uint32_t tile)
+{
+	return out % tile && at >= out % tile;
+}
+
+static uint32_t edges_of(const struct convolution *c, struct element e)
+{
+	return (past(e.j, c->columns.out, c->columns.tile) ? EDGE_COLUMN : 0u) |
+	       (past(e.r, c->rows.out, c->rows.tile) ? EDGE_ROW : 0u) |
+	       (past(e.m, c->outputs, c->tile_m) ? EDGE_CHANNEL : 0u);
+}
+
+static ir_id before_last(struct convolving *v, ir_id tile, uint32_t tiles)
+{
+	return ir_compute(v->b, IR_LT, tile, ir_u32(v->b, tiles - 1), 0);
+}
+
+static ir_id guard_of(struct convolving *v, uint32_t edges)
+{
+	const struct convolution *c = &v->c;
+	ir_id guard = 0;
+
+	if (edges & EDGE_COLUMN)
+		guard = before_last(v, v->columns.tile, c->columns.tiles);
+	if (edges & EDGE_ROW)
+		guard = both(v, guard, before_last(v, v->rows.tile, c->rows.tiles));
+	if (edges & EDGE_CHANNEL)
+		guard = both(v, guard, before_last(v, v->tile_m, c->tiles_m));
+	return guard;
+}
+
+/* Elements of out from one to the next along each dimension. */
+struct pitches {
+	uint32_t m, r, j;
+};
+
+static struct pitches pitches_of(const struct convolution *c)
+{
+	const struct op_window *w = &c->w;
+
+	if (w->nhwc)
+		return (struct pitches){1, w->ow * w->oc, w->oc};
+	return (struct pitches){w->oh * w->ow, w->ow, 1};
+}
+
+/* The store that holds the tile's first element. Every product is whole: see choose_out_width. */
+static ir_id tile_base(struct convolving *v)
+{
+	const struct convolution *c = &v->c;
+	struct pitches p = pitches_of(c);
+	uint32_t width = c->out_width;
+	ir_id image = lower_times(v->l, v->image, c->w.oc * c->w.oh * c->w.ow / width);
+	ir_id group = lower_times(v->l, v->group, c->outputs * p.m / width);
+	ir_id m = lower_times(v->l, v->tile_m, c->tile_m * p.m / width);
+	ir_id row = lower_times(v->l, v->rows.tile, c->rows.tile * p.r / width);
+	ir_id column = lower_times(v->l, v->columns.tile, c->columns.tile * p.j / width);
+
+	return ir_add(v->b, ir_add(v->b, ir_add(v->b, ir_add(v->b, image, group), m), row), column);
+}
+
+struct ending {
+	ir_id base;
+	ir_id bias[TILE_MAX]; /* by output channel; 0: none */
+};
+
+static void load_bias(struct convolving *v, ir_id bias[TILE_MAX])
+{
+	const struct convolution *c = &v->c;
+	ir_id group = lower_times(v->l, v->group, c->outputs);
+	ir_id first = lower_times(v->l, v->tile_m, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
+
+	for (uint32_t m = 0; m < c->tile_m; m++) {
+		bias[m] = 0;
+		if (v->bias == OP_TENSORS_MAX)
+			continue;
+		ir_id own = lower_plus(v->l, first, m);
+		if (c->outputs % c->tile_m)
+			own = ir_compute(v->b, IR_MIN, own, last, 0);
+		bias[m] = lower_load(v->l, v->bias, ir_add(v->b, group, own));
+	}
+}
+
+static void store_elements(struct convolving *v, const struct ending *ending, uint32_t first)
+{
+	const struct convolution *c = &v->c;
+	struct pitches p = pitches_of(c);
+	struct element at = element_of(c, first);
+	uint32_t plus = (at.m * p.m + at.r * p.r + at.j * p.j) / c->out_width;
+	ir_id index = lower_plus(v->l, ending->base, plus), lanes[4], bias[4];
+
+	for (uint32_t i = 0; i < c->out_width; i++) {
+		struct element e = element_of(c, first + i);
+		ir_id value = v->values[convolution_sum(c, e.m, e.r, e.j)];
+		lanes[i] = ir_extract(v->b, value, (c->along_m ? e.m : e.j) % c->vec);
+		bias[i] = ending->bias[e.m];
+	}
+	ir_id value = ir_compose(v->b, lanes, c->out_width);
+	if (v->bias != OP_TENSORS_MAX)
+		value = ir_add(v->b, value, ir_compose(v->b, bias, c->out_width));
+	if (v->residual != OP_TENSORS_MAX)
+		value = ir_add(v->b, value, lower_load(v->l, v->residual, index));
+	value = lower_acts(v->l, c->epilogue + CONV2D_ACT - CONV2D_DTYPE, value);
+	lower_store(v->l, v->out, index, value);
+}
+
+static void store_all(struct convolving *v, const struct ending *ending, uint32_t edges)
+{
+	const struct convolution *c = &v->c;
+	uint32_t count = c->tile_m * c->rows.tile * c->columns.tile;
+	bool open = false;
+
+	for (uint32_t i = 0; i < count; i += c->out_width) {
+		if (edges_of(c, element_of(c, i)) != edges)
+			continue;
+		if (edges && !open)
+			ir_if(v->b, guard_of(v, edges));
+		open = true;
+		store_elements(v, ending, i);
+	}
+	if (edges && open)
+		ir_end(v->b);
+}
+
+void out_store(struct convolving *v)
+{
+	struct ending ending;
+	ir_id within = both(v, both(v, v->columns.within, v->rows.within), v->within_m);
+
+	if (v->c.split > 1)
+		within = both(v, within, ir_compute(v->b, IR_EQ, v->local_k, ir_u32(v->b, 0), 0));
+	if (within)
+		ir_if(v->b, within);
+	for (uint32_t i = 0; i < v->c.accumulators; i++)
+		v->values[i] = ir_get(v->b, v->sums[i]);
+	ending.base = tile_base(v);
+	load_bias(v, ending.bias);
+	for (uint32_t edges = 0; edges < EDGES; edges++)
+		store_all(v, &ending, edges);
+	if (within)
+		ir_end(v->b);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The way into a family's lowering.
+ */
+#include "lower/lower.h"
+
+#include "space/family.h"
+#include "space/space.h"
+
+int lower_kernel(struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
+{
+	static void (*const families[])(struct lower *) = {[FAMILY_CONTRACTION] = lower_contraction,
+	        [FAMILY_CONVOLUTION] = lower_convolution,
+	        [FAMILY_REDUCTION] = lower_reduction,
+	        [FAMILY_MAP] = lower_map,
+	        [FAMILY_ATTENTION] = lower_attention};
+	struct lower l = {.b = builder, .op = op, .schedule = schedule, .number = IR_F32};
+	int r = space_geometry(op, schedule, &l.geometry, NULL);
+
+	if (r)
+		return r;
+	op_tensors(op, l.tensors);
+	ir_begin(builder, l.geometry.workgroup_size);
+	families[op_family(op->kind)](&l);
+	return 0;
+}

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tensors of each signature, inputs in order and the output last, and what an operator costs
+ * at least: arithmetic and bytes. Products saturate instead of wrapping.
+ */
+#include "op/rows.h"
+
+#include <math.h>
+
+static const uint32_t *shape_of(const struct op *op, uint32_t at, uint32_t *ret_rank)
+{
+	*ret_rank = op->value[at];
+	return &op->value[at + 1];
+}
+
+static struct tensor *add_ranked(
+        struct shaper *s, const char *name, uint32_t dtype, const uint32_t *shape, uint32_t rank)
+{
+	struct tensor *t = s->next++;
+
+	*t = (struct tensor){.name = name, .dtype = (enum dtype)dtype, .elements = 1};
+	for (uint32_t i = 0; i < rank; i++) {
+		t->shape[t->rank++] = shape[i];
+		t->elements = t->elements > UINT32_MAX ? t->elements : t->elements * shape[i];
+	}
+	return t;
+}
+
+#define ADD(shaper, name, dtype, ...)                                    \
+	add_ranked(shaper, name, dtype, (const uint32_t[]){__VA_ARGS__}, \
+	        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
+
+/* A leading 1 is left out. */
+static void add_batched(struct shaper *s, const char *name, uint32_t dtype, uint32_t batch,
+        uint32_t rows, uint32_t columns)
+{
+	const uint32_t shape[] = {batch, rows, columns};
+
+	if (batch > 1)
+		add_ranked(s, name, dtype, shape, 3);
+	else
+		add_ranked(s, name, dtype, shape + 1, 2);
+}
+
+static uint32_t or_else(uint32_t value, uint32_t otherwise)
+{
+	return value ? value : otherwise;
+}
+
+static uint32_t blocks(uint32_t k, uint32_t block)
+{
+	return k / block + (k % block != 0);
+}
+
+void tensors_matmul(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t m = v[MATMUL_M], n = v[MATMUL_N], k = v[MATMUL_K], batch = v[MATMUL_BATCH];
+	uint32_t pitch = or_else(v[MATMUL_PITCH], n);
+	bool ta = v[MATMUL_TRANS_A], tb = v[MATMUL_TRANS_B];
+
+	add_batched(s, "a", v[MATMUL_A], or_else(v[MATMUL_BATCH_A], batch), ta ? k : m, ta ? m : k);
+	add_batched(s, "b", v[MATMUL_B], or_else(v[MATMUL_BATCH_B], batch), tb ? n : k, tb ? k : n);
+	if (v[MATMUL_B] == DTYPE_I8 && v[MATMUL_A] != DTYPE_I8)
+		ADD(s, "scales", v[MATMUL_A], n);
+	if (v[MATMUL_BIAS])
+		ADD(s, "bias", v[MATMUL_OUT], n);
+	if (v[MATMUL_RESIDUAL])
+		add_batched(s, "residual", v[MATMUL_OUT], batch, m, pitch);
+	add_batched(s, "out", v[MATMUL_OUT], batch, m, pitch);
+}
+
+void tensors_matmul_nbits(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t m = v[MATMUL_NBITS_M], n = v[MATMUL_NBITS_N], a = v[MATMUL_NBITS_A];
+	uint32_t count = blocks(v[MATMUL_NBITS_K], or_else(v[MATMUL_NBITS_BLOCK], 1));
+	uint32_t pitch = or_else(v[MATMUL_NBITS_PITCH], n);
+
+	ADD(s, "a", a, m, v[MATMUL_NBITS_K]);
+	ADD(s, "b", DTYPE_U4, n, count, v[MATMUL_NBITS_BLOCK]);
+	ADD(s, "scales", v[MATMUL_NBITS_SCALES], n, count);
+	if (v[MATMUL_NBITS_ZEROS])
+		ADD(s, "zeros", DTYPE_U4, n, count + count % 2);
+	if (v[MATMUL_NBITS_BIAS])
+		ADD(s, "bias", a, n);
+	if (v[MATMUL_NBITS_RESIDUAL])
+		ADD(s, "residual", a, m, pitch);
+	ADD(s, "out", a, m, pitch);
+}
+
+/* ---- Windows: convolutions and pools. */
+
+static uint32_t window_out(uint32_t in, uint32_t before, uint32_t after, uint32_t kernel,
+        uint32_t dilation, uint32_t stride)
+{
+	uint64_t padded = (uint64_t)in + before + after;
+	uint64_t reach = (uint64_t)(kernel - 1) * dilation + 1;
+
+	return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
+}
+
+static uint32_t window_grown(uint32_t in, uint32_t cut, uint32_t added, uint32_t kernel,
+        uint32_t dilation, uint32_t stride)
+{
+	uint64_t out = (uint64_t)(in - 1) * stride + (uint64_t)(kernel - 1) * dilation + 1 + added;
+
+	return out <= cut || out - cut > OP_DIM_MAX ? 0 : (uint32_t)(out - cut);
+}
+
+static struct op_window window_1d(const uint32_t *v)
+{
+	return (struct op_window){.batch = v[CONV1D_BATCH],
+	        .c = v[CONV1D_C],
+	        .h = 1,
+	        .w = v[CONV1D_L],
+	        .oc = v[CONV1D_OC],
+	        .oh = 1,
+	        .ow = window_out(v[CONV1D_L], v[CONV1D_PAD], v[CONV1D_PAD + 1], v[CONV1D_KERNEL],
+	                v[CONV1D_DILATION], v[CONV1D_STRIDE]),
+	        .kh = 1,
+	        .kw = v[CONV1D_KERNEL],
+	        .stride_h = 1,
+	        .stride_w = v[CONV1D_STRIDE],
+	        .left = v[CONV1D_PAD],
+	        .dilation_h = 1,
+	        .dilation_w = v[CONV1D_DILATION],
+	        .groups = v[CONV1D_GROUPS],
+	        .nhwc = v[CONV1D_LAYOUT]};
+}
+
+/* The fields of one operator as a window; they have the same names in each. */
+#define WINDOW_2D(OPERATOR, channels_out, group_count)                                    \
+	(struct op_window)                                                                \
+	{                                                                                 \
+		.batch = v[OPERATOR##_BATCH], .c = v[OPERATOR##_C], .h = v[OPERATOR##_H], \
+		.w = v[OPERATOR##_W], .oc = (channels_out), .kh = v[OPERATOR##_KERNEL],   \
+		.kw = v[OPERATOR##_KERNEL + 1], .stride_h = v[OPERATOR##_STRIDE],         \
+		.stride_w = v[OPERATOR##_STRIDE + 1], .top = v[OPERATOR##_PAD],           \
+		.left = v[OPERATOR##_PAD + 1], .dilation_h = v[OPERATOR##_DILATION],      \
+		.dilation_w = v[OPERATOR##_DILATION + 1], .groups = (group_count),        \
+		.nhwc = v[OPERATOR##_LAYOUT]                                              \
+	}
+
+static void set_out(struct op_window *w, uint32_t bottom, uint32_t right)
+{
+	w->oh = window_out(w->h, w->top, bottom, w->kh, w->dilation_h, w->stride_h);
+	w->ow = window_out(w->w, w->left, right, w->kw, w->dilation_w, w->stride_w);
+}
+
+static struct op_window window_transposed(const uint32_t *v)
+{
+	struct op_window w = WINDOW_2D(
+	        CONV_TRANSPOSE2D, v[CONV_TRANSPOSE2D_OC], v[CONV_TRANSPOSE2D_GROUPS]);
+	const uint32_t *pad = &v[CONV_TRANSPOSE2D_PAD], *more = &v[CONV_TRANSPOSE2D_OUT_PAD];
+
+	w.transposed = true;
+	w.oh = window_grown(w.h, pad[0] + pad[2], more[0], w.kh, w.dilation_h, w.stride_h);
+	w.ow = window_grown(w.w, pad[1] + pad[3], more[1], w.kw, w.dilation_w, w.stride_w);
+	return w;
+}
+
+struct op_window op_window(const struct op *op)
+{
+	const uint32_t *v = op->value;
+	struct op_window w;
+
+	switch (op->kind) {
+	case OP_CONV1D:
+		return window_1d(v);
+	case OP_CONV_TRANSPOSE2D:
+		return window_transposed(v);
+	case OP_CONV2D:
+		w = WINDOW_2D(CONV2D, v[CONV2D_OC], v[CONV2D_GROUPS]);
+		set_out(&w, v[CONV2D_PAD + 2], v[CONV2D_PAD + 3]);
+		return w;
+	default: /* the pools have the same fields */
+		w = WINDOW_2D(MAX_POOL, v[MAX_POOL_C], v[MAX_POOL_C]);
+		set_out(&w, v[MAX_POOL_PAD + 2], v[MAX_POOL_PAD + 3]);
+		return w;
+	}
+}
+
+static void add_image(struct shaper *s, const char *name, uint32_t dtype, const struct op_window *w,
+        uint32_t c, uint32_t h, uint32_t width)
+{
+	bool flat = s->op->kind == OP_CONV1D;
+
+	if (w->nhwc && flat)
+		ADD(s, name, dtype, w->batch, width, c);
+	else if (w->nhwc)
+		ADD(s, name, dtype, w->batch, h, width, c);
+	else if (flat)
+		ADD(s, name, dtype, w->batch, c, width);
+	else
+		ADD(s, name, dtype, w->batch, c, h, width);
+}
+
+static void add_filter(struct shaper *s, uint32_t dtype, const struct op_window *w)
+{
+	uint32_t outer = w->transposed ? w->c : w->oc;
+	uint32_t inner = (w->transposed ? w->oc : w->c) / or_else(w->groups, 1);
+	bool flat = s->op->kind == OP_CONV1D;
+
+	if (w->nhwc && flat)
+		ADD(s, "w", dtype, outer, w->kw, inner);
+	else if (w->nhwc)
+		ADD(s, "w", dtype, outer, w->kh, w->kw, inner);
+	else if (flat)
+		ADD(s, "w", dtype, outer, inner, w->kw);
+	else
+		ADD(s, "w", dtype, outer, inner, w->kh, w->kw);
+}
+
+/* Where the fields that all convolutions end with begin. */
+static uint32_t epilogue_at(enum op_kind kind)
+{
+	return kind == OP_CONV2D   ? (uint32_t)CONV2D_DTYPE
+	       : kind == OP_CONV1D ? (uint32_t)CONV1D_DTYPE
+	                           : (uint32_t)CONV_TRANSPOSE2D_DTYPE;
+}
+
+void tensors_window(struct shaper *s)
+{
+	const struct op *op = s->op;
+	struct op_window w = op_window(op);
+	bool pool = op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL;
+	const uint32_t *e = &op->value[pool ? (uint32_t)MAX_POOL_DTYPE : epilogue_at(op->kind)];
+	uint32_t dtype = e[0];
+
+	add_image(s, "x", dtype, &w, w.c, w.h, w.w);
+	if (!pool) {
+		add_filter(s, dtype, &w);
+		if (e[CONV2D_BIAS - CONV2D_DTYPE])
+			ADD(s, "bias", dtype, w.oc);
+		if (e[CONV2D_RESIDUAL - CONV2D_DTYPE])
+			add_image(s, "residual", dtype, &w, w.oc, w.oh, w.ow);
+	}
+	add_image(s, "out", dtype, &w, pool ? w.c : w.oc, w.oh, w.ow);
+}
+
+/* ---- Reductions. */
+
+/* x [rows,n,inner], without an inner of 1. */
+static void add_rows(struct shaper *s, const char *name, uint32_t dtype, bool reduced)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t shape[3] = {v[SOFTMAX_ROWS]}, rank = 1;
+
+	if (!reduced)
+		shape[rank++] = v[SOFTMAX_N];
+	if (v[SOFTMAX_INNER] > 1)
+		shape[rank++] = v[SOFTMAX_INNER];
+	add_ranked(s, name, dtype, shape, rank);
+}
+
+void tensors_softmax(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+
+	add_rows(s, "x", v[SOFTMAX_DTYPE], false);
+	if (v[SOFTMAX_MASK])
+		ADD(s, "mask", v[SOFTMAX_DTYPE], v[SOFTMAX_MASK_ROWS], v[SOFTMAX_N]);
+	add_rows(s, "out", v[SOFTMAX_DTYPE], false);
+}
+
+void tensors_reduce(struct shaper *s)
+{
+	add_rows(s, "x", s->op->value[REDUCE_SUM_DTYPE], false);
+	add_rows(s, "out", s->op->value[REDUCE_SUM_DTYPE], true);
+}
+
+void tensors_arg_reduce(struct shaper *s)
+{
+	add_rows(s, "x", s->op->value[ARGMAX_DTYPE], false);
+	add_rows(s, "out", DTYPE_I32, true);
+}
+
+void tensors_cumsum(struct shaper *s)
+{
+	add_rows(s, "x", s->op->value[CUMSUM_DTYPE], false);
+	add_rows(s, "out", s->op->value[CUMSUM_DTYPE], false);
+}
+
+void tensors_norm(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t rows = v[LAYERNORM_ROWS], n = v[LAYERNORM_N], dtype = v[LAYERNORM_DTYPE];
+
+	ADD(s, "x", dtype, rows, n);
+	if (v[LAYERNORM_RESIDUAL])
+		ADD(s, "residual", dtype, rows, n);
+	if (v[LAYERNORM_WEIGHT])
+		ADD(s, "weight", dtype, n);
+	if (v[LAYERNORM_BIAS])
+		ADD(s, "bias", dtype, n);
+	ADD(s, "out", dtype, rows, n);
+}
+
+static void add_channels(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t batch = v[GROUPNORM_BATCH], c = v[GROUPNORM_C], inner = v[GROUPNORM_INNER];
+	uint32_t dtype = v[GROUPNORM_DTYPE];
+
+	ADD(s, "x", dtype, batch, c, inner);
+	ADD(s, "weight", dtype, c);
+	ADD(s, "bias", dtype, c);
+	ADD(s, "out", dtype, batch, c, inner);
+}
+
+void tensors_groupnorm(struct shaper *s)
+{
+	add_channels(s);
+}
+
+/* Its fields stand where groupnorm's do. */
+void tensors_batchnorm(struct shaper *s)
+{
+	add_channels(s);
+}
+
+/* ---- Maps. */
+
+static void add_operand(struct shaper *s, const char *name, uint32_t dtype, uint32_t at)
+{
+	uint32_t rank;
+	const uint32_t *shape = shape_of(s->op, s->op->value[at] ? at : MAP_SHAPE, &rank);
+
+	add_ranked(s, name, dtype, shape, rank);
+}
+
+/* Which operands the steps name, whether they end in a truth, and what its own operands are. */
+struct reading {
+	uint32_t operands; /* bit n: x, y, z */
+	bool logic_in, choice, truth;
+};
+
+static struct reading read_steps(const struct op *op)
+{
+	enum scalar steps[OP_STEPS_MAX + 1];
+	uint32_t count = op_steps(op, steps);
+	struct reading r = {0};
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (steps[i] >= SCALAR_X && steps[i] <= SCALAR_Z)
+			r.operands |= 1u << (steps[i] - SCALAR_X);
+		if (steps[i] < SCALAR_FUNCTION_END)
+			r.truth = scalar_info(steps[i])->gives == GIVES_BOOL;
+	}
+	if (op->kind != OP_MAP && count) {
+		r.logic_in = scalar_info(steps[count - 1])->takes == TAKES_LOGIC;
+		r.choice = scalar_info(steps[count - 1])->takes == TAKES_CHOICE;
+	}
+	return r;
+}
+
+void tensors_elementwise(struct shaper *s)
+{
+	static const char *const names[] = {"x", "y", "z"};
+	static const uint32_t at[] = {MAP_X, MAP_Y, MAP_Z};
+	struct reading r = read_steps(s->op);
+	uint32_t rank, dtype = r.logic_in ? (uint32_t)DTYPE_BOOL : s->op->value[MAP_DTYPE];
+	const uint32_t *shape = shape_of(s->op, MAP_SHAPE, &rank);
+
+	for (uint32_t i = 0; i < 3; i++)
+		if (r.operands >> i & 1)
+			add_operand(
+			        s, names[i], r.choice && !i ? (uint32_t)DTYPE_BOOL : dtype, at[i]);
+	add_ranked(s, "out", r.truth ? (uint32_t)DTYPE_BOOL : dtype, shape, rank);
+}
+
+void tensors_cast(struct shaper *s)
+{
+	uint32_t rank;
+	const uint32_t *shape = shape_of(s->op, CAST_SHAPE, &rank);
+
+	add_ranked(s, "x", s->op->value[CAST_DTYPE], shape, rank);
+	add_ranked(s, "out", s->op->value[CAST_OUT], shape, rank);
+}
+
+void tensors_gate(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t n = v[GATE_N];
+
+	ADD(s, "x", v[GATE_DTYPE], v[GATE_ROWS], n > OP_DIM_MAX / 2 ? UINT32_MAX : 2 * n);
+	ADD(s, "out", v[GATE_DTYPE], v[GATE_ROWS], n);
+}
+
+static void add_heads(struct shaper *s, const char *name, uint32_t dtype, bool heads_first,
+        uint32_t batch, uint32_t heads, uint32_t positions, uint32_t dim)
+{
+	if (heads_first)
+		ADD(s, name, dtype, batch, heads, positions, dim);
+	else
+		ADD(s, name, dtype, batch, positions, heads, dim);
+}
+
+void tensors_rotary(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t turned = or_else(v[ROTARY_ROTATED], v[ROTARY_DIM]), dtype = v[ROTARY_DTYPE];
+
+	add_heads(s, "x", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS], v[ROTARY_SEQ],
+	        v[ROTARY_DIM]);
+	ADD(s, "cos", dtype, v[ROTARY_SEQ], turned / 2);
+	ADD(s, "sin", dtype, v[ROTARY_SEQ], turned / 2);
+	add_heads(s, "out", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS],
+	        v[ROTARY_SEQ], v[ROTARY_DIM]);
+}
+
+void tensors_transpose(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t rank, turned[OP_RANK_MAX] = {0};
+	const uint32_t *shape = shape_of(s->op, TRANSPOSE_SHAPE, &rank);
+
+	for (uint32_t i = 0; i < rank; i++)
+		turned[i] = shape[v[TRANSPOSE_PERM + 1 + i] % rank];
+	add_ranked(s, "x", v[TRANSPOSE_DTYPE], shape, rank);
+	add_ranked(s, "out", v[TRANSPOSE_DTYPE], turned, rank);
+}
+
+void tensors_gather(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t outer = v[GATHER_OUTER], inner = v[GATHER_INNER], dtype = v[GATHER_DTYPE];
+
+	ADD(s, "x", dtype, outer, v[GATHER_ROWS], inner);
+	ADD(s, "indices", DTYPE_I32, v[GATHER_COUNT]);
+	ADD(s, "out", dtype, outer, v[GATHER_COUNT], inner);
+}
+
+void tensors_concat(struct shaper *s)
+{
+	static const char *const names[] = {"x0", "x1", "x2", "x3"};
+	const uint32_t *v = s->op->value;
+	uint32_t outer = v[CONCAT_OUTER], inner = v[CONCAT_INNER], rank, sum = 0;
+	const uint32_t *sizes = shape_of(s->op, CONCAT_SIZES, &rank);
+
+	for (uint32_t i = 0; i < rank && i < 4; i++) {
+		ADD(s, names[i], v[CONCAT_DTYPE], outer, sizes[i], inner);
+		sum += sizes[i];
+	}
+	ADD(s, "out", v[CONCAT_DTYPE], outer, sum, inner);
+}
+
+void tensors_slice(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t rank;
+	const uint32_t *shape = shape_of(s->op, SLICE_SHAPE, &rank);
+
+	add_ranked(s, "x", v[SLICE_DTYPE], shape, rank);
+	add_ranked(s, "out", v[SLICE_DTYPE], &v[SLICE_SIZE + 1], rank);
+}
+
+void tensors_pad(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t rank, padded[OP_RANK_MAX] = {0};
+	const uint32_t *shape = shape_of(s->op, PAD_SHAPE, &rank);
+
+	for (uint32_t i = 0; i < rank; i++)
+		padded[i] = shape[i] + v[PAD_BEFORE + 1 + i] + v[PAD_AFTER + 1 + i];
+	add_ranked(s, "x", v[PAD_DTYPE], shape, rank);
+	add_ranked(s, "out", v[PAD_DTYPE], padded, rank);
+}
+
+void tensors_tile(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t rank, tiled[OP_RANK_MAX] = {0};
+	const uint32_t *shape = shape_of(s->op, TILE_SHAPE, &rank);
+
+	for (uint32_t i = 0; i < rank; i++) {
+		uint64_t extent = (uint64_t)shape[i] * v[TILE_REPEATS + 1 + i];
+		tiled[i] = extent > UINT32_MAX ? UINT32_MAX : (uint32_t)extent;
+	}
+	add_ranked(s, "x", v[TILE_DTYPE], shape, rank);
+	add_ranked(s, "out", v[TILE_DTYPE], tiled, rank);
+}
+
+void tensors_resize(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t planes = v[RESIZE_PLANES], inner = v[RESIZE_INNER], dtype = v[RESIZE_DTYPE];
+
+	ADD(s, "x", dtype, planes, v[RESIZE_H], v[RESIZE_W], inner);
+	ADD(s, "out", dtype, planes, v[RESIZE_OH], v[RESIZE_OW], inner);
+}
+
+void tensors_quantise(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t outer = v[QUANTIZE_OUTER], c = v[QUANTIZE_C], inner = v[QUANTIZE_INNER];
+	bool forth = s->op->kind == OP_QUANTIZE;
+	uint32_t number = v[QUANTIZE_DTYPE], quantised = v[QUANTIZE_QUANTISED];
+
+	ADD(s, "x", forth ? number : quantised, outer, c, inner);
+	ADD(s, "scales", number, c);
+	if (v[QUANTIZE_ZEROS])
+		ADD(s, "zeros", quantised, c);
+	ADD(s, "out", forth ? quantised : number, outer, c, inner);
+}
+
+/* ---- Attention. */
+
+static void add_mask(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t dtype = v[ATTENTION_DTYPE], q = v[ATTENTION_Q], kv = v[ATTENTION_KV];
+
+	switch (v[ATTENTION_MASK]) {
+	case 1:
+		ADD(s, "mask", dtype, v[ATTENTION_BATCH], kv);
+		break;
+	case 2:
+		ADD(s, "mask", dtype, q, kv);
+		break;
+	case 3:
+		ADD(s, "mask", dtype, v[ATTENTION_HEADS], q, kv);
+		break;
+	case 4:
+		ADD(s, "mask", dtype, v[ATTENTION_BATCH], v[ATTENTION_HEADS], q, kv);
+		break;
+	}
+}
+
+void tensors_attention(struct shaper *s)
+{
+	const uint32_t *v = s->op->value;
+	uint32_t batch = v[ATTENTION_BATCH], heads = v[ATTENTION_HEADS], dim = v[ATTENTION_DIM];
+	uint32_t kv_heads = or_else(v[ATTENTION_KV_HEADS], heads), dtype = v[ATTENTION_DTYPE];
+	uint32_t room = or_else(v[ATTENTION_CAPACITY], v[ATTENTION_KV]);
+	bool first = !v[ATTENTION_ORDER];
+
+	add_heads(s, "q", dtype, first, batch, heads, v[ATTENTION_Q], dim);
+	add_heads(s, "k", dtype, first, batch, kv_heads, room, dim);
+	add_heads(s, "v", dtype, first, batch, kv_heads, room, dim);
+	add_mask(s);
+	add_heads(s, "out", dtype, first, batch, heads, v[ATTENTION_Q], dim);
+}
+
+/* ---- All of them. */
+
+uint32_t op_tensors(const struct op *op, struct tensor ret_tensors[static OP_TENSORS_MAX])
+{
+	struct shaper shaper = {op, ret_tensors};
+
+	op_signature_tensors(op->kind)(&shaper);
+	shaper.next[-1].output = true;
+	return (uint32_t)(shaper.next - ret_tensors);
+}
+
+uint64_t tensor_bytes(const struct tensor *tensor)
+{
+	return (tensor->elements * dtype_bits(tensor->dtype) + 31) / 32 * 4;
+}
+
+static double window_flops(const struct op *op)
+{
+	struct op_window w = op_window(op);
+	double taps = (double)w.kh * w.kw * (w.c / or_else(w.groups, 1));
+
+	if (op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL)
+		return (double)w.batch * w.c * w.oh * w.ow * w.kh * w.kw;
+	return 2 * taps * w.batch * w.oc * (w.transposed ? (double)w.h * w.w : (double)w.oh * w.ow);
+}
+
+/* One operation for each element of the largest tensor and each step: these are bound by memory. */
+static double element_flops(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	enum scalar steps[OP_STEPS_MAX + 1];
+	uint32_t count = op_tensors(op, tensors);
+	double most = 0, each = 1;
+
+	for (uint32_t i = 0; i < count; i++)
+		most = fmax(most, (double)tensors[i].elements);
+	if (op_signature_tensors(op->kind) == tensors_elementwise)
+		each = op_steps(op, steps);
+	return most * each;
+}
+
+double op_flops(const struct op *op)
+{
+	const uint32_t *v = op->value;
+
+	switch (op->kind) {
+	case OP_MATMUL:
+		return 2.0 * v[MATMUL_M] * v[MATMUL_N] * v[MATMUL_K] * v[MATMUL_BATCH];
+	case OP_MATMUL_NBITS:
+		return 2.0 * v[MATMUL_NBITS_M] * v[MATMUL_NBITS_N] * v[MATMUL_NBITS_K];
+	case OP_CONV2D:
+	case OP_CONV1D:
+	case OP_CONV_TRANSPOSE2D:
+	case OP_MAX_POOL:
+	case OP_AVG_POOL:
+		return window_flops(op);
+	case OP_ATTENTION:
+		return 4.0 * v[ATTENTION_BATCH] * v[ATTENTION_HEADS] * v[ATTENTION_Q] *
+		       v[ATTENTION_KV] * v[ATTENTION_DIM];
+	default:
+		return element_flops(op);
+	}
+}
+
+double op_bytes(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	double bytes = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		bytes += (double)tensor_bytes(&tensors[i]);
+	return bytes;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * out = softmax(scale * q k^T + mask) v, by the definition: one element of out walks over the keys
+ * that its query sees. The greatest score so far is taken off the exponents, so that none
+ * overflows.
+ */
+#include "reference/reference.h"
+
+#include <math.h>
+
+enum { Q, K, V, MASK }; /* the inputs */
+
+/* Where one element of out stands. */
+struct query {
+	const struct reference *r;
+	const uint32_t *v; /* the operator's values */
+	uint64_t batch, head, kv_head, row, lane;
+	double scale;
+};
+
+/* Index of an element of q or out, or of k or v; `room` positions of `heads` heads. */
+static uint64_t element_at(const struct query *x, uint64_t head, uint64_t heads, uint64_t position,
+        uint64_t room, uint64_t lane)
+{
+	uint64_t heads_first = (x->batch * heads + head) * room + position;
+	uint64_t positions_first = (x->batch * room + position) * heads + head;
+
+	return (x->v[ATTENTION_ORDER] ? positions_first : heads_first) * x->v[ATTENTION_DIM] + lane;
+}
+
+static uint64_t kv_element(const struct query *x, uint64_t key, uint64_t lane)
+{
+	const uint32_t *v = x->v;
+	uint32_t heads = v[ATTENTION_KV_HEADS] ? v[ATTENTION_KV_HEADS] : v[ATTENTION_HEADS];
+	uint32_t room = v[ATTENTION_CAPACITY] ? v[ATTENTION_CAPACITY] : v[ATTENTION_KV];
+
+	return element_at(x, x->kv_head, heads, key, room, lane);
+}
+
+static double mask_at(const struct query *x, uint64_t key)
+{
+	const uint32_t *v = x->v;
+	uint64_t q = v[ATTENTION_Q], heads = v[ATTENTION_HEADS], row = 0;
+
+	switch (v[ATTENTION_MASK]) {
+	case 0:
+		return 0;
+	case 1:
+		row = x->batch;
+		break;
+	case 2:
+		row = x->row;
+		break;
+	case 3:
+		row = x->head * q + x->row;
+		break;
+	default:
+		row = (x->batch * heads + x->head) * q + x->row;
+		break;
+	}
+	return reference_at(x->r, MASK, row * v[ATTENTION_KV] + key);
+}
+
+static double score(const struct query *x, uint64_t key)
+{
+	const uint32_t *v = x->v;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < v[ATTENTION_DIM]; i++) {
+		uint64_t q = element_at(x, x->head, v[ATTENTION_HEADS], x->row, v[ATTENTION_Q], i);
+		sum += reference_at(x->r, Q, q) * reference_at(x->r, K, kv_element(x, key, i));
+	}
+	return sum * x->scale + mask_at(x, key);
+}
+
+static struct query locate(const struct reference *r, uint64_t element)
+{
+	const uint32_t *v = r->op->value;
+	uint32_t dim = v[ATTENTION_DIM], heads = v[ATTENTION_HEADS], q = v[ATTENTION_Q];
+	uint64_t row = element / dim, inner = v[ATTENTION_ORDER] ? heads : q;
+	uint64_t outer = v[ATTENTION_ORDER] ? q : heads;
+	uint32_t group = v[ATTENTION_KV_HEADS] ? heads / v[ATTENTION_KV_HEADS] : 1;
+	float scale = op_float(r->op, ATTENTION_SCALE);
+	struct query x = {.r = r, .v = v, .batch = row / inner / outer, .lane = element % dim};
+
+	x.head = v[ATTENTION_ORDER] ? row % inner : row / inner % outer;
+	x.row = v[ATTENTION_ORDER] ? row / inner % outer : row % inner;
+	x.kv_head = x.head / group;
+	x.scale = scale != 0 ? (double)scale : 1 / sqrt(dim);
+	return x;
+}
+
+double reference_attention(const struct reference *r, uint64_t element)
+{
+	struct query x = locate(r, element);
+	uint64_t q = x.v[ATTENTION_Q], kv = x.v[ATTENTION_KV];
+	double top = -INFINITY, total = 0, sum = 0;
+
+	for (uint64_t key = 0; key < kv; key++) {
+		if (x.v[ATTENTION_CAUSAL] && key + q > x.row + kv)
+			break;
+		double s = score(&x, key), higher = fmax(top, s);
+		double kept = exp(top - higher), weight = exp(s - higher);
+		total = total * kept + weight;
+		sum = sum * kept + weight * reference_at(r, V, kv_element(&x, key, x.lane));
+		top = higher;
+	}
+	return total > 0 ? sum / total : 0;
+}

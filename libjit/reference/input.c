@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inputs to try a kernel out with, and how exact it must then be. Numbers lie in [-1, 1) unless the
+ * operator asks for something else of a tensor: that is the table below.
+ */
+#include "base/hash.h"
+#include "reference/reference.h"
+
+#include <math.h>
+#include <string.h>
+
+/* In [-1, 1), of 11 bits, so that every value is exact in f16 too, and sums are no coarser. */
+static double evenly(uint64_t bits)
+{
+	return (double)((int32_t)(bits >> 53) - (1 << 10)) * 0x1p-10;
+}
+
+static uint32_t below(uint64_t bits, uint32_t count)
+{
+	return (uint32_t)((bits >> 32) * count >> 32);
+}
+
+/* Numbers of the element types that are no floats. */
+static double whole(enum dtype dtype, uint64_t bits)
+{
+	switch (dtype) {
+	case DTYPE_I8:
+		return (double)below(bits, 256) - 128;
+	case DTYPE_U8:
+		return below(bits, 256);
+	case DTYPE_U4:
+		return below(bits, 16);
+	case DTYPE_BOOL:
+		return below(bits, 2);
+	default: /* products of two, and sums of thousands, stay in range */
+		return (double)below(bits, 2001) - 1000;
+	}
+}
+
+static double masked(uint64_t bits) /* one in four is shut out */
+{
+	return below(bits, 4) ? evenly(hash_mix(bits)) : -10000;
+}
+
+static double index_for(const struct op *op, uint64_t bits) /* negative ones count from the end */
+{
+	uint32_t rows = op->value[GATHER_ROWS];
+
+	return (double)below(bits, 2 * rows) - rows;
+}
+
+/* Divisors and bases stay away from 0, what rsqrt takes above it; what is cast stays within every
+ * type. */
+static double of_elementwise(const struct op *op, uint32_t tensor, uint64_t bits)
+{
+	enum scalar steps[OP_STEPS_MAX + 1];
+	double value = evenly(bits);
+	bool divides = false, roots = false;
+
+	for (uint32_t i = 0, count = op_steps(op, steps); i < count; i++) {
+		roots |= steps[i] == SCALAR_RSQRT;
+		divides |= steps[i] == SCALAR_RECIPROCAL || steps[i] == SCALAR_RSQRT ||
+		           steps[i] == SCALAR_LOG || (steps[i] == SCALAR_DIV && tensor) ||
+		           (steps[i] == SCALAR_POW && !tensor);
+	}
+	if (roots)
+		value = fabs(value);
+	if (divides)
+		return value < 0 ? value - 0.25 : value + 0.25;
+	return value;
+}
+
+double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint64_t index)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint64_t bits = hash_mix(
+	        seed + (tensor + 1) * 0xd1b54a32d192ed03ull + index * 0x9e3779b97f4a7c15ull);
+
+	op_tensors(op, tensors);
+	const struct tensor *t = &tensors[tensor];
+	if (!strcmp(t->name, "indices"))
+		return index_for(op, bits);
+	if (!dtype_is_float(t->dtype))
+		return whole(t->dtype, bits);
+	if (!strcmp(t->name, "mask"))
+		return masked(bits);
+	if (op->kind == OP_QUANTIZE && !strcmp(t->name, "scales")) /* so that quotients are exact */
+		return ldexp(1, -(int)below(bits, 6) - 2);
+	if (!strcmp(t->name, "scales")) /* positive, exact in f16 */
+		return (evenly(bits) + 1.25) * 0x1p-4;
+	if (op->kind == OP_CAST)
+		return evenly(bits) * 120;
+	if (op_family(op->kind) == FAMILY_MAP && op->kind <= OP_MAP)
+		return of_elementwise(op, tensor, bits);
+	if (op->kind == OP_REDUCE_PROD)
+		return 1 + evenly(bits) * 0.0625;
+	return evenly(bits);
+}
+
+void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+
+	op_tensors(op, tensors);
+	memset(buffer, 0, tensor_bytes(&tensors[tensor]));
+	for (uint64_t i = 0; i < tensors[tensor].elements; i++)
+		reference_write(
+		        tensors[tensor].dtype, buffer, i, reference_input(op, tensor, seed, i));
+}
+
+/* ---- How exact. */
+
+double reference_steps(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	double outputs = fmax(1, (double)tensors[count - 1].elements);
+
+	switch (op_family(op->kind)) {
+	case FAMILY_CONTRACTION:
+	case FAMILY_CONVOLUTION:
+	case FAMILY_ATTENTION:
+		return fmax(1, op_flops(op) / outputs / 2);
+	case FAMILY_REDUCTION:
+		if (op->kind == OP_GROUPNORM)
+			return (double)op->value[GROUPNORM_C] / op->value[GROUPNORM_GROUPS] *
+			       op->value[GROUPNORM_INNER];
+		return op->kind == OP_INSTANCENORM ? op->value[INSTANCENORM_INNER]
+		                                   : op->value[SOFTMAX_N];
+	case FAMILY_MAP:
+		break;
+	}
+	return fmax(1, op_flops(op) / outputs);
+}
+
+/* The element type that decides: the least exact float among tensors and sums. */
+static bool any_half(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+
+	for (uint32_t i = 0, count = op_tensors(op, tensors); i < count; i++)
+		if (tensors[i].dtype == DTYPE_F16)
+			return true;
+	return false;
+}
+
+static bool sums_in_half(const struct op *op)
+{
+	return (op->kind == OP_MATMUL && op->value[MATMUL_ACC] == DTYPE_F16) ||
+	       (op->kind == OP_CONV2D && op->value[CONV2D_ACC] == DTYPE_F16) ||
+	       (op->kind == OP_CONV1D && op->value[CONV1D_ACC] == DTYPE_F16) ||
+	       (op->kind == OP_CONV_TRANSPOSE2D && op->value[CONV_TRANSPOSE2D_ACC] == DTYPE_F16);
+}
+
+/* Summing n terms in sequence in f32 loses about 2e-8 * sqrt(n) of the scale, measured: 1e-5 leaves
+ * a wide margin up to n = 65536, and from there the allowance grows as the loss does. */
+double reference_tolerance(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	double steps = reference_steps(op), growth = steps <= 65536 ? 1 : sqrt(steps / 65536);
+
+	if (!dtype_is_float(tensors[count - 1].dtype))
+		return 0;
+	return growth * (sums_in_half(op) ? 1e-2 : any_half(op) ? 2e-3 : 1e-5);
+}
+
+/* A sum of n products of numbers spread evenly over [-1, 1) is sqrt(n)/3 typically; means and the
+ * like are of the order of 1 before they are weighed. */
+double reference_scale(const struct op *op)
+{
+	switch (op_family(op->kind)) {
+	case FAMILY_CONTRACTION:
+		return op->kind == OP_MATMUL ? sqrt(reference_steps(op)) / 3 *
+		                                       fabs((double)op_float(op, MATMUL_SCALE))
+		                             : sqrt(reference_steps(op)) / 10;
+	case FAMILY_CONVOLUTION:
+		return sqrt(reference_steps(op)) / 3;
+	case FAMILY_MAP: /* one of few elements may lie near 0 by chance */
+		return 0.1;
+	case FAMILY_ATTENTION:
+		return 0.3 / sqrt((double)op->value[ATTENTION_KV]);
+	default:
+		return 1e-3;
+	}
+}

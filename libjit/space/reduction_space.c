@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The reductions' part of the space: which schedules are well-formed, what they cost, and which
+ * are worth measuring. Two machines want opposite things: a GPU many invocations a line, side by
+ * side, that join through subgroups or workgroup memory; a processor few, each with much of a line
+ * in registers, because a load costs it more than what is done with it.
+ */
+#include "space/reduction.h"
+
+#include "base/error.h"
+#include "space/family.h"
+#include "space/space.h"
+
+#include <errno.h>
+#include <math.h>
+
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+/* ---- Well-formedness. */
+
+static bool power_of_two(uint32_t x)
+{
+	return x && !(x & (x - 1));
+}
+
+static int check_numbers(const struct reduction *r, struct error *err)
+{
+	if (!power_of_two(r->vec) || r->vec > 4)
+		return error_set(err, -ERANGE, "vec", "vec must be 1, 2 or 4");
+	if (!power_of_two(r->wg_x) || r->wg_x > 1024 || r->wg_y > 1024)
+		return error_set(err, -ERANGE, "wg_x",
+		        "wg_x must be a power of two, and wg_x and wg_y at most 1024");
+	if (!r->vectors)
+		return error_set(err, -ERANGE, "vec",
+		        "vec must divide tile_n and n (where inner is 1), else inner");
+	if (r->tile_m > REDUCTION_TILE_MAX || r->vectors > REDUCTION_VECTORS_MAX ||
+	        r->tile_m * r->vectors > REDUCTION_VECTORS_MAX)
+		return error_set(err, -ERANGE, "tile_n",
+		        "tile_m is at most %u, and a turn has at most %u vectors",
+		        REDUCTION_TILE_MAX, REDUCTION_VECTORS_MAX);
+	return 0;
+}
+
+static int check_joins(const struct reduction *r, struct error *err)
+{
+	if (r->subgroup && (r->wg_x < 2 || r->wg_y > 1 || r->row->output == OUTPUT_RUNNING))
+		return error_set(err, -ERANGE, "subgroup",
+		        "subgroup operations need wg_x > 1 and wg_y=1, and join no running sums");
+	if (r->wg_x > 1 && !r->subgroup && (!power_of_two(r->radix) || r->radix < 2))
+		return error_set(err, -ERANGE, "k_step",
+		        "k_step must be a power of two, 2 at least, where wg_x > 1");
+	if ((r->wg_x == 1 || r->subgroup) && r->radix > 1)
+		return error_set(err, -ERANGE, "k_step",
+		        "k_step says nothing without partial results in workgroup memory");
+	return 0;
+}
+
+static int check_words(const struct reduction *r, struct error *err)
+{
+	bool scalars = r->row->output == OUTPUT_RESULTS && r->out_width == 2 && !r->across;
+
+	if (r->row->output == OUTPUT_RESULTS && r->across && r->vec == 1 && r->out_width == 2)
+		scalars = true;
+	if (scalars && r->tile_m % 2)
+		return error_set(err, -ERANGE, "tile_m",
+		        "without shader-f16 an invocation writes two neighbouring results: tile_m "
+		        "must be even");
+	if (r->owner != OWNER_LINES && r->tile_m != 2)
+		return error_set(err, -ERANGE, "tile_m",
+		        "without shader-f16 lines that share a word are written two at a time: "
+		        "tile_m must be 2 (or vec 2 or 4)");
+	if (r->owner != OWNER_LINES && r->wg_x > 1 &&
+	        (r->owner == OWNER_WORDS || r->row->output == OUTPUT_RUNNING))
+		return error_set(err, -ERANGE, "wg_x",
+		        "without shader-f16 wg_x must be 1 where lines share a word");
+	return 0;
+}
+
+/* ---- What it costs. */
+
+static double cost_of_steps(const uint8_t *steps)
+{
+	double cost = 0;
+
+	for (uint32_t i = 0; i < REDUCTION_STEPS && steps[i]; i++) {
+		bool slow = steps[i] == SCALAR_EXP || steps[i] == SCALAR_LOG ||
+		            steps[i] == SCALAR_SQRT || steps[i] == SCALAR_RSQRT ||
+		            steps[i] == SCALAR_RECIPROCAL;
+		cost += slow ? 8 : steps[i] < SCALAR_FUNCTION_END ? 1 : 0;
+	}
+	return cost;
+}
+
+/* Input tensors by how they are read: a vector for every vector of x, or one for all lines of the
+ * invocation. */
+struct streams {
+	double each, common;
+};
+
+static struct streams count_streams(const struct op *op, const struct reduction *r)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	struct streams s = {.each = 1};
+
+	for (uint32_t i = 1; i + 1 < count; i++) {
+		bool vector = tensors[i].rank == 1; /* weight, bias */
+		s.each += !vector;
+		s.common += vector;
+	}
+	if (r->row->layout == LAYOUT_CHANNELS)
+		s.each += s.common * 0.5, s.common = 0;
+	return s;
+}
+
+/* How often x is read: by each pass, unless one turn holds it. */
+static double count_reads(const struct reduction *r)
+{
+	bool twice = r->row->pass[1].join != JOIN_NONE && r->row->online == ONLINE_NONE;
+	bool writes = r->row->output == OUTPUT_ELEMENTS;
+
+	return r->straight ? 1 : 1 + twice + writes;
+}
+
+static bool writes_elements(const struct reduction *r)
+{
+	return r->row->output == OUTPUT_ELEMENTS || r->row->output == OUTPUT_RUNNING;
+}
+
+/* Arithmetic of one element, all passes together. */
+static double count_arithmetic(const struct op *op, const struct reduction *r)
+{
+	const struct reduction_row *row = r->row;
+	enum scalar acts[OP_ACTS_MAX];
+	double cost = 2 + cost_of_steps(row->pass[0].term) + cost_of_steps(row->pass[1].term);
+
+	if (row->output == OUTPUT_INDICES)
+		cost += 3;
+	if (row->output == OUTPUT_ELEMENTS)
+		cost += cost_of_steps(row->write) + 1;
+	if (row->layout == LAYOUT_CHANNELS)
+		for (uint32_t i = 0, n = op_acts(op, GROUPNORM_ACT, acts); i < n; i++)
+			cost += acts[i] == SCALAR_RELU ? 1 : 12;
+	return cost;
+}
+
+static uint32_t count_stages(const struct reduction *r)
+{
+	uint32_t stages = 0;
+
+	for (uint32_t width = r->wg_x; width > 1; width = width > r->radix ? width / r->radix : 1)
+		stages++;
+	return stages;
+}
+
+static void count_joins(const struct reduction *r, struct work *work)
+{
+	double results = r->tile_m, joins = r->row->pass[1].join != JOIN_NONE ? 2 : 1;
+	double lanes = r->across ? r->vec : 1;
+
+	if (r->row->output == OUTPUT_INDICES)
+		joins = 2;
+	if (r->wg_x == 1)
+		return;
+	if (r->subgroup) {
+		work->arithmetic += joins * results * lanes * 6;
+		return;
+	}
+	double stages = count_stages(r);
+	if (r->row->output == OUTPUT_RUNNING)
+		stages = log2(r->wg_x) + 1;
+	work->barriers += joins * (2 * stages - 1);
+	work->shared_loads += joins * results * stages * (1 + r->radix);
+	work->shared_lanes += joins * results * stages * (1 + r->radix) * lanes;
+}
+
+/* Lines that stand one after another are read by invocations side by side: each fetches sectors of
+ * its own, which only caches make up for. */
+static double count_traffic(const struct op *op, const struct reduction *r, double reads)
+{
+	double bytes = op_bytes(op) * (1 + reads) / 2;
+
+	return r->lines_fastest && !r->across ? 1.5 * bytes : bytes;
+}
+
+static struct work count_work(const struct op *op, const struct reduction *r)
+{
+	struct streams s = count_streams(op, r);
+	double vectors = ceil((double)reduction_tuned(op, r->count) / r->wg_x);
+	double reads = count_reads(r), elements = vectors * r->vec * r->tile_m;
+	double outputs = writes_elements(r) ? vectors * r->tile_m : (double)r->tile_m / r->wg_x;
+	struct work work = {.loads = vectors * (r->tile_m * s.each * reads + s.common) + outputs,
+	        .arithmetic = elements * count_arithmetic(op, r),
+	        .accumulators = r->tile_m * r->vec,
+	        .registers = (r->straight ? 1.0 : 0.5) * r->vectors * r->tile_m * r->vec,
+	        .parallel = r->vectors * r->tile_m > 1 ? 2 : 1};
+
+	work.lanes = work.loads * r->vec;
+	if (!r->straight)
+		work.turns = reads * vectors / r->vectors;
+	if (r->owner == OWNER_WORDS) { /* the results of every element anew */
+		work.loads = 2 * (double)reduction_tuned(op, r->count) * reads;
+		work.lanes = work.loads;
+	}
+	count_joins(r, &work);
+	work.traffic_bytes = count_traffic(op, r, reads);
+	return work;
+}
+
+/* Once unrolled: every vector of a turn, and of the rest behind the last turn. Lanes of loads and
+ * stores weigh most: a driver that checks bounds makes a dozen instructions of each. */
+static uint32_t count_instructions(const struct op *op, const struct reduction *r)
+{
+	struct streams s = count_streams(op, r);
+	double stores = writes_elements(r), reads = count_reads(r);
+	double memory = r->tile_m * (s.each * reads + stores) + s.common;
+	double each = 1.2 * memory + 0.25 * count_arithmetic(op, r) * r->tile_m;
+	bool rest = !r->straight && reduction_tuned(op, r->count) % (r->wg_x * r->vectors);
+
+	return (uint32_t)(30 + each * r->vectors * r->vec * (rest ? 1.5 : 1));
+}
+
+/* ---- The family. */
+
+static uint64_t round_up(uint64_t value, uint32_t to)
+{
+	return (value + to - 1) / to;
+}
+
+/* Invocations' shares: of a word each where words are owned, else of tile_m lines. */
+static struct extent count_shares(const struct op *op, const struct reduction *r)
+{
+	struct reduction_extent factors[3] = {r->rows, r->columns, r->n};
+	struct extent extent = {.times = 1, .over = (uint64_t)r->wg_y * r->tile_m};
+
+	for (uint32_t i = 0; i < (r->owner == OWNER_WORDS ? 3 : 2); i++) {
+		extent.times *= factors[i].times;
+		if (factors[i].value != EXTENT_CONSTANT)
+			extent_times(op, &extent, factors[i].value);
+	}
+	return extent;
+}
+
+static uint32_t count_shared_bytes(const struct reduction *r)
+{
+	bool second = r->row->pass[1].join != JOIN_NONE || r->row->output == OUTPUT_INDICES ||
+	              (r->row->output == OUTPUT_RUNNING && r->wg_x > r->radix);
+	uint32_t width = r->across ? r->vec : 1;
+
+	if (r->wg_x == 1 || r->subgroup)
+		return 0;
+	return (second ? 2 : 1) * 4 * width * r->wg_x * r->wg_y * r->tile_m;
+}
+
+static int derive(const struct op *op, const struct schedule *schedule,
+        struct geometry *ret_geometry, struct error *err)
+{
+	struct reduction r = reduction_derive(op, schedule);
+	int failed = check_numbers(&r, err);
+
+	failed = failed ? failed : check_joins(&r, err);
+	failed = failed ? failed : check_words(&r, err);
+	if (failed)
+		return failed;
+	struct geometry g = {.workgroup_bytes = count_shared_bytes(&r),
+	        .workgroup_size = {r.wg_x, r.wg_y, 1},
+	        .instructions = count_instructions(op, &r),
+	        .features = (r.subgroup ? FEATURE_SUBGROUPS : 0u) |
+	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u),
+	        .subgroup = r.subgroup ? r.wg_x : 0,
+	        .work = count_work(op, &r)};
+	if (r.lines_fastest) {
+		g.workgroup_size[0] = r.wg_y;
+		g.workgroup_size[1] = r.wg_x;
+	}
+	grid_fold(op, count_shares(op, &r), g.grid);
+	*ret_geometry = g;
+	return 0;
+}
+
+/* Schedules differ in kind by who has a line. */
+enum kind { KIND_ALONE, KIND_WORKGROUP, KIND_SUBGROUP };
+
+static const uint16_t lanes[] = {4, 2, 1};
+static const uint16_t tiles[] = {1, 2, 4};
+static const uint16_t turns[] = {1, 2, 4, 8}; /* vectors of a turn that does not cover the line */
+static const uint16_t gpu_along[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+static const uint16_t gpu_sizes[] = {32, 64, 128, 256};
+static const uint16_t cpu_along[] = {1, 2, 4, 8, 16, 32};
+static const uint16_t cpu_sizes[] = {4, 16, 64};
+
+static bool is_f16(const struct op *op)
+{
+	return op->value[reduction_row(op)->layout == LAYOUT_ROWS   ? SOFTMAX_DTYPE
+	                 : reduction_row(op)->layout == LAYOUT_NORM ? LAYERNORM_DTYPE
+	                                                            : GROUPNORM_DTYPE] == DTYPE_F16;
+}
+
+/* The widest load that is well-formed with an otherwise plain schedule. */
+static uint16_t widest(const struct op *op, uint16_t f16)
+{
+	for (uint32_t i = 0; i < LENGTH(lanes); i++) {
+		struct schedule s = schedule_initial();
+
+		s.axis[AXIS_VEC] = s.axis[AXIS_TILE_N] = lanes[i];
+		s.axis[AXIS_TILE_M] = 2;
+		s.axis[AXIS_F16] = f16;
+		if (reduction_derive(op, &s).vectors)
+			return lanes[i];
+	}
+	return 1;
+}
+
+/* One invocation a line. */
+static struct schedule make_alone(const struct op *op, uint16_t wg_y, uint16_t f16)
+{
+	struct schedule s = schedule_initial();
+	struct geometry g;
+
+	s.axis[AXIS_WG_Y] = wg_y;
+	s.axis[AXIS_VEC] = s.axis[AXIS_TILE_N] = widest(op, f16);
+	s.axis[AXIS_F16] = f16;
+	if (derive(op, &s, &g, NULL))
+		s.axis[AXIS_TILE_M] = 2;
+	return s;
+}
+
+/* One workgroup of 64 a line, scalar loads, the textbook's tree. */
+static struct schedule baseline(const struct op *op)
+{
+	struct schedule s = schedule_initial();
+	struct geometry g;
+
+	s.axis[AXIS_WG_X] = 64;
+	s.axis[AXIS_K_STEP] = 2;
+	if (derive(op, &s, &g, NULL)) /* f16: its words */
+		s.axis[AXIS_TILE_M] = 2;
+	if (derive(op, &s, &g, NULL))
+		return make_alone(op, 64, 0);
+	return s;
+}
+
+static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
+{
+	static const uint16_t sizes[] = {64, 16, 256};
+
+	if (attempt >= LENGTH(sizes))
+		return false;
+	*ret_schedule = make_alone(op, sizes[attempt], 0);
+	return true;
+}
+
+/* ---- What is offered. */
+
+struct offering {
+	struct pool *pool;
+	uint32_t count, lines; /* vectors of a line, lines, as tuned */
+	struct schedule schedule;
+};
+
+static void offer_joins(struct offering *o)
+{
+	struct schedule *s = &o->schedule;
+	uint32_t along = s->axis[AXIS_WG_X];
+	bool one = s->axis[AXIS_WG_Y] == 1;
+
+	s->axis[AXIS_SUBGROUP] = 0;
+	s->axis[AXIS_K_STEP] = 1;
+	if (along == 1) {
+		pool_offer(o->pool, KIND_ALONE, s);
+		return;
+	}
+	if (one && along == o->pool->limits->subgroup_max) {
+		s->axis[AXIS_SUBGROUP] = 1;
+		pool_offer(o->pool, KIND_SUBGROUP, s);
+		s->axis[AXIS_SUBGROUP] = 0;
+	}
+	s->axis[AXIS_K_STEP] = (uint16_t)(along <= 16 ? along : along <= 256 ? 16 : 32);
+	pool_offer(o->pool, KIND_WORKGROUP, s);
+}
+
+/* A turn that covers the line, and shorter ones. */
+static void offer_turns(struct offering *o)
+{
+	uint16_t *axis = o->schedule.axis;
+	bool across = reduction_derive(o->pool->op, &o->schedule).across;
+	uint32_t lane = across ? 1 : axis[AXIS_VEC];
+	uint64_t cover = round_up(o->count, axis[AXIS_WG_X]);
+
+	if (cover * axis[AXIS_TILE_M] <= REDUCTION_VECTORS_MAX) {
+		axis[AXIS_TILE_N] = (uint16_t)(cover * lane);
+		offer_joins(o);
+	}
+	for (uint32_t i = 0; i < LENGTH(turns); i++) {
+		axis[AXIS_TILE_N] = (uint16_t)(turns[i] * lane);
+		if (turns[i] < cover)
+			offer_joins(o);
+	}
+}
+
+/* Invocations beyond what there is to do only wait. */
+static bool oversized(const struct offering *o, uint32_t size)
+{
+	const uint16_t *axis = o->schedule.axis;
+	uint32_t least = o->pool->facts->cpu ? 4 : 32;
+
+	return axis[AXIS_WG_X] >= 2 * o->count ||
+	       (axis[AXIS_WG_Y] * axis[AXIS_TILE_M] >= 2 * o->lines && size > least);
+}
+
+static void offer_tiles(struct offering *o, uint32_t size)
+{
+	uint16_t *axis = o->schedule.axis;
+
+	for (uint32_t i = 0; i < LENGTH(tiles); i++) {
+		axis[AXIS_TILE_M] = tiles[i];
+		if (!oversized(o, size))
+			offer_turns(o);
+	}
+}
+
+static void offer_sizes(struct offering *o, uint16_t along, const uint16_t *sizes, uint32_t count)
+{
+	uint16_t *axis = o->schedule.axis;
+
+	axis[AXIS_WG_X] = along;
+	for (uint32_t i = 0; i < count; i++) {
+		axis[AXIS_WG_Y] = (uint16_t)(sizes[i] / along);
+		if (sizes[i] >= along)
+			offer_tiles(o, sizes[i]);
+	}
+	axis[AXIS_WG_Y] = 1; /* a line a workgroup, whatever its size */
+	if (along > sizes[count - 1] || (along > 1 && along < sizes[0]))
+		offer_tiles(o, along);
+}
+
+static void offer_along(struct offering *o)
+{
+	if (o->pool->facts->cpu)
+		for (uint32_t i = 0; i < LENGTH(cpu_along); i++)
+			offer_sizes(o, cpu_along[i], cpu_sizes, LENGTH(cpu_sizes));
+	else
+		for (uint32_t i = 0; i < LENGTH(gpu_along); i++)
+			offer_sizes(o, gpu_along[i], gpu_sizes, LENGTH(gpu_sizes));
+}
+
+static void offer(struct pool *pool)
+{
+	bool half = is_f16(pool->op);
+
+	for (uint16_t f16 = 0; f16 <= (half && pool->limits->features & FEATURE_F16); f16++) {
+		struct offering o = {.pool = pool, .schedule = make_alone(pool->op, 1, f16)};
+		struct reduction r = reduction_derive(pool->op, &o.schedule);
+		uint64_t lines = (uint64_t)reduction_tuned(pool->op, r.rows) *
+		                 reduction_tuned(pool->op, r.columns);
+
+		o.count = reduction_tuned(pool->op, r.count);
+		o.lines = lines > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)lines;
+		offer_along(&o);
+	}
+}
+
+const struct family family_reduction = {.derive = derive,
+        .offer = offer,
+        .baseline = baseline,
+        .fallback = fallback,
+        .shares = {[KIND_ALONE] = {8, 12}, [KIND_WORKGROUP] = {20, 12}, [KIND_SUBGROUP] = {8, 4}},
+        .room_gpu = 48,
+        .room_cpu = 32};

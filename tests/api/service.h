@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * For tests of the methods: the real tuner, store and API, with one peer. The devices are planted
+ * in the store and the worker is a program that ends at once.
+ */
+#pragma once
+
+#include "daemon/api/api.h"
+#include "daemon/loop/loop.h"
+#include "daemon/store/store.h"
+#include "daemon/tune/tune.h"
+
+#define SWIFTSHADER "00000000000000a1"
+#define LLVMPIPE    "00000000000000b2"
+
+extern struct store *store;
+extern struct loop *loop;
+extern struct tune *tune;
+extern struct api *api;
+extern struct api_peer *peer;
+
+void set_up(void);
+void tear_down(void);
+/* What the peer's message is answered with: a new reference. */
+json_t *say(const char *text);
+/* The text at object.first.second (second NULL: object.first), "" if it is not there. */
+const char *text_at(const json_t *object, const char *first, const char *second);
