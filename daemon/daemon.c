@@ -172,8 +172,7 @@ static void stop_tune(struct daemon *daemon)
 static int start_api(struct daemon *daemon, struct error *err)
 {
 	(void)err;
-	return api_create(
-	        daemon->tune, daemon->store, daemon->options->models_dir, &daemon->api);
+	return api_create(daemon->tune, daemon->store, daemon->options->models_dir, &daemon->api);
 }
 
 static void stop_api(struct daemon *daemon)

@@ -183,11 +183,10 @@ static json_t *bindings_json(const struct kernel *kernel, const struct op *op)
 	for (uint32_t i = 0; i < kernel->tensor_count; i++)
 		json_array_append_new(array, binding_json(kernel, &layout, i));
 	if (kernel->dimension_count)
-		json_array_append_new(array,
-		        json_pack("{s:i,s:s,s:s,s:s,s:[i],s:i}", "binding",
-		                (int)kernel->tensor_count, "name", "dims", "type", "uniform",
-		                "dtype", "u32", "shape", UNIFORM_BYTES / 4, "bytes",
-		                UNIFORM_BYTES));
+		json_array_append_new(array, json_pack("{s:i,s:s,s:s,s:s,s:[i],s:i}", "binding",
+		                                     (int)kernel->tensor_count, "name", "dims",
+		                                     "type", "uniform", "dtype", "u32", "shape",
+		                                     UNIFORM_BYTES / 4, "bytes", UNIFORM_BYTES));
 	return array;
 }
 
@@ -381,6 +380,88 @@ int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t *
 		set_dynamic(object, &kernel);
 	set_knowledge(object, artifact);
 	if (json_object_size(object) != MEMBERS + (kernel.dimension_count ? DYNAMIC_MEMBERS : 0)) {
+		json_decref(object);
+		return -ENOMEM;
+	}
+	*ret_object = object;
+	return 0;
+}
+
+/* ---- Operators in parts. */
+
+static json_t *part_json(const struct op_part *part, uint32_t kernel, uint32_t tensor_count)
+{
+	json_t *offsets = json_array();
+
+	for (uint32_t i = 0; i < tensor_count; i++)
+		json_array_append_new(offsets, json_integer((json_int_t)part->offset_bytes[i]));
+	return json_pack("{s:i,s:o}", "kernel", (int)kernel, "offsets", offsets);
+}
+
+/* The times of all parts together; 0 while one is not measured. */
+static json_t *sum_of(const json_t *parts, const json_t *kernels, const char *member)
+{
+	json_int_t sum = 0;
+	json_t *part;
+	size_t i;
+
+	json_array_foreach((json_t *)parts, i, part)
+	{
+		size_t index = (size_t)json_integer_value(json_object_get(part, "kernel"));
+		const json_t *timing = json_object_get(json_array_get(kernels, index), "timing");
+		json_int_t ns = json_integer_value(json_object_get(timing, member));
+		if (!ns)
+			return json_integer(0);
+		sum += ns;
+	}
+	return json_integer(sum);
+}
+
+/* The least that is true of all of them. */
+static enum artifact_status status_of(const json_t *kernels)
+{
+	enum artifact_status least = ARTIFACT_TUNED, status;
+	json_t *kernel;
+	size_t i;
+
+	json_array_foreach((json_t *)kernels, i, kernel)
+	{
+		const char *name = json_string_value(json_object_get(kernel, "status"));
+		if (name && !artifact_status_parse(name, &status) && status != ARTIFACT_TUNED)
+			least = least == ARTIFACT_TUNED || status < least ? status : least;
+	}
+	return least;
+}
+
+static json_t *limits_of_whole(const struct kernel *whole)
+{
+	uint64_t largest = largest_binding(whole);
+	json_t *object = json_object();
+
+	if (largest > MAX_BUFFER_BYTES)
+		json_object_set_new(object, "maxBufferSize", json_integer((json_int_t)largest));
+	return object;
+}
+
+int artifact_parts_json(const struct artifact *whole, const struct op_part *parts,
+        const uint32_t *kinds, uint32_t count, json_t *kernels, json_t **ret_object)
+{
+	struct kernel kernel = {0};
+	json_t *object = json_object(), *array = json_array();
+
+	kernel.tensor_count = op_tensors(&whole->op, kernel.tensors);
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(array, part_json(&parts[i], kinds[i], kernel.tensor_count));
+	set_identity(object, whole);
+	json_object_set_new(object, "bindings", bindings_json(&kernel, &whole->op));
+	json_object_set_new(object, "required_limits", limits_of_whole(&kernel));
+	json_object_set_new(object, "status", json_string(status_names[status_of(kernels)]));
+	json_object_set_new(object, "timing",
+	        json_pack("{s:o,s:o}", "median_ns", sum_of(array, kernels, "median_ns"),
+	                "baseline_ns", sum_of(array, kernels, "baseline_ns")));
+	json_object_set_new(object, "parts", array);
+	json_object_set_new(object, "kernels", kernels);
+	if (json_object_size(object) != 11) {
 		json_decref(object);
 		return -ENOMEM;
 	}

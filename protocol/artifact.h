@@ -35,6 +35,13 @@ struct artifact {
 /* 0, -ENOMEM, or -EINVAL for a schedule that does not fit the operator. */
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
 
+/* An operator in parts (op_split): its identity (whole's op, target and device; the rest is not
+ * looked at), whole bindings, the different kernels and which part runs which of them from which
+ * offsets. kinds[i] is the index of part i's kernel in `kernels`, an array of artifacts that is
+ * taken over. 0 or -ENOMEM. */
+int artifact_parts_json(const struct artifact *whole, const struct op_part *parts,
+        const uint32_t *kinds, uint32_t count, json_t *kernels, json_t **ret_object);
+
 /* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
  * its facts, arithmetic or memory, whichever takes longer (Williams et al., Roofline, CACM 2009); 0
  * where unknown, and at most 1: what stays in a cache may beat the bound of memory. */

@@ -19,8 +19,8 @@ static json_t *schema_of(enum param_kind kind)
 	case PARAM_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
 	case PARAM_OP:
-		return json_pack("{s:s,s:s}", "type", "string", "example",
-		        "matmul m=256 n=256 k=256");
+		return json_pack(
+		        "{s:s,s:s}", "type", "string", "example", "matmul m=256 n=256 k=256");
 	case PARAM_TARGET:
 		return json_pack("{s:s,s:[s,s],s:s}", "type", "string", "enum", "wgsl", "spirv",
 		        "default", "wgsl");
@@ -128,9 +128,9 @@ static void add_operators(json_t *schemas)
 	json_t *any = json_array();
 	char name[48], path[80];
 
-	json_array_append_new(any,
-	        json_pack("{s:s,s:s}", "type", "string", "description",
-	                "name and fields: matmul m=256 n=256 k=256; over REST always this"));
+	json_array_append_new(
+	        any, json_pack("{s:s,s:s}", "type", "string", "description",
+	                     "name and fields: matmul m=256 n=256 k=256; over REST always this"));
 	for (enum op_kind kind = 0; kind < OP_COUNT; kind++) {
 		snprintf(name, sizeof name, "op.%s", op_name(kind));
 		snprintf(path, sizeof path, "#/components/schemas/%s", name);

@@ -87,8 +87,7 @@ static bool put_array(struct buffer *text, const json_t *array, const struct op_
 }
 
 /* field NULL: one that nobody knows, which op_set_text refuses by name. */
-static bool field_text(
-        struct buffer *text, const json_t *value, const struct op_field *field)
+static bool field_text(struct buffer *text, const json_t *value, const struct op_field *field)
 {
 	buffer_clear(text);
 	buffer_puts(text, "");

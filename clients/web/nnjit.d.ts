@@ -102,6 +102,23 @@ export interface Kernel {
 	verified: { max_rel_err: number; checked: number };
 }
 
+/** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
+export interface KernelInParts {
+	op: string;
+	key: string;
+	device: string;
+	target: 'wgsl' | 'spirv';
+	profile: string;
+	bindings: Binding[];
+	required_limits: Record<string, number>;
+	status: Kernel['status'];
+	/** Of all parts together. */
+	timing: { median_ns: number; baseline_ns: number };
+	/** kernel: index in `kernels`; offsets: bytes, of each binding. */
+	parts: { kernel: number; offsets: number[] }[];
+	kernels: Kernel[];
+}
+
 export type AbsenceReason = 'refused' | 'timeout' | 'denied' | 'not-nnjit' | 'wrong-origin' | 'aborted' | (string & {});
 
 export interface ConnectOptions {

@@ -55,16 +55,44 @@ function median(values) {
 	return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+function upload(device, buffer, data) {
+	const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength), whole = bytes.length & ~3;
+	device.queue.writeBuffer(buffer, 0, bytes, 0, whole);
+	if (whole === bytes.length) // writes are of whole words
+		return;
+	const rest = new Uint8Array(4);
+	rest.set(bytes.subarray(whole));
+	device.queue.writeBuffer(buffer, whole, rest);
+}
+
+// The buffer of the tensor `name` as the typed array that fits its elements.
+async function readBuffer(device, artifact, buffer, name, dims) {
+	const binding = artifact.bindings.find(tensor => tensor.name === name && tensor.type !== 'uniform');
+	if (!binding)
+		throw new NnjitError('bad-buffers', `The kernel of ${artifact.op} has no binding '${name}'.`, { field: name });
+	const copy = device.createBuffer({ size: buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+	const encoder = device.createCommandEncoder();
+	encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
+	device.queue.submit([encoder.finish()]);
+	await copy.mapAsync(GPUMapMode.READ);
+	const bytes = copy.getMappedRange().slice(0);
+	copy.destroy();
+	return arrayOf(artifact, binding, dimsOf(artifact, dims), bytes);
+}
+
 export class Runner {
 	#device;
 	#layout;
+	#offsets;
 	#groups = new WeakMap(); // first buffer -> [[buffers], group]: lets go with the buffers
 	#uniforms = new Map(); // values of the open dimensions -> their block, the one used last at the end
 	#queries = null;
 
-	constructor(device, artifact, layout, pipeline) {
+	// offsets: where in its buffer each binding's tensor begins, for a part of a larger operator.
+	constructor(device, artifact, layout, pipeline, offsets = []) {
 		this.#device = device;
 		this.#layout = layout;
+		this.#offsets = offsets;
 		this.artifact = artifact;
 		this.pipeline = pipeline;
 	}
@@ -87,7 +115,7 @@ export class Runner {
 				label: name, size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
 			});
 			if (given)
-				this.#upload(buffers[name], given);
+				upload(this.#device, buffers[name], given);
 		}
 		return buffers;
 	}
@@ -105,16 +133,6 @@ export class Runner {
 		return bytes;
 	}
 
-	#upload(buffer, data) {
-		const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength), whole = bytes.length & ~3;
-		this.#device.queue.writeBuffer(buffer, 0, bytes, 0, whole);
-		if (whole === bytes.length) // writes are of whole words
-			return;
-		const rest = new Uint8Array(4);
-		rest.set(bytes.subarray(whole));
-		this.#device.queue.writeBuffer(buffer, whole, rest);
-	}
-
 	// The bind group for buffers given by name or in binding order; made once, then remembered.
 	bindGroup(buffers, dims) {
 		return this.#group(buffers, dimsOf(this.artifact, dims));
@@ -128,10 +146,19 @@ export class Runner {
 			return hit[1];
 		const group = this.#device.createBindGroup({
 			label: this.artifact.op, layout: this.#layout,
-			entries: this.artifact.bindings.map(({ binding }, i) => ({ binding, resource: { buffer: list[i] } })),
+			entries: this.artifact.bindings.map(({ binding }, i) =>
+				({ binding, resource: { buffer: list[i], offset: this.#offsets[i] ?? 0, size: this.#span(list[i], i, values) } })),
 		});
 		this.#groups.set(list[0], [...known.slice(1 - GROUPS_KEPT), [list, group]]);
 		return group;
+	}
+
+	// What is bound of a buffer: the tensor from its offset on. Columns of a larger output end with the buffer.
+	#span(buffer, i, values) {
+		const binding = this.artifact.bindings[i];
+		if (binding.type === 'uniform' || !this.#offsets.length)
+			return buffer.size;
+		return Math.min(this.#bytes(binding, values), buffer.size - this.#offsets[i]);
 	}
 
 	#listed(buffers, values) {
@@ -142,7 +169,7 @@ export class Runner {
 			const buffer = Array.isArray(buffers) ? buffers[i] : buffers[name];
 			if (!buffer)
 				throw new NnjitError('bad-buffers', `The binding '${name}' has no buffer.`, { field: name });
-			const bytes = this.#bytes(binding, values);
+			const bytes = this.#offsets.length ? 0 : this.#bytes(binding, values);
 			if (buffer.size < bytes)
 				throw new NnjitError('bad-buffers', `The buffer for '${name}' has ${buffer.size} bytes, the kernel ` +
 					`needs ${bytes}.`, { field: name });
@@ -257,18 +284,8 @@ export class Runner {
 	// Copies back the buffer of the tensor `name` (the output), as the typed array that fits its elements: of
 	// bytes for u4, of bits for f16 where there is no Float16Array (toNumbers() makes numbers of both). Slow:
 	// for checks and small results.
-	async read(buffer, name = this.#tensors().find(({ type }) => type === 'storage').name, dims) {
-		const binding = this.#tensors().find(tensor => tensor.name === name);
-		if (!binding)
-			throw new NnjitError('bad-buffers', `The kernel of ${this.artifact.op} has no binding '${name}'.`, { field: name });
-		const copy = this.#device.createBuffer({ size: buffer.size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-		const encoder = this.#device.createCommandEncoder();
-		encoder.copyBufferToBuffer(buffer, 0, copy, 0, buffer.size);
-		this.#device.queue.submit([encoder.finish()]);
-		await copy.mapAsync(GPUMapMode.READ);
-		const bytes = copy.getMappedRange().slice(0);
-		copy.destroy();
-		return arrayOf(this.artifact, binding, dimsOf(this.artifact, dims), bytes);
+	read(buffer, name = this.#tensors().find(({ type }) => type === 'storage').name, dims) {
+		return readBuffer(this.#device, this.artifact, buffer, name, dims);
 	}
 
 	// Frees what the runner made for itself. The pipeline needs no freeing; buffers are the caller's.
@@ -282,8 +299,63 @@ export class Runner {
 	}
 }
 
+// An operator whose tensors are larger than a binding may be: dispatches one after another over parts of
+// the same buffers. To be used as a Runner; `artifact.parts` says which kernel runs where.
+class PartsRunner {
+	#device;
+	#parts;
+
+	constructor(device, artifact, parts) {
+		this.#device = device;
+		this.#parts = parts;
+		this.artifact = artifact;
+	}
+
+	allocate(inputs = {}) {
+		const buffers = {}, usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+		for (const { name, bytes } of this.artifact.bindings) {
+			const given = inputs[name];
+			buffers[name] = given && !ArrayBuffer.isView(given) ? given : this.#device.createBuffer({ label: name, size: bytes, usage });
+			if (given && ArrayBuffer.isView(given))
+				upload(this.#device, buffers[name], given);
+		}
+		return buffers;
+	}
+
+	run(buffers, into) {
+		const encoder = into ?? this.#device.createCommandEncoder({ label: this.artifact.op });
+		for (const part of this.#parts)
+			part.run(buffers, encoder);
+		if (!into)
+			this.#device.queue.submit([encoder.finish()]);
+	}
+
+	// The sum over the parts, as they run one after another; `samples` is of each.
+	async time(buffers, options) {
+		const times = [];
+		for (const part of this.#parts)
+			times.push(await part.time(buffers, options));
+		const sum = member => times.reduce((total, time) => total + time[member], 0);
+		return { ...times[0], median_ns: sum('median_ns'), mad_ns: sum('mad_ns'), min_ns: sum('min_ns') };
+	}
+
+	read(buffer, name = this.artifact.bindings.find(({ type }) => type === 'storage').name) {
+		return readBuffer(this.#device, this.artifact, buffer, name);
+	}
+
+	destroy() {
+		this.#parts.forEach(part => part.destroy());
+	}
+}
+
 export async function createRunner(device, artifact) {
 	checkDevice(device, artifact);
-	const { layout, pipeline } = await createPipeline(device, artifact);
-	return new Runner(device, artifact, layout, pipeline);
+	if (!artifact.parts) {
+		const { layout, pipeline } = await createPipeline(device, artifact);
+		return new Runner(device, artifact, layout, pipeline);
+	}
+	artifact.kernels.forEach(kernel => checkDevice(device, kernel));
+	const made = await Promise.all(artifact.kernels.map(kernel => createPipeline(device, kernel)));
+	return new PartsRunner(device, artifact, artifact.parts.map(({ kernel, offsets }) =>
+		new Runner(device, artifact.kernels[kernel], made[kernel].layout, made[kernel].pipeline, offsets)));
 }

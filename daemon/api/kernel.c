@@ -3,9 +3,8 @@
  * The kernel as known now. Asking for one that is not tuned also queues its tuning. Tuned ones are
  * kept as ready text, because they are what pages ask for again and again.
  */
-#include "daemon/api/handler.h"
-
 #include "daemon/api/kernel_cache.h"
+#include "daemon/api/parts.h"
 #include "protocol/artifact.h"
 
 #include <errno.h>
@@ -87,19 +86,35 @@ static void queue_tuning(const struct request *request, const struct want *want)
 	        TUNE_INTERACTIVE, 0, false, NULL, NULL, &none, &err);
 }
 
-static int kernel_now(const struct request *request, const struct want *want, json_t **ret_object,
-        bool *ret_tuned, struct problem *ret_problem)
+static int kernel_whole(const struct request *request, const struct want *want, json_t **ret_object,
+        struct problem *ret_problem)
 {
 	struct tune_kernel kernel;
 	int answer = kernel_get(request, want, &kernel, ret_problem);
 
 	if (!answer)
 		answer = kernel_json(request->api, &kernel, want->target, ret_object, ret_problem);
+	if (!answer && kernel.status != TUNE_TUNED)
+		queue_tuning(request, want);
+	return answer;
+}
+
+static int kernel_now(const struct request *request, const struct want *want, json_t **ret_object,
+        bool *ret_tuned, struct problem *ret_problem)
+{
+	AUTO(free_pointer) struct parts *parts = NULL;
+	int answer = parts_read(request, want, &parts, ret_problem);
+
+	if (!answer && !parts)
+		answer = kernel_whole(request, want, ret_object, ret_problem);
+	else if (!answer)
+		answer = parts_json(request->api, parts, ret_object, ret_problem);
 	if (answer)
 		return answer;
-	*ret_tuned = kernel.status == TUNE_TUNED;
-	if (!*ret_tuned)
-		queue_tuning(request, want);
+	for (uint32_t i = 0; parts && i < parts->kind_count; i++)
+		queue_tuning(request, &parts->want[i]);
+	const char *status = json_string_value(json_object_get(*ret_object, "status"));
+	*ret_tuned = status && !strcmp(status, artifact_status_name(ARTIFACT_TUNED));
 	return 0;
 }
 

@@ -5,6 +5,8 @@
  */
 #include "daemon/api/wants.h"
 
+#include "daemon/api/parts.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -102,77 +104,100 @@ static struct wanted *find(const struct wants *wants, const char *op_text)
 	return NULL;
 }
 
-static int add_want(const struct request *request, struct wants *wants, const json_t *op,
+static int take_room(struct wants *wants, const struct want *want, const char *name, uint64_t times,
+        struct wanted **ret_wanted, struct problem *ret_problem)
+{
+	if (wants->count == WANTS_MAX)
+		return problem_set(ret_problem, PROBLEM_BAD_VALUE, wants->model ? "model" : "ops",
+		        "at most %d operators can be asked for at a time", WANTS_MAX);
+	*ret_wanted = &wants->items[wants->count++];
+	**ret_wanted = (struct wanted){.want = *want, .times = times};
+	snprintf((*ret_wanted)->name, sizeof(*ret_wanted)->name, "%s", name);
+	return 0;
+}
+
+/* An operator of a model that does not fit is told of, not refused. */
+static int refuse(struct wants *wants, struct wanted *wanted, const char *why)
+{
+	wanted->refused = true;
+	wants->refused++;
+	error_set(&wanted->why, 0, "", "%s", why);
+	return 0;
+}
+
+static int add_kernel(const struct request *request, struct wants *wants, const struct want *want,
         const char *name, uint64_t times, struct problem *ret_problem)
 {
+	struct wanted *wanted = wants->model ? find(wants, want->op_text) : NULL;
+	struct error err = {0};
+
+	if (wanted) {
+		wanted->times += times;
+		return 0;
+	}
+	int answer = take_room(wants, want, name, times, &wanted, ret_problem);
+	if (answer)
+		return answer;
+	int r = tune_get(
+	        request->api->tune, want->device, &want->op, want->features, &wanted->kernel, &err);
+	if (r == -ERANGE && wants->model)
+		return refuse(wants, wanted, err.text);
+	return r ? tune_problem(r, &err, "op", ret_problem) : 0;
+}
+
+static int add_parts(const struct request *request, struct wants *wants, const struct parts *parts,
+        const char *name, uint64_t times, struct problem *ret_problem)
+{
+	char part[MODEL_NAME_BYTES + 8];
+	int answer = 0;
+
+	snprintf(part, sizeof part, "%s%s", name, *name ? " (part)" : "");
+	for (uint32_t kind = 0; !answer && kind < parts->kind_count; kind++) {
+		uint32_t alike = 0;
+		for (uint32_t i = 0; i < parts->count; i++)
+			alike += parts->kind[i] == kind;
+		answer = add_kernel(
+		        request, wants, &parts->want[kind], part, alike * times, ret_problem);
+	}
+	return answer;
+}
+
+static int add_op(const struct request *request, struct wants *wants, const json_t *op,
+        const char *name, uint64_t times, struct problem *ret_problem)
+{
+	AUTO(free_pointer) struct parts *parts = NULL;
+	struct wanted *wanted;
 	struct want want;
-	struct wanted *wanted = NULL;
 	int answer = want_read_op(request, op, &want, ret_problem);
 
 	if (answer)
 		return answer;
-	if (wants->model && (wanted = find(wants, want.op_text))) {
-		wanted->times += times;
-		return 0;
+	answer = parts_read(request, &want, &parts, ret_problem);
+	if (answer == PROBLEM_EXCEEDS_LIMITS && wants->model) {
+		answer = take_room(wants, &want, name, times, &wanted, ret_problem);
+		return answer ? answer : refuse(wants, wanted, ret_problem->detail);
 	}
-	if (wants->count == WANTS_MAX)
-		return problem_set(ret_problem, PROBLEM_BAD_VALUE, wants->model ? "model" : "ops",
-		        "%d operators are too many; at most %d can be asked for at a time",
-		        WANTS_MAX + 1, WANTS_MAX);
-	wanted = &wants->items[wants->count++];
-	*wanted = (struct wanted){.want = want, .times = times};
-	snprintf(wanted->name, sizeof wanted->name, "%s", name);
-	int r = tune_get(request->api->tune, want.device, &want.op, want.features, &wanted->kernel,
-	        &wanted->why);
-	if (r != -ERANGE || !wants->model)
-		return r ? tune_problem(r, &wanted->why, "op", ret_problem) : 0;
-	wanted->refused = true;
-	wants->refused++;
-	return 0;
-}
-
-/* The parts of an operator of a model, or all of it where it fits or cannot be taken apart: then
- * the tuner says why it does not fit. */
-static int add_parts(const struct request *request, struct wants *wants, const struct model_op *row,
-        uint64_t most_bytes, struct problem *ret_problem)
-{
-	AUTO(free_pointer) struct op_part *parts = calloc(OP_PARTS_MAX, sizeof *parts);
-	char text[OP_TEXT_BYTES], name[MODEL_NAME_BYTES + 8];
-	uint32_t count = 1;
-	int answer = 0;
-
-	if (!parts)
-		return problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
-	if (op_split(&row->op, most_bytes, parts, &count, NULL)) {
-		parts[0].op = row->op;
-		count = 1;
-	}
-	snprintf(name, sizeof name, "%s%s", row->name, count > 1 ? " (part)" : "");
-	for (uint32_t i = 0; !answer && i < count; i++) {
-		op_print(&parts[i].op, text);
-		json_t *op = json_string(text);
-		answer = add_want(request, wants, op, name, row->times, ret_problem);
-		json_decref(op);
-	}
-	return answer;
+	if (answer)
+		return answer;
+	return parts ? add_parts(request, wants, parts, name, times, ret_problem)
+	             : add_kernel(request, wants, &want, name, times, ret_problem);
 }
 
 static int read_model(
         const struct request *request, struct wants *wants, struct problem *ret_problem)
 {
 	AUTO(model_list_free) struct model_list list = {0};
-	const struct tune_device *device;
 	struct error err = {0};
-	int answer = want_device(request, &device, ret_problem);
+	int answer = 0, r = model_expand(wants->model, &list, &err);
 
-	if (answer)
-		return answer;
-	int r = model_expand(wants->model, &list, &err);
 	if (r)
 		return model_problem(r, &err, ret_problem);
-	for (uint32_t i = 0; !answer && i < list.count; i++)
-		answer = add_parts(
-		        request, wants, &list.ops[i], device->limits.binding_bytes, ret_problem);
+	for (uint32_t i = 0; !answer && i < list.count; i++) {
+		json_t *op = json_string(list.ops[i].text);
+		answer = add_op(
+		        request, wants, op, list.ops[i].name, list.ops[i].times, ret_problem);
+		json_decref(op);
+	}
 	return answer;
 }
 
@@ -219,7 +244,7 @@ static int read_list(
 		answer = problem_set(ret_problem, PROBLEM_BAD_VALUE, "ops",
 		        "ops must hold 1 to %d operators, not %zu", WANTS_MAX, count);
 	for (size_t i = 0; !answer && i < count; i++) {
-		answer = add_want(request, wants, json_array_get(ops, i), "", 1, ret_problem);
+		answer = add_op(request, wants, json_array_get(ops, i), "", 1, ret_problem);
 		if (answer)
 			blame(i, answer, ret_problem);
 	}

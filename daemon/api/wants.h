@@ -29,8 +29,8 @@ struct wants {
 int wants_model(
         const struct request *request, struct model **ret_model, struct problem *ret_problem);
 /* What the parameters `model` or `ops` ask for. An operator whose tensors are larger than the
- * device's bindings may be is taken apart. In a list whatever is wrong with one operator refuses
- * all; of a model those that do not fit the device are marked. */
+ * device's bindings may be is taken apart (parts.h). In a list whatever is wrong with one operator
+ * refuses all; of a model those that do not fit the device are marked. */
 int wants_read(const struct request *request, struct wants *ret_wants, struct problem *ret_problem);
 void wants_free(struct wants *wants);
 /* Gives each operator that is not tuned its part of the budget: as much as its part of the time

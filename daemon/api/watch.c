@@ -4,6 +4,7 @@
  * operator; the tuner's notices become pushed messages that carry the task's id. A task ends when
  * all its subscriptions have, when it is cancelled, or with its peer.
  */
+#include "daemon/api/parts.h"
 #include "daemon/api/wants.h"
 
 #include "protocol/artifact.h"
@@ -25,6 +26,7 @@ struct task {
 	struct task *next;
 	json_int_t id;
 	bool prefetch;
+	struct parts *parts; /* of a watched operator that is in parts: each is waited for; owned */
 	enum nnjit_target target;
 	uint32_t count, done, failed;
 	struct wait waits[]; /* count */
@@ -47,6 +49,7 @@ static void task_end(struct task **at)
 	task->peer->task_count--;
 	for (uint32_t i = 0; i < task->count; i++)
 		tune_unsubscribe(task->waits[i].subscription);
+	free(task->parts);
 	free(task);
 }
 
@@ -134,6 +137,30 @@ static void watch_notice(
 	peer_push(peer, message);
 }
 
+/* Any part's improvement is the whole's; the whole is tuned when all parts are. */
+static void parts_notice(struct task *task, enum tune_event what, const char *why)
+{
+	struct api_peer *peer = task->peer;
+	struct problem problem;
+	json_t *object, *message;
+
+	task->done += what == TUNE_FINISHED;
+	bool over = what == TUNE_FAILED || task->done == task->count;
+	message = event(task, what == TUNE_FAILED     ? "failed"
+	                      : over                  ? "tuned"
+	                      : what == TUNE_PROGRESS ? "progress"
+	                                              : "improved");
+	json_object_set_new(message, "progress",
+	        json_pack("{s:i,s:i}", "measured", (int)task->done, "of", (int)task->count));
+	if (what == TUNE_FAILED)
+		json_object_set_new(message, "error", failure(why));
+	else if (what != TUNE_PROGRESS && !parts_json(peer->api, task->parts, &object, &problem))
+		json_object_set_new(message, "kernel", object);
+	if (over)
+		task_end(find_task(peer, task->id));
+	peer_push(peer, message);
+}
+
 static void prefetch_notice(
         struct task *task, const char *op, enum tune_event what, const char *why)
 {
@@ -164,6 +191,8 @@ static void notice(
 		wait->subscription = NULL;
 	if (wait->task->prefetch)
 		prefetch_notice(wait->task, wait->op, what, why);
+	else if (wait->task->parts)
+		parts_notice(wait->task, what, why);
 	else
 		watch_notice(wait->task, what, kernel, why);
 }
@@ -215,28 +244,53 @@ static int wait_for(struct task *task, uint32_t index, const struct want *want, 
 	return r ? tune_problem(r, &err, field, ret_problem) : 0;
 }
 
-int handle_watch(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+static int watch_whole(const struct request *request, const struct want *want, json_t **ret_object,
+        struct problem *ret_problem)
 {
 	struct tune_kernel kernel;
+	int answer = kernel_get(request, want, &kernel, ret_problem);
+
+	return answer ? answer
+	              : kernel_json(request->api, &kernel, want->target, ret_object, ret_problem);
+}
+
+/* Subscribes to the operator, or to each of its parts, which the task takes over. */
+static int watch_start(const struct request *request, const struct want *want, struct parts *parts,
+        struct problem *ret_problem)
+{
+	uint32_t count = parts ? parts->kind_count : 1;
 	struct task *task;
+	int answer = task_create(request, count, &task, ret_problem);
+
+	if (answer) {
+		free(parts);
+		return answer;
+	}
+	task->target = want->target;
+	task->parts = parts;
+	for (uint32_t i = 0; !answer && i < count; i++)
+		answer = wait_for(task, i, parts ? &parts->want[i] : want, 0,
+		        request_bool(request, "again"), "op", ret_problem);
+	if (answer)
+		task_end(find_task(request->peer, task->id));
+	return answer;
+}
+
+int handle_watch(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+{
+	AUTO(free_pointer) struct parts *parts = NULL;
 	struct want want;
 	json_t *object;
 	int answer = want_read(request, &want, ret_problem);
 
 	if (!answer)
-		answer = kernel_get(request, &want, &kernel, ret_problem);
+		answer = parts_read(request, &want, &parts, ret_problem);
 	if (!answer)
-		answer = kernel_json(request->api, &kernel, want.target, &object, ret_problem);
+		answer = parts ? parts_json(request->api, parts, &object, ret_problem)
+		               : watch_whole(request, &want, &object, ret_problem);
 	if (answer)
 		return answer;
-	answer = task_create(request, 1, &task, ret_problem);
-	if (!answer) {
-		task->target = want.target;
-		answer = wait_for(
-		        task, 0, &want, 0, request_bool(request, "again"), "op", ret_problem);
-		if (answer)
-			task_end(find_task(request->peer, task->id));
-	}
+	answer = watch_start(request, &want, TAKE(parts), ret_problem);
 	if (answer)
 		json_decref(object);
 	else

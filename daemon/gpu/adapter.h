@@ -36,7 +36,7 @@ struct adapter {
 	double timestamp_ns;     /* one tick */
 	bool robustness2;        /* VK_EXT_robustness2 with robustBufferAccess2 */
 	uint32_t web_subgroup; /* the subgroup size Dawn asks for; 0: it leaves it to the driver */
-	bool subgroup_control_extension; /* web_subgroup needs VK_EXT_subgroup_size_control */
+	bool subgroup_control_extension;    /* web_subgroup needs VK_EXT_subgroup_size_control */
 	bool f16_extension, dot4_extension; /* those features come by extensions, not by version */
 };
 

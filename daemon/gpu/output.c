@@ -85,7 +85,8 @@ static uint32_t bits_at(const struct sight *sight, const uint32_t *words, uint64
 {
 	uint32_t lane = (uint32_t)index & ((1u << sight->shift) - 1);
 
-	return words[index >> sight->shift] >> sight->bits * lane & (0xffffffffu >> (32 - sight->bits));
+	return words[index >> sight->shift] >> sight->bits * lane &
+	       (0xffffffffu >> (32 - sight->bits));
 }
 
 static void compare_samples(const struct sight *sight, struct comparison *comparison)

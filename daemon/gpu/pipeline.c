@@ -67,8 +67,8 @@ static VkResult allocate_sets(
 	return vkAllocateDescriptorSets(device->vk, &info, bindings->sets);
 }
 
-static void write_set(struct device *device, const struct bound bounds[], uint32_t count,
-        VkDescriptorSet set)
+static void write_set(
+        struct device *device, const struct bound bounds[], uint32_t count, VkDescriptorSet set)
 {
 	VkDescriptorBufferInfo infos[BINDINGS_MAX];
 	VkWriteDescriptorSet writes[BINDINGS_MAX];

@@ -9,7 +9,8 @@
 #define POINTS_MAX 8
 
 struct points {
-	uint32_t count, timed; /* the first `timed` are timed and verified, the rest only verified */
+	uint32_t count,
+	        timed; /* the first `timed` are timed and verified, the rest only verified */
 	uint32_t dims[POINTS_MAX][OP_DYNAMIC_MAX];
 };
 

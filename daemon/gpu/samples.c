@@ -162,8 +162,7 @@ static uint32_t value_of(const struct op *op, const char *name)
 	return 0;
 }
 
-int samples_choose(
-        const struct op *op, uint64_t seed, double steps, struct samples *ret_samples)
+int samples_choose(const struct op *op, uint64_t seed, double steps, struct samples *ret_samples)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 	const struct tensor *output = &tensors[op_tensors(op, tensors) - 1];

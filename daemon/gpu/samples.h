@@ -28,8 +28,7 @@ static inline bool samples_between_rows(const struct samples *samples, uint64_t 
 
 /* Chooses the elements: all of a small output; else corners, tile edges and random ones, as many as
  * their references can be computed in so many steps. -ENOMEM. */
-int samples_choose(
-        const struct op *op, uint64_t seed, double steps, struct samples *ret_samples);
+int samples_choose(const struct op *op, uint64_t seed, double steps, struct samples *ret_samples);
 /* Computes what they must be from the host's copies of the inputs (entry of the output unused). */
 void samples_refer(struct samples *samples, const struct op *op, void *const buffers[]);
 void samples_free(struct samples *samples);

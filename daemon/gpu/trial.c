@@ -78,7 +78,8 @@ static bool set_launch(struct attempt *attempt, uint32_t p, bool sliceable)
 	uint32_t most = attempt->bench->device->adapter->limits.workgroups;
 	struct launch *launch = &attempt->trial->leg[p].launch;
 
-	*launch = (struct launch){.bindings = &workload->bindings, .set = p, .sliceable = sliceable};
+	*launch = (struct launch){
+	        .bindings = &workload->bindings, .set = p, .sliceable = sliceable};
 	for (uint32_t i = 0; i < 3; i++) {
 		uint64_t count = extent_at(&attempt->kernel.grid[i], workload->points[p].dims);
 		if (count > most) {
@@ -185,8 +186,7 @@ static void judge(struct attempt *attempt, uint32_t p, const struct comparison *
 		snprintf(what, sizeof what,
 		        "element %" PRIu64
 		        " is %.9g and must be %.9g; the error is %.3g of the scale",
-		        seen->worst, seen->worst_value, seen->worst_reference,
-		        seen->max_rel_err);
+		        seen->worst, seen->worst_value, seen->worst_reference, seen->max_rel_err);
 	if (!*what)
 		return;
 	name_point(workload, p, where);
@@ -200,8 +200,8 @@ static int verify_point(struct attempt *attempt, uint32_t p, struct error *err)
 	struct comparison seen;
 	int answer = 0;
 
-	for (uint32_t round = 0; !answer && round < workload_rounds(workload) &&
-	                         !attempt->verdict->why[0];
+	for (uint32_t round = 0;
+	        !answer && round < workload_rounds(workload) && !attempt->verdict->why[0];
 	        round++) {
 		answer = run_once(attempt, p, round, err);
 		if (!answer)
@@ -219,8 +219,8 @@ static int verify(struct attempt *attempt, struct error *err)
 {
 	int answer = 0;
 
-	for (uint32_t p = 0; !answer && p < attempt->bench->workload->point_count &&
-	                     !attempt->verdict->why[0];
+	for (uint32_t p = 0;
+	        !answer && p < attempt->bench->workload->point_count && !attempt->verdict->why[0];
 	        p++)
 		answer = verify_point(attempt, p, err);
 	attempt->verdict->right = !answer && !attempt->verdict->why[0];
@@ -235,8 +235,8 @@ static int record_again(struct device *device, struct leg *leg, bool *ret_same, 
 	uint32_t repeats = leg->run.repeats, slices = leg->run.slices;
 
 	run_free(device, &leg->run);
-	int answer = run_record(device, &leg->launch, leg->pilot_ns, timing_target_ns(device),
-	        &leg->run, err);
+	int answer = run_record(
+	        device, &leg->launch, leg->pilot_ns, timing_target_ns(device), &leg->run, err);
 	*ret_same = leg->run.repeats == repeats && leg->run.slices == slices;
 	return answer;
 }

@@ -178,10 +178,10 @@ static uint32_t find_regions(const struct point *point, uint32_t output, VkBuffe
 
 	regions[0] = (VkBufferCopy){.size = tensor_bytes(tensor)};
 	for (uint32_t i = 0; !point->whole && i < point->samples.count; i++)
-		regions[i] =
-		        (VkBufferCopy){.srcOffset = 4 * (point->samples.elements[i] / per_word),
-		                .dstOffset = 4ull * i,
-		                .size = 4};
+		regions[i] = (VkBufferCopy){
+		        .srcOffset = 4 * (point->samples.elements[i] / per_word),
+		        .dstOffset = 4ull * i,
+		        .size = 4};
 	return point->whole ? 1 : point->samples.count;
 }
 

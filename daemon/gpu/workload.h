@@ -50,10 +50,10 @@ int workload_spoil(
 
 struct comparison {
 	double max_rel_err;
-	uint32_t checked;   /* elements compared with the reference */
-	uint64_t unwritten; /* elements still poisoned; known after the last round */
+	uint32_t checked;    /* elements compared with the reference */
+	uint64_t unwritten;  /* elements still poisoned; known after the last round */
 	uint64_t trespassed; /* elements between rows that no longer are */
-	uint64_t worst;     /* the element with the largest error */
+	uint64_t worst;      /* the element with the largest error */
 	double worst_value, worst_reference;
 };
 int workload_compare(struct device *device, struct workload *workload, uint32_t point,

@@ -105,13 +105,17 @@ static void limit_depth(struct text *t)
 	}
 }
 
+/* A loop is called i and its number, which must not make the type i32 of it. */
 static void number_names(struct text *t)
 {
 	uint32_t names = 0;
 
-	for (ir_id id = 1; id < t->module->count; id++)
-		if (!t->plan[id].is_inline && t->module->insts[id].type != IR_VOID)
-			t->plan[id].name = names++;
+	for (ir_id id = 1; id < t->module->count; id++) {
+		if (t->plan[id].is_inline || t->module->insts[id].type == IR_VOID)
+			continue;
+		names += names == 32 && t->module->insts[id].op == IR_LOOP;
+		t->plan[id].name = names++;
+	}
 }
 
 int text_make_plan(struct text *t)

@@ -8,10 +8,12 @@
 
 #include <math.h>
 
-/* Scores no mask may pass downwards, where tops begin; below it what is hidden, so that its weight
- * is 0 whatever the others are. Far from overflow, as WGSL lets an infinity be anything. */
-#define FLOOR  -1e30f
+/* Tops begin below every score, and what is hidden is below them, so that its weight is 0 whatever
+ * the others are; all far from overflow, as WGSL lets an infinity be anything. Masks are taken as
+ * MASKED at least: what they add to can still be told from one another there. */
+#define LOWEST -1e30f
 #define HIDDEN -2e30f
+#define MASKED -1e6f
 #define SLACK  8.0f
 
 /* ---- Places. */
@@ -154,7 +156,7 @@ void attend_begin(struct attend *at, uint32_t each)
 
 	at->each = each;
 	for (uint32_t p = 0; p < at->a.packs; p++) {
-		at->top[p] = ir_var(at->b, splat_float(at, FLOOR));
+		at->top[p] = ir_var(at->b, splat_float(at, LOWEST));
 		at->total[p] = ir_var(at->b, splat_float(at, 0));
 	}
 	for (uint32_t i = 0; i < at->a.tile * each; i++)
@@ -165,7 +167,7 @@ static ir_id sum_lanes(struct attend *at, ir_id vector)
 {
 	ir_id sum = ir_extract(at->b, vector, 0);
 
-	for (uint32_t i = 1; i < at->a.width; i++)
+	for (uint32_t i = 1; i < ir_lanes_of(ir_type_of(at->b, vector)); i++)
 		sum = ir_add(at->b, sum, ir_extract(at->b, vector, i));
 	return sum;
 }
@@ -191,7 +193,7 @@ static ir_id mask_of(struct attend *at, uint32_t pack, ir_id key, uint32_t n)
 		lanes[i] = at->a.mask == MASK_KEY && i ? lanes[0]
 		                                       : mask_at(at, first + i, from, within);
 	ir_id mask = ir_compose(at->b, lanes, at->a.lanes);
-	return ir_compute(at->b, IR_MAX, mask, splat_float(at, FLOOR), 0);
+	return ir_compute(at->b, IR_MAX, mask, splat_float(at, MASKED), 0);
 }
 
 static ir_id hide(struct attend *at, uint32_t pack, ir_id key, ir_id score)
@@ -208,35 +210,35 @@ static ir_id hide(struct attend *at, uint32_t pack, ir_id key, ir_id score)
 	return ir_select(at->b, visible, score, splat_float(at, HIDDEN));
 }
 
-static ir_id score_of(struct attend *at, uint32_t pack, ir_id key, uint32_t n, float scale)
+static ir_id score_of(struct attend *at, uint32_t pack, uint32_t n, float scale)
 {
 	ir_id lanes[4];
 
 	for (uint32_t i = 0; i < at->a.lanes; i++)
 		lanes[i] = sum_lanes(at, at->product[n][pack * at->a.lanes + i]);
 	ir_id score = ir_compose(at->b, lanes, at->a.lanes);
-	if (scale != 1)
-		score = ir_mul(at->b, score, splat_float(at, scale));
-	if (at->a.mask)
-		score = ir_add(at->b, score, mask_of(at, pack, key, n));
-	return hide(at, pack, lower_plus(at->l, key, n), score);
+	return scale == 1 ? score : ir_mul(at->b, score, splat_float(at, scale));
 }
 
 void attend_score(struct attend *at, ir_id key, uint32_t keys, float scale)
 {
 	for (uint32_t n = 0; n < keys; n++)
-		for (uint32_t p = 0; p < at->a.packs; p++)
-			at->score[n][p] = score_of(at, p, key, n, scale);
+		for (uint32_t p = 0; p < at->a.packs; p++) {
+			ir_id score = score_of(at, p, n, scale);
+			at->score[n][p] = hide(at, p, lower_plus(at->l, key, n), score);
+			at->bias[n][p] = at->a.mask ? mask_of(at, p, key, n) : 0;
+		}
 }
 
 void attend_greatest(struct attend *at, uint32_t keys, ir_id ret_greatest[ATTENTION_PACKS_MAX])
 {
-	for (uint32_t p = 0; p < at->a.packs; p++) {
-		ret_greatest[p] = at->score[0][p];
-		for (uint32_t n = 1; n < keys; n++)
-			ret_greatest[p] = ir_compute(
-			        at->b, IR_MAX, ret_greatest[p], at->score[n][p], 0);
-	}
+	for (uint32_t n = 0; n < keys; n++)
+		for (uint32_t p = 0; p < at->a.packs; p++) {
+			ir_id score = at->score[n][p], *greatest = &ret_greatest[p];
+			if (at->a.mask)
+				score = ir_add(at->b, score, at->bias[n][p]);
+			*greatest = n ? ir_compute(at->b, IR_MAX, *greatest, score, 0) : score;
+		}
 }
 
 ir_id attend_own(struct attend *at, const ir_id packs[ATTENTION_PACKS_MAX], uint32_t row)
@@ -288,21 +290,31 @@ void attend_raise(struct attend *at, const ir_id greatest[ATTENTION_PACKS_MAX])
 	ir_end(at->b);
 }
 
+/* exp(score + bias - top), in the order that loses nothing where bias is large: all keys of a row
+ * may be masked by the same -10000, and top is near it then. */
+static ir_id weight_of(struct attend *at, ir_id score, ir_id bias, ir_id top)
+{
+	if (bias)
+		top = ir_compute(at->b, IR_SUB, top, bias, 0);
+	ir_id below = ir_compute(at->b, IR_SUB, score, top, 0);
+	return ir_compute(at->b, IR_EXP, below, 0, 0);
+}
+
 void attend_weigh(struct attend *at, uint32_t keys)
 {
 	for (uint32_t p = 0; p < at->a.packs; p++) {
 		ir_id top = ir_get(at->b, at->top[p]), total = ir_get(at->b, at->total[p]);
 
 		for (uint32_t n = 0; n < keys; n++) {
-			ir_id below = ir_compute(at->b, IR_SUB, at->score[n][p], top, 0);
-			at->score[n][p] = ir_compute(at->b, IR_EXP, below, 0, 0);
-			total = ir_add(at->b, total, at->score[n][p]);
+			ir_id *score = &at->score[n][p];
+			*score = weight_of(at, *score, at->bias[n][p], top);
+			total = ir_add(at->b, total, *score);
 		}
 		ir_set(at->b, at->total[p], total);
 	}
 }
 
-/* A total is 1 at least, or 0 where a row sees no key. */
+/* A total is about 1 at least, or 0 where a row sees no key. */
 void attend_inverse(struct attend *at, ir_id packs[ATTENTION_PACKS_MAX])
 {
 	for (uint32_t p = 0; p < at->a.packs; p++) {

@@ -39,9 +39,10 @@ struct attend {
 	ir_id top[ATTENTION_PACKS_MAX], total[ATTENTION_PACKS_MAX]; /* variables */
 	ir_id acc[ATTENTION_ACCUMULATORS_MAX];                      /* variables: [row][each] */
 	uint32_t each;                                              /* vectors of a row */
-	/* Of the keys scored together: sums of products, then scores, then weights. */
+	/* Of the keys scored together: sums of products, then scores without bias, then weights. */
 	ir_id product[ATTENTION_STEP_MAX][ATTENTION_TILE_MAX]; /* vectors of `width` */
 	ir_id score[ATTENTION_STEP_MAX][ATTENTION_PACKS_MAX];
+	ir_id bias[ATTENTION_STEP_MAX][ATTENTION_PACKS_MAX]; /* of the mask; 0: none */
 };
 
 /* The workgroup's block of rows, from this one; both may stand in a loop over blocks. */
@@ -64,8 +65,7 @@ ir_id attend_key(struct attend *at, ir_id key);
 
 /* ---- The softmax of `keys` keys at once, the first being `key`. */
 void attend_begin(struct attend *at, uint32_t each);
-/* at->product become at->score: sums over lanes, times scale unless it is 1, mask, what is hidden.
- */
+/* at->product become at->score: sums over lanes, times scale unless it is 1. */
 void attend_score(struct attend *at, ir_id key, uint32_t keys, float scale);
 void attend_greatest(struct attend *at, uint32_t keys, ir_id ret_greatest[ATTENTION_PACKS_MAX]);
 /* Raises at->top where `greatest` asks for it. */

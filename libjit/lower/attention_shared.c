@@ -144,6 +144,16 @@ static ir_id fetch_k(struct attend_team *x, ir_id start, ir_id chunk)
 	                      : lower_load(at->l, at->k, index);
 }
 
+/* Lane by lane into a single number: one is less to carry than four. */
+static ir_id add_products(struct attend *at, ir_id x, ir_id y, ir_id sum)
+{
+	for (uint32_t i = 0; i < at->a.width; i++) {
+		ir_id left = ir_extract(at->b, x, i), right = ir_extract(at->b, y, i);
+		sum = ir_compute(at->b, IR_FMA, left, right, sum);
+	}
+	return sum;
+}
+
 /* at->product += q k over the vectors chunk..chunk+inner. */
 static void multiply(struct attend_team *x, ir_id chunk, const ir_id *starts)
 {
@@ -157,7 +167,7 @@ static void multiply(struct attend_team *x, ir_id chunk, const ir_id *starts)
 		for (uint32_t n = 0; n < at->a.step; n++) {
 			ir_id k = fetch_k(x, starts[n], from), *sum = at->product[n];
 			for (uint32_t r = 0; r < at->a.tile; r++)
-				sum[r] = ir_compute(at->b, IR_FMA, q[r], k, sum[r]);
+				sum[r] = add_products(at, q[r], k, sum[r]);
 		}
 	}
 }
@@ -187,7 +197,7 @@ static void score(struct attend_team *x, ir_id key)
 {
 	struct attend *at = x->at;
 	const struct attention *a = &at->a;
-	ir_id zero = ir_splat(at->b, ir_f32(at->b, 0), a->width), starts[ATTENTION_STEP_MAX];
+	ir_id zero = ir_f32(at->b, 0), starts[ATTENTION_STEP_MAX];
 
 	for (uint32_t n = 0; n < a->step; n++) {
 		ir_id place = lower_plus(at->l, x->lane, n * a->split);

@@ -185,9 +185,10 @@ static ir_id left_vector(struct gemm *g, uint32_t i, uint32_t j)
 
 static ir_id dot4(struct gemm *g, ir_id left, ir_id right)
 {
-	ir_id word = ir_extract(g->b, left, 0), lanes[4];
+	ir_id lanes[4];
 
 	for (uint32_t i = 0; i < g->c.lanes; i++) {
+		ir_id word = ir_extract(g->b, left, i);
 		ir_id other = ir_extract(g->b, right, i);
 		lanes[i] = ir_dot4i8(g->b, word, other);
 	}

@@ -302,7 +302,8 @@ static void load_weights(
 	ir_id block = lower_over(g->l, k, g->c.scale_step);
 	ir_id scale = scale_at(g, column, block);
 	ir_id zero = zero_at(g, column, block);
-	ir_id factor = ir_mul(g->b, ir_splat(g->b, scale, 4), shrinking(g, 0, 4));
+	ir_id scales = ir_splat(g->b, scale, 4), shrunk = shrinking(g, 0, 4);
+	ir_id factor = ir_mul(g->b, scales, shrunk);
 
 	load(g, x, at, zero, vectors);
 	for (uint32_t i = 0; i < s->width / s->lanes; i++)
@@ -310,6 +311,10 @@ static void load_weights(
 }
 
 /* ---- Staging. */
+
+/* Loads that an invocation copies in straight code, at most; beyond, a loop copies some a turn. */
+#define UNROLLED 16
+#define COPIES   8
 
 /* Where row `row` of the workgroup array begins: groups of rows are one vector apart. */
 static ir_id shared_row(struct gemm *g, const struct contraction_operand *s, ir_id row)
@@ -331,15 +336,25 @@ static struct errand make_errand(struct gemm *g, const struct operand *x, ir_id 
 	ir_id high = lower_over(g->l, e, row), low = lower_modulo(g->l, e, row);
 	ir_id along = lower_times(g->l, low, s->width);
 	ir_id position = ir_add(g->b, x->workgroup, s->along_k ? high : along);
-	ir_id at = ir_add(g->b, k, s->along_k ? along : high);
-	ir_id place = shared_row(g, s, high);
-	bool whole = !g->c.dynamic_k && g->c.k % g->c.k_step == 0;
-	ir_id inside = whole ? 0 : ir_compute(g->b, IR_LT, at, g->k, 0);
+	struct errand to = {.k = ir_add(g->b, k, s->along_k ? along : high)};
 
-	return (struct errand){.position = gemm_clamp(g, x, position, gemm_span(s)),
-	        .k = whole ? at : ir_select(g->b, inside, at, ir_u32(g->b, 0)),
-	        .inside = inside,
-	        .place = ir_add(g->b, place, lower_times(g->l, low, s->width / s->lanes))};
+	to.position = gemm_clamp(g, x, position, gemm_span(s));
+	ir_id first = shared_row(g, s, high);
+	to.place = ir_add(g->b, first, lower_times(g->l, low, s->width / s->lanes));
+	if (!g->c.dynamic_k && g->c.k % g->c.k_step == 0)
+		return to;
+	to.inside = ir_compute(g->b, IR_LT, to.k, g->k, 0);
+	to.k = ir_select(g->b, to.inside, to.k, ir_u32(g->b, 0));
+	return to;
+}
+
+static ir_id or_zeros(struct gemm *g, ir_id inside, ir_id vector)
+{
+	ir_type type = ir_type_of(g->b, vector);
+	ir_id zero = ir_convert(g->b, ir_u32(g->b, 0), ir_scalar_of(type));
+	ir_id zeros = ir_splat(g->b, zero, ir_lanes_of(type));
+
+	return ir_select(g->b, inside, vector, zeros);
 }
 
 static void stage_load(struct gemm *g, const struct operand *x, ir_id k, ir_id e)
@@ -355,28 +370,39 @@ static void stage_load(struct gemm *g, const struct operand *x, ir_id k, ir_id e
 	else
 		load(g, x, at, 0, vectors);
 	for (uint32_t i = 0; i < s->width / s->lanes; i++) {
-		ir_id zero = ir_convert(
-		        g->b, ir_u32(g->b, 0), ir_scalar_of(ir_type_of(g->b, vectors[i])));
-		ir_id zeros = ir_splat(g->b, zero, s->lanes);
-		ir_id value = to.inside ? ir_select(g->b, to.inside, vectors[i], zeros)
-		                        : vectors[i];
+		ir_id value = to.inside ? or_zeros(g, to.inside, vectors[i]) : vectors[i];
 		ir_shared_store(g->b, x->shared, lower_plus(g->l, to.place, i), value);
+	}
+}
+
+/* Loads first + i * threads for i < copies; those from `sure` on, if they are below count. */
+static void stage_copies(struct gemm *g, const struct operand *x, ir_id k, ir_id first,
+        uint32_t copies, uint32_t sure, uint32_t count)
+{
+	for (uint32_t i = 0; i < copies; i++) {
+		ir_id e = lower_plus(g->l, first, i * g->c.wg_x * g->c.wg_y);
+		bool guarded = i >= sure;
+		if (guarded)
+			ir_if(g->b, ir_compute(g->b, IR_LT, e, ir_u32(g->b, count), 0));
+		stage_load(g, x, k, e);
+		if (guarded)
+			ir_end(g->b);
 	}
 }
 
 void gemm_stage(struct gemm *g, struct operand *x, ir_id k)
 {
 	const struct contraction_operand *s = x->shape;
-	uint32_t threads = g->c.wg_x * g->c.wg_y;
-	uint32_t count = s->block * g->c.k_step / s->width;
+	uint32_t threads = g->c.wg_x * g->c.wg_y, count = s->block * g->c.k_step / s->width;
+	uint32_t copies = count / threads + (count % threads != 0);
 
-	for (uint32_t first = 0; first < count; first += threads) {
-		ir_id e = lower_plus(g->l, g->thread, first);
-		bool partial = first + threads > count;
-		if (partial)
-			ir_if(g->b, ir_compute(g->b, IR_LT, e, ir_u32(g->b, count), 0));
-		stage_load(g, x, k, e);
-		if (partial)
-			ir_end(g->b);
+	if (copies <= UNROLLED) {
+		stage_copies(g, x, k, g->thread, copies, count / threads, count);
+		return;
 	}
+	ir_id zero = ir_u32(g->b, 0), end = ir_u32(g->b, count);
+	ir_id from = ir_loop(g->b, zero, end, COPIES * threads);
+	bool whole = count % (COPIES * threads) == 0;
+	stage_copies(g, x, k, ir_add(g->b, from, g->thread), COPIES, whole ? COPIES : 0, count);
+	ir_end(g->b);
 }

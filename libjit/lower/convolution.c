@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The convolution family: direct convolution in register tiles. An invocation accumulates tile_m
- * output channels of tile_h x tile_n output pixels. A turn takes some taps of k_step input channels:
- * each element of x that any of them meets is read once, whatever tap it is for, straight from
- * global memory or from a window that the workgroup has staged. Which taps meet which elements is
- * settled here, so that transposed and dilated filters cost no arithmetic either.
- * Edges: positions are kept in bounds, what lies in the padding becomes 0 where a position can lie
- * there at all, stores are guarded.
+ * output channels of tile_h x tile_n output pixels. A turn takes some taps of k_step input
+ * channels: each element of x that any of them meets is read once, whatever tap it is for, straight
+ * from global memory or from a window that the workgroup has staged. Which taps meet which elements
+ * is settled here, so that transposed and dilated filters cost no arithmetic either. Edges:
+ * positions are kept in bounds, what lies in the padding becomes 0 where a position can lie there
+ * at all, stores are guarded.
  */
 #include "lower/convolution.h"
 
@@ -39,12 +39,15 @@ static void share(struct convolving *v)
 		v->shared_x = ir_shared(v->b, IR_TYPE(number, c->x_width), c->x_length);
 	if (c->stage_w)
 		v->shared_w = ir_shared(v->b, IR_TYPE(number, c->stage_width), c->w_length);
+	if (c->stage_out)
+		v->shared_out = ir_shared(v->b, IR_TYPE(number, 1), c->out_length);
 	if (c->reduce_length)
 		v->shared_sum = ir_shared(v->b, IR_TYPE(number, c->vec), c->reduce_length);
 }
 
 /* The place of `own` among `count`: itself, or the last where it may be past it. */
-static ir_id keep(struct convolving *v, ir_id own, uint32_t count, uint32_t group, ir_id *ret_within)
+static ir_id keep(
+        struct convolving *v, ir_id own, uint32_t count, uint32_t group, ir_id *ret_within)
 {
 	*ret_within = 0;
 	if (count % group == 0)
@@ -70,9 +73,8 @@ static void place_channels(struct convolving *v, ir_id workgroup)
 	ir_id own = ir_add(v->b, first, v->local_m);
 	ir_id tile = keep(v, own, tiles, c->wg_y, &v->within_m);
 
-	v->group = lower_over(v->l, tile, c->tiles_m);
-	if (c->groups == 1)
-		v->group = ir_u32(v->b, 0);
+	v->first_tile = first;
+	v->group = c->groups == 1 ? ir_u32(v->b, 0) : lower_over(v->l, tile, c->tiles_m);
 	v->tile_m = c->groups == 1 ? tile : lower_modulo(v->l, tile, c->tiles_m);
 	v->first_m = c->groups == 1 ? first : lower_modulo(v->l, first, c->tiles_m);
 }
@@ -138,8 +140,8 @@ static void begin_sums(struct convolving *v)
 /* ---- The inner product. */
 
 /* One tap of one channel: every output that it meets. Output channels from, from + step, ... */
-static void multiply_tap(struct convolving *v, uint32_t kk, uint32_t ky, uint32_t kx, uint32_t from,
-        uint32_t to)
+static void multiply_tap(
+        struct convolving *v, uint32_t kk, uint32_t ky, uint32_t kx, uint32_t from, uint32_t to)
 {
 	const struct convolution *c = &v->c;
 	uint32_t m_step = c->along_m ? c->vec : 1, j_step = c->along_m ? 1 : c->vec;
@@ -265,8 +267,8 @@ static void accumulate_staged(struct convolving *v)
 	end_channels(v, c->inputs, c->k_step);
 }
 
-void convolution_copy(struct convolving *v, uint32_t count,
-        void (*copy)(struct convolving *v, ir_id element))
+void convolution_copy(
+        struct convolving *v, uint32_t count, void (*copy)(struct convolving *v, ir_id element))
 {
 	uint32_t threads = v->c.wg_x * v->c.wg_y, rounds = over_up(count, threads);
 	bool rolled = rounds > 4, partial = count % threads != 0;
@@ -318,8 +320,7 @@ static void lower_tiled(struct convolving *v)
 
 void lower_convolution(struct lower *l)
 {
-	struct convolving v = {
-	        .l = l, .b = l->b, .c = convolution_derive(l->op, l->schedule)};
+	struct convolving v = {.l = l, .b = l->b, .c = convolution_derive(l->op, l->schedule)};
 
 	l->number = v.c.half ? IR_F16 : IR_F32;
 	bind_tensors(&v);

@@ -32,9 +32,9 @@ struct meeting {
 
 struct direction {
 	const struct convolution_span *span;
-	ir_id tile;   /* the invocation's, kept in bounds */
-	ir_id first;  /* the workgroup's first */
-	ir_id within; /* whether the invocation's own is in bounds; 0: it is */
+	ir_id tile;     /* the invocation's, kept in bounds */
+	ir_id first;    /* the workgroup's first */
+	ir_id within;   /* whether the invocation's own is in bounds; 0: it is */
 	uint32_t pitch; /* elements of x's binding from one load's position to the next */
 	uint32_t count;
 	struct line lines[LINES_MAX];
@@ -45,27 +45,28 @@ struct convolving {
 	struct lower *l;
 	struct ir_builder *b;
 	struct convolution c;
-	uint32_t x, w, bias, residual, out;      /* bindings; OP_TENSORS_MAX: there is none */
-	uint32_t shared_x, shared_w, shared_sum; /* workgroup arrays */
+	uint32_t x, w, bias, residual, out; /* bindings; OP_TENSORS_MAX: there is none */
+	uint32_t shared_x, shared_w, shared_sum, shared_out; /* workgroup arrays */
 	ir_id image, group;
 	ir_id tile_m, first_m, within_m; /* of output channels, in the group: as in direction */
+	ir_id first_tile;                /* the same as first_m, groups not told apart */
 	ir_id local_m, local_k, thread;  /* thread: linear within all but the split */
 	struct direction rows, columns;
-	ir_id origin; /* of x's binding: where the invocation's image and channels begin */
-	ir_id filter; /* the same of the filter's */
+	ir_id origin;      /* of x's binding: where the invocation's image and channels begin */
+	ir_id filter;      /* the same of the filter's */
 	ir_id sums[256];   /* variables, by convolution_sum */
 	ir_id values[256]; /* what they hold */
 	/* The turn at hand: */
-	ir_id k;        /* its first input channel, from the group's first */
-	ir_id staged_k; /* the same from the first one staged */
-	ir_id ky, kx;   /* its first tap */
-	ir_id turn_filter;   /* the filter's load at its first element */
-	ir_id staged_filter; /* the vector that was read last */
+	ir_id k;                     /* its first input channel, from the group's first */
+	ir_id staged_k;              /* the same from the first one staged */
+	ir_id ky, kx;                /* its first tap */
+	ir_id turn_filter;           /* the filter's load at its first element */
+	ir_id staged_filter;         /* the vector that was read last */
 	ir_id filter_rows[TILE_MAX]; /* to be added, by output channel, where those overhang */
 	/* The channel of x at hand: */
-	ir_id plane;         /* element of x's binding where it begins ... */
-	uint32_t plane_plus; /* ... to be added */
-	uint32_t plane_lane; /* which lane of loads along channels */
+	ir_id plane;                           /* element of x's binding where it begins ... */
+	uint32_t plane_plus;                   /* ... to be added */
+	uint32_t plane_lane;                   /* which lane of loads along channels */
 	ir_id elements[CONVOLUTION_CACHE_MAX]; /* loads, by row and column; 0: not yet */
 };
 
@@ -107,8 +108,8 @@ void out_store(struct convolving *v);
 void lower_convolution_flat(struct convolving *v);
 
 /* Copies `count` elements by all invocations of a workgroup; one is asked for each in turn. */
-void convolution_copy(struct convolving *v, uint32_t count,
-        void (*copy)(struct convolving *v, ir_id element));
+void convolution_copy(
+        struct convolving *v, uint32_t count, void (*copy)(struct convolving *v, ir_id element));
 /* b > 0 */
 static inline int32_t floor_over(int32_t a, int32_t b)
 {

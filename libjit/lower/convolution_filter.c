@@ -32,7 +32,8 @@ void filter_begin(struct convolving *v)
 
 	v->filter = group_base(v);
 	if (!overhangs(c)) {
-		v->filter = ir_add(v->b, v->filter, in_loads(v, v->tile_m, c->tile_m * c->filter_m));
+		v->filter = ir_add(
+		        v->b, v->filter, in_loads(v, v->tile_m, c->tile_m * c->filter_m));
 		return;
 	}
 	ir_id first = lower_times(v->l, v->tile_m, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
@@ -88,8 +89,7 @@ static ir_id filter_scalar(struct convolving *v, uint32_t m, uint32_t kk, uint32
 		base = ir_add(v->b, base, v->filter_rows[m]);
 	else
 		plus += m * c->filter_m;
-	ir_id load = lower_load(
-	        v->l, v->w, lower_plus(v->l, base, (uint32_t)(plus / c->w_width)));
+	ir_id load = lower_load(v->l, v->w, lower_plus(v->l, base, (uint32_t)(plus / c->w_width)));
 	return ir_extract(v->b, load, plus % c->w_width);
 }
 
@@ -137,7 +137,8 @@ static void stage_vector(struct convolving *v, ir_id e)
 	ir_id first = lower_times(v->l, v->first_m, c->tile_m);
 	ir_id m = ir_add(v->b, first, lower_times(v->l, vector, c->stage_width));
 	ir_id k = lower_times(v->l, v->k, (uint32_t)c->filter_k);
-	ir_id base = ir_add(v->b, ir_add(v->b, group_base(v), k), row_offset(v, row));
+	ir_id start = ir_add(v->b, group_base(v), k), offset = row_offset(v, row);
+	ir_id base = ir_add(v->b, start, offset);
 	ir_id place = ir_add(v->b, lower_times(v->l, row, staged_pitch(c)), vector), lanes[4];
 	bool past = c->outputs % (c->wg_y * c->tile_m) != 0;
 

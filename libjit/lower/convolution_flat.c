@@ -44,7 +44,8 @@ static void begin_output(struct convolving *v, struct output *o, ir_id element)
 	ir_id first = lower_times(l, group, inputs);
 	o->image = ir_add(v->b, o->image, lower_times(l, first, w->nhwc ? 1 : w->h * w->w));
 	if (w->transposed) {
-		ir_id own = lower_times(l, lower_modulo(l, o->channel, outputs), w->nhwc ? 1 : taps);
+		ir_id own = lower_times(
+		        l, lower_modulo(l, o->channel, outputs), w->nhwc ? 1 : taps);
 		o->filter = ir_add(v->b, lower_times(l, first, outputs * taps), own);
 	} else {
 		o->filter = lower_times(l, o->channel, inputs * taps);

@@ -60,13 +60,12 @@ static ir_id base_of(struct convolving *v, const struct direction *d, ir_id tile
 	uint32_t step = s->tiles == 1 ? 0 : (uint32_t)(convolution_base(s, 1) / s->width);
 	ir_id base = lower_times(v->l, tile, step), reach = lower_times(v->l, tap, s->dilation);
 
-	return s->transposed ? ir_compute(v->b, IR_SUB, base, reach, 0)
-	                     : ir_add(v->b, base, reach);
+	return s->transposed ? ir_compute(v->b, IR_SUB, base, reach, 0) : ir_add(v->b, base, reach);
 }
 
 /* One that no tile can have outside the image costs nothing. */
-static void keep_line(struct convolving *v, const struct direction *d, struct line *line, ir_id base,
-        bool padded)
+static void keep_line(
+        struct convolving *v, const struct direction *d, struct line *line, ir_id base, bool padded)
 {
 	const struct convolution_span *s = d->span;
 	uint32_t loads = s->in / s->width;
@@ -117,7 +116,8 @@ void image_find_lines(struct convolving *v, struct direction *d, ir_id tap)
 
 /* ---- Channels. */
 
-/* Elements of x's binding from one input channel to the next; of NHWC, from one load to the next. */
+/* Elements of x's binding from one input channel to the next; of NHWC, from one load to the next.
+ */
 static uint32_t channel_pitch(const struct convolution *c)
 {
 	if (c->w.nhwc)
@@ -148,7 +148,8 @@ void image_choose_channel(struct convolving *v, uint32_t kk, uint32_t m)
 	v->plane_lane = c->w.nhwc ? kk % along : 0;
 	if (v->plane_lane)
 		return;
-	ir_id k = lower_times(v->l, lower_over(v->l, c->stage_x ? v->staged_k : v->k, along), pitch);
+	ir_id k = lower_times(
+	        v->l, lower_over(v->l, c->stage_x ? v->staged_k : v->k, along), pitch);
 	v->plane = c->stage_x ? k : ir_add(v->b, v->origin, k);
 	memset(v->elements, 0, v->rows.count * v->columns.count * sizeof *v->elements);
 }
@@ -223,11 +224,13 @@ static ir_id read_window(struct convolving *v, ir_id row, ir_id column, ir_id ch
 {
 	const struct convolution *c = &v->c;
 	uint32_t channels = c->w.nhwc ? c->w.c / c->x_width : 1;
-	uint32_t columns = c->columns.in / c->columns.width, pitch = c->w.nhwc ? 1 : c->w.h * columns;
+	uint32_t columns = c->columns.in / c->columns.width,
+	         pitch = c->w.nhwc ? 1 : c->w.h * columns;
 	uint32_t along = c->w.nhwc ? c->x_width : 1;
 	ir_id inside_y, inside_x, y = window_position(v, &v->rows, row, &inside_y);
 	ir_id x = window_position(v, &v->columns, column, &inside_x);
-	ir_id image = lower_times(v->l, v->image, c->w.c / along * (c->w.nhwc ? c->w.h * columns : pitch));
+	ir_id image = lower_times(
+	        v->l, v->image, c->w.c / along * (c->w.nhwc ? c->w.h * columns : pitch));
 	ir_id group = lower_times(v->l, v->group, c->inputs / along);
 	ir_id k = ir_add(v->b, ir_add(v->b, lower_over(v->l, v->k, along), group), channel);
 	ir_id pixel = ir_add(v->b, lower_times(v->l, y, columns), x);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The convolution's end: the split's sum, and the stores with their epilogue. Stores are sorted by
- * the edges that they may be past, so that all of a kind share one guard.
+ * the edges that they may be past, so that all of a kind share one guard. Where invocations would
+ * share a word, the workgroup's outputs meet in workgroup memory first and are stored in pairs.
  */
 #include "lower/convolution.h"
 
@@ -51,7 +52,8 @@ static struct element element_of(const struct convolution *c, uint32_t n)
 	uint32_t columns = c->columns.tile;
 
 	if (c->w.nhwc)
-		return (struct element){n % c->tile_m, n / c->tile_m / columns, n / c->tile_m % columns};
+		return (struct element){
+		        n % c->tile_m, n / c->tile_m / columns, n / c->tile_m % columns};
 	return (struct element){
 	        n / columns / c->rows.tile, n / columns % c->rows.tile, n % columns};
 }
@@ -109,19 +111,28 @@ static struct pitches pitches_of(const struct convolution *c)
 	return (struct pitches){w->oh * w->ow, w->ow, 1};
 }
 
-/* The store that holds the tile's first element. Every product is whole: see choose_out_width. */
-static ir_id tile_base(struct convolving *v)
+/* The tile's first element from its output channels' first image row, in stores. Every product is
+ * whole: see choose_out_width. */
+static ir_id pixel_base(struct convolving *v, uint32_t width)
 {
 	const struct convolution *c = &v->c;
 	struct pitches p = pitches_of(c);
-	uint32_t width = c->out_width;
-	ir_id image = lower_times(v->l, v->image, c->w.oc * c->w.oh * c->w.ow / width);
-	ir_id group = lower_times(v->l, v->group, c->outputs * p.m / width);
-	ir_id m = lower_times(v->l, v->tile_m, c->tile_m * p.m / width);
 	ir_id row = lower_times(v->l, v->rows.tile, c->rows.tile * p.r / width);
 	ir_id column = lower_times(v->l, v->columns.tile, c->columns.tile * p.j / width);
 
-	return ir_add(v->b, ir_add(v->b, ir_add(v->b, ir_add(v->b, image, group), m), row), column);
+	return ir_add(v->b, row, column);
+}
+
+static ir_id tile_base(struct convolving *v)
+{
+	const struct convolution *c = &v->c;
+	uint32_t width = c->out_width, pitch = pitches_of(c).m;
+	ir_id image = lower_times(v->l, v->image, c->w.oc * c->w.oh * c->w.ow / width);
+	ir_id group = lower_times(v->l, v->group, c->outputs * pitch / width);
+	ir_id m = lower_times(v->l, v->tile_m, c->tile_m * pitch / width);
+	ir_id channel = ir_add(v->b, ir_add(v->b, image, group), m);
+
+	return ir_add(v->b, channel, pixel_base(v, width));
 }
 
 struct ending {
@@ -146,45 +157,110 @@ static void load_bias(struct convolving *v, ir_id bias[TILE_MAX])
 	}
 }
 
+/* The sums of out_width neighbours, their bias (if there is one), where they are to be stored. */
+static void conclude(struct convolving *v, const ir_id sums[4], const ir_id bias[4], ir_id index)
+{
+	uint32_t width = v->c.out_width;
+	ir_id value = ir_compose(v->b, sums, width);
+
+	if (v->bias != OP_TENSORS_MAX)
+		value = ir_add(v->b, value, ir_compose(v->b, bias, width));
+	if (v->residual != OP_TENSORS_MAX)
+		value = ir_add(v->b, value, lower_load(v->l, v->residual, index));
+	value = lower_acts(v->l, v->c.epilogue + CONV2D_ACT - CONV2D_DTYPE, value);
+	lower_store(v->l, v->out, index, value);
+}
+
+static ir_id sum_of(struct convolving *v, struct element e)
+{
+	const struct convolution *c = &v->c;
+	ir_id value = v->values[convolution_sum(c, e.m, e.r, e.j)];
+
+	return ir_extract(v->b, value, (c->along_m ? e.m : e.j) % c->vec);
+}
+
 static void store_elements(struct convolving *v, const struct ending *ending, uint32_t first)
 {
 	const struct convolution *c = &v->c;
 	struct pitches p = pitches_of(c);
 	struct element at = element_of(c, first);
 	uint32_t plus = (at.m * p.m + at.r * p.r + at.j * p.j) / c->out_width;
-	ir_id index = lower_plus(v->l, ending->base, plus), lanes[4], bias[4];
+	ir_id index = lower_plus(v->l, ending->base, plus), sums[4], bias[4];
 
 	for (uint32_t i = 0; i < c->out_width; i++) {
 		struct element e = element_of(c, first + i);
-		ir_id value = v->values[convolution_sum(c, e.m, e.r, e.j)];
-		lanes[i] = ir_extract(v->b, value, (c->along_m ? e.m : e.j) % c->vec);
+		sums[i] = sum_of(v, e);
 		bias[i] = ending->bias[e.m];
 	}
-	ir_id value = ir_compose(v->b, lanes, c->out_width);
-	if (v->bias != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, ir_compose(v->b, bias, c->out_width));
-	if (v->residual != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, lower_load(v->l, v->residual, index));
-	value = lower_acts(v->l, c->epilogue + CONV2D_ACT - CONV2D_DTYPE, value);
-	lower_store(v->l, v->out, index, value);
+	conclude(v, sums, bias, index);
 }
 
+static void stage_sum(struct convolving *v, const struct ending *ending, uint32_t number)
+{
+	const struct convolution *c = &v->c;
+	struct pitches p = pitches_of(c);
+	struct element e = element_of(c, number);
+	ir_id place = lower_plus(v->l, ending->base, e.m * p.m + e.r * p.r + e.j * p.j);
+
+	ir_shared_store(v->b, v->shared_out, place, sum_of(v, e));
+}
+
+/* All that may be past these edges and no others. */
 static void store_all(struct convolving *v, const struct ending *ending, uint32_t edges)
 {
 	const struct convolution *c = &v->c;
 	uint32_t count = c->tile_m * c->rows.tile * c->columns.tile;
 	bool open = false;
 
-	for (uint32_t i = 0; i < count; i += c->out_width) {
+	for (uint32_t i = 0; i < count; i += c->stage_out ? 1 : c->out_width) {
 		if (edges_of(c, element_of(c, i)) != edges)
 			continue;
 		if (edges && !open)
 			ir_if(v->b, guard_of(v, edges));
 		open = true;
-		store_elements(v, ending, i);
+		(c->stage_out ? stage_sum : store_elements)(v, ending, i);
 	}
 	if (edges && open)
 		ir_end(v->b);
+}
+
+/* Stores pair `pair` of the workgroup's block of whole channels. */
+static void store_pair(struct convolving *v, ir_id pair)
+{
+	const struct convolution *c = &v->c;
+	uint32_t pixels = c->w.oh * c->w.ow;
+	ir_id first = lower_times(v->l, v->first_tile, c->tile_m);
+	ir_id image = lower_times(v->l, v->image, c->w.oc * pixels / 2);
+	ir_id block = lower_over(v->l, lower_times(v->l, first, pixels), 2);
+	ir_id index = ir_add(v->b, ir_add(v->b, image, block), pair), sums[4], bias[4];
+
+	for (uint32_t i = 0; i < 2; i++) {
+		ir_id place = lower_plus(v->l, lower_times(v->l, pair, 2), i);
+		ir_id channel = ir_add(v->b, first, lower_over(v->l, place, pixels));
+		sums[i] = ir_shared_load(v->b, v->shared_out, place);
+		if (v->bias != OP_TENSORS_MAX)
+			bias[i] = lower_load(v->l, v->bias, channel);
+	}
+	conclude(v, sums, bias, index);
+}
+
+static void store_staged(struct convolving *v)
+{
+	ir_barrier(v->b);
+	if (v->c.split > 1)
+		ir_if(v->b, ir_compute(v->b, IR_EQ, v->local_k, ir_u32(v->b, 0), 0));
+	convolution_copy(v, v->c.out_length / 2, store_pair);
+	if (v->c.split > 1)
+		ir_end(v->b);
+}
+
+/* Where an invocation's sums begin in the workgroup's block. */
+static ir_id staged_base(struct convolving *v)
+{
+	uint32_t pitch = v->c.tile_m * v->c.w.oh * v->c.w.ow;
+	ir_id m = lower_times(v->l, v->local_m, pitch);
+
+	return ir_add(v->b, m, pixel_base(v, 1));
 }
 
 void out_store(struct convolving *v)
@@ -198,10 +274,13 @@ void out_store(struct convolving *v)
 		ir_if(v->b, within);
 	for (uint32_t i = 0; i < v->c.accumulators; i++)
 		v->values[i] = ir_get(v->b, v->sums[i]);
-	ending.base = tile_base(v);
-	load_bias(v, ending.bias);
+	ending.base = v->c.stage_out ? staged_base(v) : tile_base(v);
+	if (!v->c.stage_out)
+		load_bias(v, ending.bias);
 	for (uint32_t edges = 0; edges < EDGES; edges++)
 		store_all(v, &ending, edges);
 	if (within)
 		ir_end(v->b);
+	if (v->c.stage_out)
+		store_staged(v);
 }

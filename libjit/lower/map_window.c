@@ -6,8 +6,6 @@
  */
 #include "lower/map.h"
 
-#define TAPS_UNROLLED 16
-
 static ir_id subtract(struct mapper *m, ir_id x, ir_id y)
 {
 	return ir_compute(m->b, IR_SUB, x, y, 0);
@@ -217,7 +215,7 @@ static ir_id pool_pixel(struct mapper *m, const struct image *x, ir_id row, ir_i
 	start[1] = lower_times(m->l, column, w.stride_w);
 	for (uint32_t i = 0; i < 2; i++)
 		holding(m, &r[i], start[i], taps[i]);
-	if (w.kh * w.kw <= TAPS_UNROLLED)
+	if (w.kh * w.kw <= MAP_TAPS_UNROLLED)
 		sum = sum_unrolled(m, x, r, start);
 	else
 		sum = sum_looped(m, x, r, start, taps);

@@ -67,7 +67,8 @@ static bool is_ragged(const struct reducing *r)
 	const struct op *op = r->l->op;
 	uint64_t lines = (uint64_t)reduction_tuned(op, s->rows) * reduction_tuned(op, s->columns);
 
-	return op->dynamic_count || s->owner != OWNER_LINES || lines % (s->wg_y * s->tile_m) ||
+	return !reduction_is_constant(op, s->rows) || !reduction_is_constant(op, s->columns) ||
+	       s->owner != OWNER_LINES || lines % (s->wg_y * s->tile_m) ||
 	       grid_is_folded(r->l->geometry.grid);
 }
 
@@ -163,17 +164,23 @@ static void place_lines(struct reducing *r)
 		ir_id line = clamp_line(r, i);
 		ir_id row = ir_compute(r->b, IR_DIV, line, r->columns, 0);
 		ir_id column = ir_compute(r->b, IR_MOD, line, r->columns, 0);
+		r->line[i].at = line;
 		place_line(r, &r->line[i], row, column);
 		if (r->s.row->shifted)
 			r->line[i].shift = find_shift(r, &r->line[i]);
 	}
 }
 
-ir_id reduction_guard(struct reducing *r, uint32_t i)
+void reduction_open(struct reducing *r)
 {
-	if (!r->ragged)
-		return 0;
-	return ir_compute(r->b, IR_LT, lower_plus(r->l, r->first, i), r->lines, 0);
+	if (r->ragged)
+		ir_if(r->b, ir_compute(r->b, IR_LT, r->first, r->lines, 0));
+}
+
+void reduction_close(struct reducing *r)
+{
+	if (r->ragged)
+		ir_end(r->b);
 }
 
 /* ---- Elements. */

@@ -13,6 +13,7 @@
 #define VECTORS_MAX REDUCTION_VECTORS_MAX
 
 struct line {
+	ir_id at;        /* its number; past the last line, the last one's */
 	ir_id base;      /* position of its first vector */
 	ir_id addend;    /* the same in the mask or residual */
 	ir_id channel;   /* of its first element, where weights are by channel */
@@ -51,8 +52,10 @@ ir_id reduction_fetch(struct reducing *r, const struct line *line, ir_id k);
 /* min(k, count - 1) where `valid` says it may be beyond. */
 ir_id reduction_within(struct reducing *r, ir_id k, ir_id valid);
 ir_id reduction_position(struct reducing *r, const struct line *line, ir_id k);
-/* Whether line i exists; 0: surely. */
-ir_id reduction_guard(struct reducing *r, uint32_t i);
+/* Opens a block for invocations whose first line exists, where some might not; reduction_close ends
+ * it. Within, lines past the last are the last once more, and writing them does no harm. */
+void reduction_open(struct reducing *r);
+void reduction_close(struct reducing *r);
 
 /* A value of each line that the table's steps make of an element (or 0) and the results. */
 ir_id reduction_evaluate(
@@ -79,9 +82,9 @@ void reduction_run_index(struct reducing *r); /* and writes what it found */
 /* ---- Writing (reduction_write.c). */
 void reduction_write_elements(struct reducing *r);
 void reduction_write_results(struct reducing *r, const ir_id value[static TILE_MAX]);
-/* A conjunction; 0 is true. */
-ir_id reduction_both(struct reducing *r, ir_id x, ir_id y);
-void reduction_store(struct reducing *r, ir_id condition, ir_id position, ir_id value);
+/* Vector k of every line. condition 0: always. */
+void reduction_store(
+        struct reducing *r, ir_id condition, ir_id k, const ir_id value[static TILE_MAX]);
 /* Element `at` of two neighbouring lines, counted from the first one's start: the line it is in,
  * and where in it. */
 struct line reduction_of_pair(struct reducing *r, ir_id at, ir_id *ret_k);

@@ -54,19 +54,20 @@ static ir_id zero_of_line(struct reducing *r)
 
 static void run_chunk(struct reducing *r, const struct chunk *chunk)
 {
-	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		ir_id run = ir_get(r->b, r->acc[i][0]), exists = reduction_guard(r, i);
-		for (uint32_t j = 0; j < chunk->count; j++) {
-			ir_id within = reduction_within(r, chunk->k[j], chunk->valid[j]);
-			ir_id k = physical(r, within);
+	ir_id run[TILE_MAX], sums[TILE_MAX];
+
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		run[i] = ir_get(r->b, r->acc[i][0]);
+	for (uint32_t j = 0; j < chunk->count; j++) {
+		ir_id k = physical(r, reduction_within(r, chunk->k[j], chunk->valid[j]));
+		for (uint32_t i = 0; i < r->s.tile_m; i++) {
 			ir_id x = reduction_fetch(r, &r->line[i], k);
-			ir_id sums = run_along(r, x, run, &run);
-			ir_id position = reduction_position(r, &r->line[i], k);
-			reduction_store(
-			        r, reduction_both(r, chunk->valid[j], exists), position, sums);
+			sums[i] = run_along(r, x, run[i], &run[i]);
 		}
-		ir_set(r->b, r->acc[i][0], run);
+		reduction_store(r, chunk->valid[j], k, sums);
 	}
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		ir_set(r->b, r->acc[i][0], run[i]);
 }
 
 /* Both lines beside a seam in the order of memory (or against it): the sum starts again there. */
@@ -140,23 +141,37 @@ struct block {
 	ir_id total[TILE_MAX], before[TILE_MAX], all[TILE_MAX];
 };
 
-/* Neighbouring vectors, `start` being the turn's first. */
-static void sum_own(struct reducing *r, struct block *block, ir_id start)
+/* Whether turns of so many vectors all lie within any line. */
+static bool divides(const struct reducing *r, uint32_t turn)
 {
-	ir_id zero = zero_of_line(r), zeros = ir_splat(r->b, ir_f32(r->b, 0), r->s.vec);
+	const struct op *op = r->l->op;
+
+	return reduction_is_constant(op, r->s.count) && reduction_tuned(op, r->s.count) % turn == 0;
+}
+
+/* Neighbouring vectors, `start` being the turn's first. */
+static void place_own(struct reducing *r, struct block *block, ir_id start)
+{
 	ir_id first = ir_add(r->b, start, lower_times(r->l, r->along, r->s.vectors));
+	bool surely = divides(r, r->s.wg_x * r->s.vectors);
 
 	for (uint32_t j = 0; j < r->s.vectors; j++) {
 		ir_id k = lower_plus(r->l, first, j);
-		block->valid[j] = ir_compute(r->b, IR_LT, k, r->count, 0);
-		ir_id within = reduction_within(r, k, block->valid[j]);
-		block->k[j] = physical(r, within);
+		block->valid[j] = surely ? 0 : ir_compute(r->b, IR_LT, k, r->count, 0);
+		block->k[j] = physical(r, reduction_within(r, k, block->valid[j]));
 	}
+}
+
+static void sum_own(struct reducing *r, struct block *block)
+{
+	ir_id zero = zero_of_line(r), zeros = ir_splat(r->b, ir_f32(r->b, 0), r->s.vec);
+
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		ir_id run = zero;
 		for (uint32_t j = 0; j < r->s.vectors; j++) {
 			ir_id x = reduction_fetch(r, &r->line[i], block->k[j]);
-			x = ir_select(r->b, block->valid[j], x, zeros);
+			if (block->valid[j])
+				x = ir_select(r->b, block->valid[j], x, zeros);
 			block->sums[i][j] = run_along(r, x, run, &run);
 		}
 		block->total[i] = run;
@@ -231,19 +246,21 @@ static void scan_many(struct reducing *r, struct block *block)
 
 static void write_block(struct reducing *r, const struct block *block)
 {
+	uint32_t lanes = r->s.across ? 1 : r->s.vec;
+	ir_id before[TILE_MAX], value[TILE_MAX];
+
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		ir_id carried = ir_get(r->b, r->acc[i][0]), exists = reduction_guard(r, i);
-		ir_id before = ir_add(r->b, carried, block->before[i]);
-		uint32_t lanes = r->s.across ? 1 : r->s.vec;
-		for (uint32_t j = 0; j < r->s.vectors; j++) {
-			ir_id offset = ir_splat(r->b, before, lanes);
-			ir_id value = ir_add(r->b, block->sums[i][j], offset);
-			ir_id position = reduction_position(r, &r->line[i], block->k[j]);
-			reduction_store(
-			        r, reduction_both(r, block->valid[j], exists), position, value);
-		}
+		ir_id carried = ir_get(r->b, r->acc[i][0]);
+		before[i] = ir_splat(r->b, ir_add(r->b, carried, block->before[i]), lanes);
 		ir_set(r->b, r->acc[i][0], ir_add(r->b, carried, block->all[i]));
 	}
+	reduction_open(r);
+	for (uint32_t j = 0; j < r->s.vectors; j++) {
+		for (uint32_t i = 0; i < r->s.tile_m; i++)
+			value[i] = ir_add(r->b, block->sums[i][j], before[i]);
+		reduction_store(r, block->valid[j], block->k[j], value);
+	}
+	reduction_close(r);
 }
 
 static void run_blocks(struct reducing *r)
@@ -258,7 +275,8 @@ static void run_blocks(struct reducing *r)
 		r->acc[i][0] = ir_var(r->b, zero);
 	uint32_t turn = r->s.wg_x * r->s.vectors;
 	ir_id start = ir_loop(r->b, lower_u32(r->l, 0), r->count, turn);
-	sum_own(r, &block, start);
+	place_own(r, &block, start);
+	sum_own(r, &block);
 	if (few)
 		scan_few(r, &block);
 	else
@@ -270,10 +288,14 @@ static void run_blocks(struct reducing *r)
 
 void reduction_scan(struct reducing *r)
 {
+	if (r->s.wg_x > 1) {
+		run_blocks(r);
+		return;
+	}
+	reduction_open(r);
 	if (r->s.owner == OWNER_WORDS)
 		run_word(r);
-	else if (r->s.wg_x > 1)
-		run_blocks(r);
 	else
 		run_alone(r);
+	reduction_close(r);
 }

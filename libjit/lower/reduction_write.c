@@ -6,38 +6,53 @@
  */
 #include "lower/reduction.h"
 
-ir_id reduction_both(struct reducing *r, ir_id x, ir_id y)
+static void store_if(struct reducing *r, ir_id condition, ir_id position, ir_id value)
 {
-	return !x ? y : !y ? x : ir_compute(r->b, IR_LAND, x, y, 0);
+	ir_if(r->b, condition);
+	lower_store(r->l, r->out, position, value);
+	ir_end(r->b);
 }
 
-void reduction_store(struct reducing *r, ir_id condition, ir_id position, ir_id value)
+void reduction_store(
+        struct reducing *r, ir_id condition, ir_id k, const ir_id value[static TILE_MAX])
 {
 	if (condition)
 		ir_if(r->b, condition);
-	lower_store(r->l, r->out, position, value);
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		lower_store(r->l, r->out, reduction_position(r, &r->line[i], k), value[i]);
 	if (condition)
 		ir_end(r->b);
 }
 
 /* ---- A number a line. */
 
-/* A store may hold several neighbouring lines; the last of them may not exist, but then its half of
- * the word is nobody's. */
+/* A store may hold two neighbouring lines, of which the second need not exist: then its half of the
+ * word is nobody's. */
+static void write_neighbours(struct reducing *r, const ir_id value[static TILE_MAX])
+{
+	for (uint32_t i = 0; i < r->s.tile_m; i += 2) {
+		ir_id line = lower_plus(r->l, r->first, i);
+		ir_id exists = ir_compute(r->b, IR_LT, line, r->lines, 0);
+		ir_id pair = ir_compose(r->b, value + i, 2);
+		store_if(r, exists, lower_over(r->l, line, 2), pair);
+	}
+}
+
 void reduction_write_results(struct reducing *r, const ir_id value[static TILE_MAX])
 {
-	uint32_t each = r->s.across && r->s.vec > 1 ? 1 : r->s.out_width;
-	ir_id alone = 0;
+	bool shared = r->s.wg_x > 1;
 
-	if (r->s.wg_x > 1)
-		alone = ir_compute(r->b, IR_EQ, r->along, lower_u32(r->l, 0), 0);
-	for (uint32_t i = 0; i < r->s.tile_m; i += each) {
-		ir_id guard = reduction_guard(r, i);
-		ir_id line = lower_plus(r->l, r->first, i);
-		ir_id position = lower_over(r->l, line, each);
-		ir_id neighbours = each == 1 ? value[i] : ir_compose(r->b, value + i, each);
-		reduction_store(r, reduction_both(r, alone, guard), position, neighbours);
-	}
+	reduction_open(r);
+	if (shared)
+		ir_if(r->b, ir_compute(r->b, IR_EQ, r->along, lower_u32(r->l, 0), 0));
+	if (r->s.out_width == 2 && !(r->s.across && r->s.vec == 2))
+		write_neighbours(r, value);
+	else
+		for (uint32_t i = 0; i < r->s.tile_m; i++)
+			lower_store(r->l, r->out, r->line[i].at, value[i]);
+	if (shared)
+		ir_end(r->b);
+	reduction_close(r);
 }
 
 /* ---- Every element. */
@@ -84,17 +99,15 @@ static ir_id finish(struct reducing *r, const struct line *line, ir_id k, ir_id 
 
 static void write_chunk(struct reducing *r, const struct chunk *chunk)
 {
-	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		const struct line *line = &r->line[i];
-		for (uint32_t j = 0; j < chunk->count; j++) {
-			ir_id k = reduction_within(r, chunk->k[j], chunk->valid[j]);
-			ir_id x = reduction_fetch(r, line, k);
-			ir_id value = finish(r, line, k, x);
-			ir_id exists = reduction_guard(r, i);
-			ir_id position = reduction_position(r, line, k);
-			reduction_store(
-			        r, reduction_both(r, chunk->valid[j], exists), position, value);
+	ir_id value[TILE_MAX];
+
+	for (uint32_t j = 0; j < chunk->count; j++) {
+		ir_id k = reduction_within(r, chunk->k[j], chunk->valid[j]);
+		for (uint32_t i = 0; i < r->s.tile_m; i++) {
+			ir_id x = reduction_fetch(r, &r->line[i], k);
+			value[i] = finish(r, &r->line[i], k, x);
 		}
+		reduction_store(r, chunk->valid[j], k, value);
 	}
 }
 
@@ -133,9 +146,9 @@ void reduction_store_pair(struct reducing *r, ir_id condition, ir_id word, const
 	ir_id words = lower_over(r->l, lower_plus(r->l, elements, 1), 2);
 	ir_id inside = ir_compute(r->b, IR_LT, position, words, 0);
 
-	inside = reduction_both(r, reduction_guard(r, 0), inside);
-	reduction_store(
-	        r, reduction_both(r, condition, inside), position, ir_compose(r->b, pair, 2));
+	if (condition)
+		inside = ir_compute(r->b, IR_LAND, inside, condition, 0);
+	store_if(r, inside, position, ir_compose(r->b, pair, 2));
 }
 
 static void write_pairs(struct reducing *r, const struct chunk *chunk)
@@ -168,9 +181,7 @@ ir_id reduction_k_of_word(struct reducing *r, uint32_t half)
 
 void reduction_store_word(struct reducing *r, const ir_id pair[2])
 {
-	ir_id position = lower_over(r->l, r->first, 2), guard = reduction_guard(r, 0);
-
-	reduction_store(r, guard, position, ir_compose(r->b, pair, 2));
+	lower_store(r->l, r->out, lower_over(r->l, r->first, 2), ir_compose(r->b, pair, 2));
 }
 
 static void write_word(struct reducing *r)
@@ -187,8 +198,10 @@ static void write_word(struct reducing *r)
 
 void reduction_write_elements(struct reducing *r)
 {
+	reduction_open(r);
 	if (r->s.owner == OWNER_WORDS)
 		write_word(r);
 	else
 		reduction_walk(r, r->s.owner == OWNER_PAIRS ? write_pairs : write_chunk);
+	reduction_close(r);
 }

@@ -74,8 +74,8 @@ static double tap_sum(const struct reference *r, const struct op_window *w, cons
 		uint64_t filter = w->transposed
 		                          ? filter_index(w, first + i, p->channel % out, ky, kx)
 		                          : filter_index(w, p->channel, i, ky, kx);
-		sum += reference_at(r, 0, image_index(w, p->image, first + i, (uint64_t)y,
-		                                  (uint64_t)x)) *
+		sum += reference_at(r, 0,
+		               image_index(w, p->image, first + i, (uint64_t)y, (uint64_t)x)) *
 		       reference_at(r, 1, filter);
 	}
 	return sum;

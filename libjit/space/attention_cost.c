@@ -24,8 +24,8 @@ static uint32_t instructions_of_load(const struct attention *a, const struct op 
 	return a->native ? 2 : 2 * a->width + 2;
 }
 
-/* What a driver has to compile: multiply-adds in full, all else half, because little stays alive
- * across it. */
+/* What a driver has to compile, in vectors of four: multiply-adds in full, all else half, because
+ * little stays alive across it. */
 uint32_t attention_instructions(const struct attention *a, const struct op *op)
 {
 	uint32_t load = instructions_of_load(a, op), in_memory = a->stage_kv ? 1 : load;
@@ -40,7 +40,8 @@ uint32_t attention_instructions(const struct attention *a, const struct op *op)
 	scores = a->step * a->tile;
 	rest = a->inner * (a->tile * load + a->step * in_memory) + keys * a->each * in_memory +
 	       a->packs * (a->slots < 32 ? a->slots : 32) + 4 * a->tile * a->each;
-	return scores * a->inner + keys * a->tile * a->each + (rest + 8 * scores) / 2;
+	return scores * a->inner * a->width / 4 + keys * a->tile * a->each +
+	       (rest + 3 * scores) / 2;
 }
 
 uint32_t attention_lanes(const struct attention *a)
@@ -132,7 +133,7 @@ static struct work work_shared(const struct attention *a, double keys)
 	        .turns = turns * (a->chunks / a->inner) +
 	                 summed / a->weight_width / a->weight_loads,
 	        .accumulators = accumulators,
-	        .registers = accumulators + rows * a->step * a->width + 16,
+	        .registers = accumulators + rows * a->step + (rows + a->step) * a->width,
 	        .parallel = a->tile * a->step > 1 ? 2 : 1};
 
 	if (a->stage_q)

@@ -6,8 +6,11 @@
  */
 #include "space/attention.h"
 
+#include "base/error.h"
 #include "space/family.h"
 #include "space/space.h"
+
+#include <errno.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -38,6 +41,8 @@ static void derive_grid(const struct op *op, const struct attention *a, struct g
 	g->grid[0] = folded[0];
 }
 
+#define INSTRUCTIONS_MAX 2048 /* of anything at all; what is offered is far below */
+
 static int derive(const struct op *op, const struct schedule *schedule,
         struct geometry *ret_geometry, struct error *err)
 {
@@ -55,6 +60,9 @@ static int derive(const struct op *op, const struct schedule *schedule,
 	        .features = (a.subgroup ? FEATURE_SUBGROUPS : 0u) | (native ? FEATURE_F16 : 0u),
 	        .subgroup = a.subgroup ? a.split : 0,
 	        .work = attention_work(&a, op)};
+	if (g.instructions > INSTRUCTIONS_MAX)
+		return error_set(err, -ERANGE, "schedule",
+		        "too much is unrolled: tile_m, k_step or unroll must be smaller");
 	derive_grid(op, &a, &g);
 	*ret_geometry = g;
 	return 0;
@@ -86,7 +94,7 @@ static struct schedule make(
 
 /* Software devices take every lane of a load or store apart, and time to compile that grows as the
  * square: this many lanes take about two seconds. */
-#define LANES_MAX 500
+#define LANES_MAX 560
 
 static bool compiles_slowly(const struct pool *pool, const struct schedule *s)
 {
@@ -127,7 +135,6 @@ static const uint16_t steps[] = {1, 2, 4, 8, 16};
 static const uint16_t staged_steps[] = {8, 16, 32};
 static const uint16_t tiles_shared[] = {1, 2, 4, 8, 16, 32};
 static const uint16_t splits[] = {4, 8, 16, 32, 64, 128, 256};
-static const uint16_t unrolls[] = {1, 2, 4};
 
 static void offer_staged(struct pool *pool, uint32_t tiles, uint32_t tile)
 {
@@ -173,6 +180,11 @@ static void offer_ways(struct pool *pool, const struct schedule *from)
 	}
 }
 
+static uint16_t unroll_gpu(uint32_t scores)
+{
+	return scores <= 4 ? 16 : scores <= 8 ? 8 : scores <= 16 ? 4 : 2;
+}
+
 static void offer_shared(struct pool *pool, uint32_t tiles, uint32_t split, uint32_t tile)
 {
 	uint32_t invocations = tiles * split;
@@ -185,12 +197,13 @@ static void offer_shared(struct pool *pool, uint32_t tiles, uint32_t split, uint
 
 		if (oversized(pool, &s))
 			continue;
-		for (uint32_t n = 0; cpu && n < LENGTH(unrolls); n++) {
-			s.axis[AXIS_UNROLL] = unrolls[n];
-			offer_ways(pool, &s);
+		for (uint32_t unroll = 1; cpu && unroll <= 4; unroll *= 2) {
+			s.axis[AXIS_UNROLL] = (uint16_t)unroll;
+			if (tile * steps[i] * unroll <= 128) /* longer code gains nothing */
+				offer_ways(pool, &s);
 		}
-		/* GPUs' compilers unroll themselves: it hardly matters there. */
-		s.axis[AXIS_UNROLL] = tile * steps[i] > 8 ? 4 : 16;
+		/* GPUs want loads under way; their compilers do the rest. */
+		s.axis[AXIS_UNROLL] = unroll_gpu(tile * steps[i]);
 		if (!cpu)
 			offer_ways(pool, &s);
 	}

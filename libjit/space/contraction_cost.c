@@ -42,21 +42,34 @@ static uint32_t acting(enum scalar act)
 	}
 }
 
+/* Of one store: what is added, where it goes, and f16 taken out of words and put into them. */
+static uint32_t finishing(const struct contraction *c, const struct op *op)
+{
+	const struct contraction_fields *f = contraction_fields(op);
+	enum scalar acts[OP_ACTS_MAX];
+	uint32_t count = op_acts(op, f->act, acts), sum = 6;
+
+	if (c->pairs)
+		sum += c->out_width *
+		       (1u + contraction_has(op, f->bias) + contraction_has(op, f->residual));
+	for (uint32_t i = 0; i < count; i++)
+		sum += acting(acts[i]);
+	return sum;
+}
+
 /* What a driver has to compile for each accumulator: its multiply-adds, and for each store the
  * epilogue, which counts half because little stays alive across it. Loads are left out, but for
  * what it takes to make numbers of them. */
 uint32_t contraction_instructions(const struct contraction *c, const struct op *op)
 {
-	enum scalar acts[OP_ACTS_MAX];
-	uint32_t stores = c->lanes / c->out_width, epilogue = 6, product = 1;
+	uint32_t stores = c->lanes / c->out_width, product = 1;
 
 	if (c->sum == CONTRACTION_INT || c->flat)
 		product = 2;
 	if (c->sum == CONTRACTION_DOT4)
 		product = c->lanes + 2;
-	for (uint32_t i = 0, count = op_acts(op, contraction_fields(op)->act, acts); i < count; i++)
-		epilogue += acting(acts[i]);
-	return c->tile_m * (c->tile_n / c->lanes) * (c->unroll * product + stores * epilogue / 2) +
+	return c->tile_m * (c->tile_n / c->lanes) *
+	               (c->unroll * product + stores * finishing(c, op) / 2) +
 	       fetching(&c->a, c->unroll) + fetching(&c->b, c->unroll);
 }
 

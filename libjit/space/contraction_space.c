@@ -320,13 +320,19 @@ static void offer(struct pool *pool)
 
 /* ---- Baseline and fallback. */
 
+/* 8x8 threads of 4x4 elements, k staged by 32; of one row of elements where out has few; 4-bit
+ * weights with few rows: 32 invocations share k, for eight columns. */
 static struct schedule baseline(const struct op *op)
 {
-	struct schedule s = make((struct shape){8, 8}, (struct shape){4, 4}, 32);
+	uint16_t rows = op->value[contraction_fields(op)->m] <= FEW ? 1 : 4;
+	struct schedule s = make((struct shape){8, 8}, (struct shape){4, rows}, 32);
 
-	(void)op;
 	s.axis[AXIS_STAGE_A] = s.axis[AXIS_STAGE_B] = 1;
 	s.axis[AXIS_UNROLL] = 4;
+	if (op->kind == OP_MATMUL_NBITS && rows == 1) {
+		s = make((struct shape){1, 1}, (struct shape){8, 1}, 8);
+		s.axis[AXIS_SPLIT_K] = 32;
+	}
 	return s;
 }
 

@@ -181,14 +181,15 @@ static void choose_x_width(struct convolution *c, uint32_t vec)
 static void choose_filter(struct convolution *c, uint32_t vec)
 {
 	const struct op_window *w = &c->w;
-	uint64_t taps = (uint64_t)w->kh * w->kw, depth = w->transposed ? w->oc / w->groups : c->inputs;
+	uint64_t taps = (uint64_t)w->kh * w->kw,
+	         depth = w->transposed ? w->oc / w->groups : c->inputs;
 	uint64_t outer = depth * taps, inner = w->nhwc ? 1 : taps;
 
 	c->filter_m = w->transposed && !c->diagonal ? inner : outer;
 	c->filter_k = w->transposed && !c->diagonal ? outer : inner;
 	c->filter_tap = w->nhwc ? (uint32_t)depth : 1;
 	/* Whatever moves a load's base must keep it aligned. */
-	uint64_t m_step = c->outputs % c->tile_m         ? c->filter_m
+	uint64_t m_step = c->outputs % c->tile_m        ? c->filter_m
 	                  : c->groups * c->tiles_m == 1 ? 0
 	                                                : c->filter_m * c->tile_m;
 	uint64_t group_step = c->groups > 1 && w->transposed ? c->filter_k * c->inputs : 0;
@@ -212,8 +213,10 @@ static uint32_t choose_out_width(const struct convolution *c)
 	} m = {c->tile_m, c->outputs}, y = {c->rows.tile, c->rows.out},
 	  x = {c->columns.tile, c->columns.out};
 	bool nhwc = c->w.nhwc;
-	const uint64_t tiles[] = {nhwc ? m.tile : x.tile, nhwc ? x.tile : y.tile, nhwc ? y.tile : m.tile};
-	const uint64_t fulls[] = {nhwc ? m.full : x.full, nhwc ? x.full : y.full, nhwc ? y.full : m.full};
+	const uint64_t tiles[] = {
+	        nhwc ? m.tile : x.tile, nhwc ? x.tile : y.tile, nhwc ? y.tile : m.tile};
+	const uint64_t fulls[] = {
+	        nhwc ? m.full : x.full, nhwc ? x.full : y.full, nhwc ? y.full : m.full};
 	uint64_t run = 1;
 
 	if (nhwc && c->groups > 1) /* a pixel's channels are those of all groups */
@@ -317,6 +320,23 @@ static void place_workgroup(struct convolution *c)
 
 /* ---- Workgroup memory. */
 
+/* f16 in words, rows and images of odd lengths: pairs are the workgroup's own where it has whole
+ * images of an even number of channels, always the same. */
+static void choose_out_stage(struct convolution *c)
+{
+	uint32_t block = c->wg_y * c->tile_m;
+	uint64_t length = (uint64_t)block * c->rows.out * c->columns.out;
+
+	c->stage_out = c->f16 && !c->native && !c->flat && !c->w.nhwc && c->out_width < 2 &&
+	               c->rows.tiles <= c->rows.group && c->columns.tiles <= c->columns.group &&
+	               block % 2 == 0 && c->w.oc % block == 0 && c->outputs % c->tile_m == 0 &&
+	               length <= 1 << 16;
+	if (!c->stage_out)
+		return;
+	c->out_width = 2;
+	c->out_length = (uint32_t)length;
+}
+
 static void size_arrays(struct convolution *c)
 {
 	uint32_t taps = c->rows.unrolled * c->columns.unrolled;
@@ -355,6 +375,7 @@ struct convolution convolution_derive(const struct op *op, const struct schedule
 	count_lines(&c.rows);
 	count_lines(&c.columns);
 	size_arrays(&c);
+	choose_out_stage(&c);
 	place_workgroup(&c);
 	return c;
 }
@@ -374,8 +395,7 @@ int convolution_check_axes(const struct schedule *schedule, struct error *err)
 	                       at_least_1(s[AXIS_SPLIT_K]);
 
 	if (s[AXIS_TILE_M] > CONVOLUTION_TILE_MAX || rows > CONVOLUTION_TILE_MAX ||
-	        columns > CONVOLUTION_TILE_MAX ||
-	        at_least_1(s[AXIS_TILE_M]) * rows * columns > 256)
+	        columns > CONVOLUTION_TILE_MAX || at_least_1(s[AXIS_TILE_M]) * rows * columns > 256)
 		return error_set(err, -ERANGE, "schedule",
 		        "a tile is at most 64 any way and 256 outputs in all");
 	if (!power_of_two(at_least_1(s[AXIS_WG_X])) || invocations > 1024)
@@ -391,8 +411,7 @@ int convolution_check_axes(const struct schedule *schedule, struct error *err)
 		return error_set(err, -ERANGE, "schedule",
 		        "a convolution's schedule has no subgroup and no dot4");
 	if (s[AXIS_STAGE_A] > 1 || s[AXIS_STAGE_B] > 1 || s[AXIS_F16] > 1)
-		return error_set(
-		        err, -ERANGE, "schedule", "stage_a, stage_b and f16 are 0 or 1");
+		return error_set(err, -ERANGE, "schedule", "stage_a, stage_b and f16 are 0 or 1");
 	return 0;
 }
 
@@ -418,7 +437,8 @@ static int check_taps(const struct convolution *c, struct error *err)
 		        "unroll is all taps of the filter, or divides those of a row");
 	for (uint32_t i = 0; i < 2; i++) {
 		const struct convolution_span *s = spans[i];
-		if (s->transposed && s->stride > 1 && (s->tile % s->stride || s->unrolled < s->taps))
+		if (s->transposed && s->stride > 1 &&
+		        (s->tile % s->stride || s->unrolled < s->taps))
 			return error_set(err, -ERANGE, "unroll",
 			        "transposed, a tile is a multiple of the stride and all taps are "
 			        "unrolled");
@@ -431,8 +451,7 @@ static int check_taps(const struct convolution *c, struct error *err)
 		return error_set(err, -ERANGE, "schedule", "a turn reads at most %u elements of x",
 		        CONVOLUTION_CACHE_MAX);
 	if (c->accumulators * c->unrolled_k * c->rows.unrolled * c->columns.unrolled > 4096)
-		return error_set(
-		        err, -ERANGE, "schedule", "a turn has at most 4096 multiply-adds");
+		return error_set(err, -ERANGE, "schedule", "a turn has at most 4096 multiply-adds");
 	return 0;
 }
 

@@ -55,15 +55,17 @@ struct convolution {
 	uint32_t groups, inputs, outputs; /* groups; channels of one. A diagonal one is one group */
 	uint32_t tile_m, tiles_m;         /* tiles_m: of one group */
 	uint32_t wg_x, wg_y, split, k_step;
-	uint32_t unrolled_k;    /* staged: input channels of one turn of the inner loop */
+	uint32_t unrolled_k; /* staged: input channels of one turn of the inner loop */
 	bool stage_x, stage_w;
-	bool channels_first;    /* a workgroup's neighbours differ in output channels (else pixels) */
-	uint32_t vec;           /* lanes of an accumulator ... */
-	bool along_m;           /* ... along output channels, else along a row's pixels */
-	uint32_t accumulators;  /* vectors of `vec` lanes */
+	bool channels_first; /* a workgroup's neighbours differ in output channels (else pixels) */
+	uint32_t vec;        /* lanes of an accumulator ... */
+	bool along_m;        /* ... along output channels, else along a row's pixels */
+	uint32_t accumulators;                /* vectors of `vec` lanes */
 	uint32_t x_width, w_width, out_width; /* lanes of a load of x, of the filter, of a store */
-	uint32_t stage_width;   /* lanes, along output channels, of the staged filter's elements */
+	uint32_t stage_width; /* lanes, along output channels, of the staged filter's elements */
+	bool stage_out; /* where no tile's words are its own: the workgroup's whole channels are */
 	uint32_t x_length, w_length, reduce_length; /* workgroup arrays: vectors */
+	uint32_t out_length;                        /* the same: numbers */
 	bool f16, native, half; /* tensors are f16; read as such, not as words; computed so too */
 	uint32_t workgroup_size[3];
 	/* Elements of the filter from one output channel, input channel and tap to the next. */
@@ -78,11 +80,12 @@ bool convolution_meets(
 /* The position of tile number `tile`'s base. */
 static inline uint64_t convolution_base(const struct convolution_span *span, uint64_t tile)
 {
-	return span->transposed ? tile * span->tile / span->stride : tile * span->tile * span->stride;
+	return span->transposed ? tile * span->tile / span->stride
+	                        : tile * span->tile * span->stride;
 }
 
-/* The axes must have passed convolution_check_axes; convolution_check says whether what they come to
- * makes sense. Both answer 0, or -ERANGE and err. */
+/* The axes must have passed convolution_check_axes; convolution_check says whether what they come
+ * to makes sense. Both answer 0, or -ERANGE and err. */
 struct error;
 int convolution_check_axes(const struct schedule *schedule, struct error *err);
 struct convolution convolution_derive(const struct op *op, const struct schedule *schedule);

@@ -52,6 +52,12 @@ static double padded(const struct convolution *c)
 	return rows ? 2.0 / fmax(2, c->rows.lines) : columns ? 2.0 / fmax(2, c->columns.lines) : 0;
 }
 
+/* Instructions that take f16 out of words, or put them there. */
+static uint32_t unpacking(const struct convolution *c, uint32_t lanes)
+{
+	return c->f16 && !c->native ? 1 + 2 * lanes : 0;
+}
+
 static uint32_t count_epilogue(const struct convolution *c, const struct op *op)
 {
 	enum scalar acts[OP_ACTS_MAX];
@@ -59,7 +65,8 @@ static uint32_t count_epilogue(const struct convolution *c, const struct op *op)
 
 	for (uint32_t i = 0, count = op_acts(op, at, acts); i < count; i++)
 		each += acts[i] == SCALAR_RELU || acts[i] == SCALAR_RELU6 ? 2 : 16;
-	each += 2 * op->value[at - 1] + op->value[at - 2];
+	each += (2 + unpacking(c, c->out_width)) * op->value[at - 1] + op->value[at - 2];
+	each += unpacking(c, c->out_width);
 	return c->tile_m * c->rows.tile * c->columns.tile / c->out_width * each;
 }
 
@@ -68,7 +75,8 @@ static uint32_t count_epilogue(const struct convolution *c, const struct op *op)
 static uint32_t count_instructions(const struct convolution *c, const struct op *op)
 {
 	double k = c->unrolled_k, taps = unrolled_taps(c);
-	double loads = k * image_loads(c) + k * taps * c->tile_m / c->w_width;
+	double loads = k * image_loads(c) * (1 + unpacking(c, c->x_width)) +
+	               k * taps * c->tile_m / c->w_width * (1 + unpacking(c, c->w_width));
 
 	if (c->flat)
 		return 60 * c->columns.tile;
@@ -165,6 +173,12 @@ static struct work count_work(const struct convolution *c, double blocks)
 	count_filter(c, channels, &work);
 	if (c->stage_x || c->stage_w)
 		work.barriers += 2 * turns;
+	if (c->stage_out) {
+		work.barriers += 1;
+		work.shared_loads += 2 * outputs;
+		work.shared_lanes += 2 * outputs;
+		work.arithmetic += 10 * outputs;
+	}
 	if (c->split > 1) {
 		work.barriers += log2(c->split);
 		work.shared_loads += 3 * log2(c->split) * c->accumulators;
@@ -194,35 +208,45 @@ static void count_flat_grid(const struct convolution *c, const struct op *op, st
 	grid_fold(op, total, g->grid);
 }
 
+/* No tensor has more than OP_ELEMENTS_MAX elements. */
+static uint64_t most_images(const struct convolution *c, const struct op *op)
+{
+	int n = op_dynamic_at(op, c->batch);
+	uint64_t in = (uint64_t)c->w.c * c->w.h * c->w.w,
+	         out = (uint64_t)c->w.oc * c->w.oh * c->w.ow;
+
+	if (n < 0)
+		return c->w.batch;
+	return op->dynamic[n].high ? op->dynamic[n].high : OP_ELEMENTS_MAX / (in > out ? in : out);
+}
+
 static void count_grid(const struct convolution *c, const struct op *op, struct geometry *g)
 {
 	struct extent x = {.times = over_up(c->columns.tiles, c->columns.group), .over = 1};
 	struct extent y = {.times = over_up(c->rows.tiles, c->rows.group), .over = 1};
 	struct extent z = {.times = over_up(c->groups * c->tiles_m, c->wg_y), .over = 1};
-	uint32_t low, images = c->w.batch;
-	int n = op_dynamic_at(op, c->batch);
-
-	if (n >= 0)
-		op_range(op, (uint32_t)n, &low, &images);
+	uint64_t images = most_images(c, op);
 	bool fits = x.times <= WORKGROUPS_MAX && y.times <= WORKGROUPS_MAX &&
 	            z.times * images <= WORKGROUPS_MAX;
 	if (!c->merged)
 		extent_times(op, &z, c->batch);
-	if (!fits) {
-		z.times *= x.times * y.times;
-		grid_fold(op, z, g->grid);
-		return;
-	}
 	g->grid[0] = x;
 	g->grid[1] = y;
 	g->grid[2] = z;
+	if (fits)
+		return;
+	z.times *= x.times * y.times; /* folded whatever the batch will be: the kernel counts so */
+	g->grid[0] = g->grid[1] = z;
+	g->grid[0].most = GRID_FOLD;
+	g->grid[1].over = GRID_FOLD;
+	g->grid[2] = (struct extent){.times = 1, .over = 1};
 }
 
 struct geometry convolution_geometry(const struct convolution *c, const struct op *op)
 {
 	uint64_t bytes = ((uint64_t)c->x_length * c->x_width +
 	                         (uint64_t)c->w_length * c->stage_width +
-	                         (uint64_t)c->reduce_length * c->vec) *
+	                         (uint64_t)c->reduce_length * c->vec + c->out_length) *
 	                 (c->half ? 2 : 4);
 	struct geometry g = {.workgroup_bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX,
 	        .instructions = count_instructions(c, op),

@@ -31,7 +31,7 @@ enum kind { KIND_DIRECT, KIND_STAGED, KIND_SPLIT };
 struct tile { /* output channels, rows, columns */
 	uint16_t m, h, n;
 };
-struct shape {     /* of a workgroup: pixels, output channels, the split ... */
+struct shape { /* of a workgroup: pixels, output channels, the split ... */
 	uint16_t x, y, k;
 	bool gpu, cpu; /* ... and where it is worth trying */
 };
@@ -43,13 +43,9 @@ static const struct shape workgroups[] = {
         {32, 1, 1, true, false},
         {64, 1, 1, true, false},
         {128, 1, 1, true, false},
-        {16, 2, 1, true, false},
         {32, 2, 1, true, false},
-        {64, 2, 1, true, false},
-        {8, 4, 1, true, false},
         {16, 4, 1, true, false},
         {32, 4, 1, true, false},
-        {4, 8, 1, true, false},
         {8, 8, 1, true, false},
         {16, 8, 1, true, false},
         {4, 16, 1, true, false},
@@ -59,20 +55,19 @@ static const struct shape workgroups[] = {
         {16, 1, 4, true, false},
         {16, 1, 8, true, false},
         {32, 1, 2, true, false},
-        {8, 2, 4, true, false},
         {8, 2, 8, true, false},
         {16, 2, 4, true, false},
         {4, 2, 8, true, false},
-        {4, 4, 8, true, false},
         {4, 2, 16, true, false},
 };
-static const uint16_t channels[] = {1, 2, 4, 8, 16}, rows[] = {1, 2, 4, 8};
-static const uint16_t columns[] = {1, 2, 4, 7, 8, 14, 16, 28};
+#define TILE_M_MAX 16
+#define TILE_H_MAX 8
+#define TILE_N_MAX 28
 static const uint16_t k_steps[] = {1, 2, 3, 4, 8, 16, 32};
 
-static uint32_t least(uint32_t a, uint32_t b)
+static uint32_t least(uint64_t a, uint64_t b)
 {
-	return a < b ? a : b;
+	return (uint32_t)(a < b ? a : b);
 }
 
 static struct schedule make(struct shape wg, struct tile tile, uint32_t k_step, uint32_t taps)
@@ -104,12 +99,28 @@ static bool fits(const struct pool *pool, const struct geometry *g)
 	       g->workgroup_bytes <= pool->limits->workgroup_bytes;
 }
 
-/* The two workgroups of each kind that are predicted best for what `plain` is otherwise. */
+struct ranked {
+	struct schedule schedule;
+	double ns;
+};
+#define NONE_NS 1e30
+
+/* Keeps the two best, in order. */
+static void rank(struct ranked best[2], const struct schedule *schedule, double ns)
+{
+	if (ns < best[0].ns) {
+		best[1] = best[0];
+		best[0] = (struct ranked){*schedule, ns};
+	} else if (ns < best[1].ns) {
+		best[1] = (struct ranked){*schedule, ns};
+	}
+}
+
+/* The two workgroups that are predicted best for what `plain` is otherwise. */
 static void offer_workgroups(struct offering *o, enum kind kind, const struct schedule *plain)
 {
 	const struct pool *pool = o->pool;
-	struct schedule best[2];
-	double best_ns[2] = {1e30, 1e30};
+	struct ranked best[2] = {{.ns = NONE_NS}, {.ns = NONE_NS}};
 
 	for (uint32_t i = 0; i < LENGTH(workgroups); i++) {
 		const struct shape *wg = &workgroups[i];
@@ -120,33 +131,30 @@ static void offer_workgroups(struct offering *o, enum kind kind, const struct sc
 		s.axis[AXIS_WG_X] = wg->x;
 		s.axis[AXIS_WG_Y] = wg->y;
 		s.axis[AXIS_SPLIT_K] = wg->k;
-		if (derive(pool->op, &s, &g, NULL) || !fits(pool, &g))
-			continue;
-		double ns = cost_ns(pool->op, &g, pool->facts);
-		uint32_t place = ns < best_ns[0] ? 0 : 1;
-		if (ns >= best_ns[place])
-			continue;
-		best[1] = place ? s : best[0];
-		best_ns[1] = place ? ns : best_ns[0];
-		best[0] = place ? best[0] : s;
-		best_ns[0] = place ? best_ns[0] : ns;
+		if (!derive(pool->op, &s, &g, NULL) && fits(pool, &g))
+			rank(best, &s, cost_ns(pool->op, &g, pool->facts));
 	}
 	for (uint32_t i = 0; i < 2; i++)
-		if (best_ns[i] < 1e30)
-			pool_offer(o->pool, kind, &best[i]);
+		if (best[i].ns < NONE_NS)
+			pool_offer(o->pool, kind, &best[i].schedule);
 }
 
+/* With x, the filter, both or neither in workgroup memory; split where nothing is. */
 static void offer_stages(struct offering *o, const struct schedule *plain)
 {
 	const struct convolution *c = &o->c;
 	bool cpu = o->pool->facts->cpu;
 	struct schedule s = *plain;
+	uint32_t k = (uint32_t)s.axis[AXIS_K_STEP] * s.axis[AXIS_UNROLL];
 
-	offer_workgroups(o, KIND_DIRECT, &s);
+	if (cpu || k <= 72)
+		offer_workgroups(o, KIND_DIRECT, &s);
 	if (cpu || c->diagonal)
 		return;
-	if (c->inputs >= 4u * s.axis[AXIS_K_STEP])
+	if (c->inputs >= 4u * s.axis[AXIS_K_STEP] && k <= 72)
 		offer_workgroups(o, KIND_SPLIT, &s);
+	if (k < 8 && c->inputs > s.axis[AXIS_K_STEP])
+		return;
 	for (uint32_t stage = 1; stage <= 3; stage++) {
 		s.axis[AXIS_STAGE_A] = stage & 1;
 		s.axis[AXIS_STAGE_B] = stage >> 1;
@@ -164,23 +172,20 @@ static void offer_taps(struct offering *o, struct tile tile, uint32_t k_step)
 
 	while (w->kw % part)
 		part--;
-	if (all <= 64) {
-		struct schedule s = make(any, tile, k_step, (uint32_t)all);
-		s.axis[AXIS_F16] = o->native;
+	struct schedule s = make(any, tile, k_step, (uint32_t)least(64, all));
+	s.axis[AXIS_F16] = o->native;
+	if (all <= 64)
 		offer_stages(o, &s);
-	}
-	if (part < all && (o->pool->facts->cpu || all > 9)) {
-		struct schedule s = make(any, tile, k_step, part);
-		s.axis[AXIS_F16] = o->native;
+	s.axis[AXIS_UNROLL] = (uint16_t)part;
+	if (part < all && (o->pool->facts->cpu || all > 9))
 		offer_workgroups(o, KIND_DIRECT, &s);
-	}
 }
 
 /* What a turn has to do pays for its loop, and is not too long to compile. */
 static void offer_steps(struct offering *o, struct tile tile)
 {
 	const struct convolution *c = &o->c;
-	uint32_t taps = least(c->w.kh, 64) * least(c->w.kw, 64), outputs = tile.m * tile.h * tile.n;
+	uint32_t taps = least(256, (uint64_t)c->w.kh * c->w.kw), outputs = tile.m * tile.h * tile.n;
 
 	for (uint32_t i = 0; i < LENGTH(k_steps); i++) {
 		uint32_t k = k_steps[i], work = k * taps * outputs;
@@ -192,66 +197,63 @@ static void offer_steps(struct offering *o, struct tile tile)
 	}
 }
 
-/* A tile that covers an extent with more than a quarter to spare is not worth trying. */
-static bool wasteful(uint32_t tile, uint32_t out)
+/* Powers of two and what divides the extent, but none that covers it with much to spare. */
+static bool suits(uint32_t tile, uint32_t out)
 {
 	uint64_t covered = ((uint64_t)out + tile - 1) / tile * tile;
 
-	return tile > out || covered * 3 > 4 * (uint64_t)out;
+	return tile <= out && covered * 3 <= 4 * (uint64_t)out &&
+	       (!(tile & (tile - 1)) || (tile >= 5 && out % tile == 0));
 }
 
 static bool worthwhile(const struct offering *o, struct tile tile)
 {
 	const struct convolution *c = &o->c;
 	bool cpu = o->pool->facts->cpu;
-	uint32_t outputs = tile.m * tile.h * tile.n, most = cpu ? 256 : 64;
+	uint32_t outputs = tile.m * tile.h * tile.n, most = cpu ? 256 : 64, few = cpu ? 16 : 4;
 	uint64_t all = (uint64_t)c->outputs * c->rows.out * c->columns.out;
 
 	if (c->diagonal && (c->w.nhwc ? tile.m > 4 : tile.m > 1))
 		return false;
-	return outputs <= most && (!cpu || outputs >= least(16, (uint32_t)least(all, 64) / 4)) &&
-	       !wasteful(tile.m, c->outputs) && !wasteful(tile.h, c->rows.out) &&
-	       !wasteful(tile.n, c->columns.out);
+	if (!cpu && tile.m > 8)
+		return false;
+	return outputs <= most && (outputs >= few || outputs * 8ull >= all || c->diagonal);
 }
 
-/* Of f16 in words, rows of an odd length: whole images of two channels share no word with others. */
-static void offer_whole(struct offering *o)
+/* Transposed, a tile takes whole strides. */
+static void offer_rows(struct offering *o, uint32_t m, uint32_t h)
 {
 	const struct convolution *c = &o->c;
-	uint64_t pixels = (uint64_t)c->rows.out * c->columns.out;
+	uint32_t unit = c->w.transposed ? c->w.stride_w : 1;
 
-	if (!c->f16 || o->native || c->w.nhwc || pixels % 2 == 0 || pixels > 64 || c->outputs % 2)
-		return;
-	offer_steps(o, (struct tile){2, (uint16_t)c->rows.out, (uint16_t)c->columns.out});
+	for (uint32_t n = 1; n <= TILE_N_MAX; n++) {
+		struct tile tile = {(uint16_t)m, (uint16_t)h, (uint16_t)(n * unit)};
+		if (n * unit <= CONVOLUTION_TILE_MAX &&
+		        suits(n, (c->columns.out + unit - 1) / unit) && worthwhile(o, tile))
+			offer_steps(o, tile);
+	}
 }
 
 static void offer(struct pool *pool)
 {
 	struct schedule plain = schedule_initial();
 	struct offering o = {.pool = pool, .c = convolution_derive(pool->op, &plain)};
-	bool strided = o.c.w.transposed && o.c.w.stride_h <= 8 && o.c.w.stride_w <= 8;
-	uint32_t h_unit = strided ? o.c.w.stride_h : 1, n_unit = strided ? o.c.w.stride_w : 1;
+	uint32_t unit = o.c.w.transposed ? o.c.w.stride_h : 1;
 
 	o.native = o.c.f16 && (pool->limits->features & FEATURE_F16);
-	for (uint32_t m = 0; m < LENGTH(channels); m++) {
-		for (uint32_t h = 0; h < LENGTH(rows); h++) {
-			for (uint32_t n = 0; n < LENGTH(columns); n++) {
-				struct tile tile = {channels[m], (uint16_t)(rows[h] * h_unit),
-				        (uint16_t)(columns[n] * n_unit)};
-				if (worthwhile(&o, tile))
-					offer_steps(&o, tile);
-			}
-		}
-	}
-	offer_whole(&o);
+	for (uint32_t m = 1; m <= TILE_M_MAX; m *= 2)
+		for (uint32_t h = 1; suits(m, o.c.outputs) && h <= TILE_H_MAX; h++)
+			if (h * unit <= CONVOLUTION_TILE_MAX &&
+			        suits(h, (o.c.rows.out + unit - 1) / unit))
+				offer_rows(&o, m, h * unit);
 }
 
 /* ---- What engines ship, and what always works. */
 
 static struct schedule make_flat(uint16_t invocations, uint16_t elements)
 {
-	struct schedule s = make((struct shape){invocations, 1, 1, true, true},
-	        (struct tile){0, 1, elements}, 1, 1);
+	struct schedule s = make(
+	        (struct shape){invocations, 1, 1, true, true}, (struct tile){0, 1, elements}, 1, 1);
 
 	s.axis[AXIS_VEC] = 1;
 	return s;
@@ -263,7 +265,7 @@ static struct schedule baseline(const struct op *op)
 {
 	struct schedule plain = schedule_initial();
 	struct convolution c = convolution_derive(op, &plain);
-	uint32_t taps = least(c.w.kh, 64) * least(c.w.kw, 64), k_step = least(32, c.inputs);
+	uint32_t taps = least(256, (uint64_t)c.w.kh * c.w.kw), k_step = least(32, c.inputs);
 	struct tile tile = {(uint16_t)least(4, c.outputs), 1, (uint16_t)least(4, c.columns.out)};
 	struct shape square = {8, 8, 1, true, true}, line = {64, 1, 1, true, true};
 

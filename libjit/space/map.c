@@ -197,65 +197,97 @@ static int check_tiles(const struct map_context *c, const struct map *m)
 
 /* ---- Work. */
 
-static double loads_of(const struct map *m, const struct map_view *view, uint32_t *ret_lanes)
+double map_scalar_cost(enum scalar function)
 {
-	bool repeated = !view->free && !view->stride[m->plan.dims - 1].times;
+	static const uint8_t costs[SCALAR_COUNT] = {[SCALAR_X] = 0,
+	        [SCALAR_SQRT] = 4,
+	        [SCALAR_RSQRT] = 4,
+	        [SCALAR_RECIPROCAL] = 4,
+	        [SCALAR_DIV] = 4,
+	        [SCALAR_EXP] = 9,
+	        [SCALAR_LOG] = 9,
+	        [SCALAR_SIN] = 12,
+	        [SCALAR_COS] = 12,
+	        [SCALAR_SIGMOID] = 14,
+	        [SCALAR_TANH] = 17,
+	        [SCALAR_ERF] = 26,
+	        [SCALAR_SOFTPLUS] = 20,
+	        [SCALAR_GELU] = 28,
+	        [SCALAR_GELU_TANH] = 19,
+	        [SCALAR_QUICK_GELU] = 16,
+	        [SCALAR_SILU] = 15,
+	        [SCALAR_ELU] = 12,
+	        [SCALAR_POW] = 24,
+	        [SCALAR_SILU_MUL] = 16,
+	        [SCALAR_GELU_MUL] = 29};
 
-	*ret_lanes = repeated && m->whole ? 1 : m->vec;
-	return (double)*ret_lanes / m->lanes[view->tensor];
+	return function >= SCALAR_FUNCTION_END ? 0 : costs[function] ? costs[function] : 2;
 }
 
-/* Of one vector. */
-static struct work vector_work(const struct map *m)
+/* Instructions that take an element out of its word, or put it there. */
+static double unpacking(const struct map_context *c, uint32_t tensor)
+{
+	enum dtype dtype = c->tensors[tensor].dtype;
+
+	return dtype_bits(dtype) == 32 || (dtype == DTYPE_F16 && c->axis[AXIS_F16]) ? 0
+	       : dtype == DTYPE_F16                                                 ? 1
+	                                                                            : 3;
+}
+
+/* What one vector of out takes. */
+struct vector {
+	double values; /* times a value is worked out: once, or for each element */
+	double loads, lanes, arithmetic, instructions, turns;
+};
+
+/* A window that is not unrolled is one tap to compile. */
+static void count_view(const struct map_context *c, const struct map *m,
+        const struct map_view *view, struct vector *v)
+{
+	bool repeated = !view->free && !view->stride[m->plan.dims - 1].times && m->whole;
+	double taps = view->free ? m->plan.taps : 1;
+	double lanes = repeated ? 1 : view->share ? (double)m->vec / view->share : m->vec;
+	double loads = lanes / fmin(m->lanes[view->tensor], lanes);
+	double each = 4 * loads + unpacking(c, view->tensor) * lanes;
+
+	v->loads += loads * taps;
+	v->lanes += lanes * taps;
+	v->arithmetic += each * taps;
+	v->instructions += each * (taps > MAP_TAPS_UNROLLED ? 1 : taps);
+}
+
+static struct vector count_vector(const struct map_context *c, const struct map *m)
 {
 	const struct map_plan *plan = &m->plan;
-	double values = plan->separate && !m->whole ? m->vec
-	                                            : 1; /* times a position is worked out */
-	double positions = is_line(plan) ? 0 : 10.0 * (plan->dims - 1) * (m->whole ? 1 : m->vec);
-	struct work work = {.arithmetic = plan->cost * m->vec + positions + 4, .loads = 1};
+	bool by_element = plan->separate && (!m->whole || !plan->view[0].share);
+	double places = m->whole ? 1 : m->vec, packing = unpacking(c, c->tensor_count - 1);
+	bool looped = plan->taps > MAP_TAPS_UNROLLED;
+	struct vector v = {.values = by_element ? m->vec : 1, .loads = 1, .lanes = m->vec};
 
-	work.lanes = m->vec;
-	for (uint32_t i = 0; i < plan->views; i++) {
-		uint32_t lanes;
-		double loads = loads_of(m, &plan->view[i], &lanes);
-		bool free = plan->view[i].free;
-		double taps = free ? fmax(plan->taps / (plan->views > 1 ? 3 : 1), 1) : 1;
-		work.loads += loads * taps;
-		work.lanes += lanes * taps;
-		work.arithmetic += 3 * loads * taps * (free ? values : 1);
-	}
-	work.registers = 4.0 * m->vec;
-	return work;
-}
-
-static void scale_work(struct work *work, double times)
-{
-	work->arithmetic *= times;
-	work->loads *= times;
-	work->lanes *= times;
-}
-
-/* Unrolled instructions of one vector: those on vectors count once. */
-static double vector_instructions(const struct map *m, const struct work *work)
-{
-	bool scalars = m->plan.separate && (!m->whole || !m->plan.view[0].share);
-	double computing = m->plan.cost * (scalars ? m->vec : 1);
-
-	return work->arithmetic - m->plan.cost * m->vec + computing + work->loads;
+	v.instructions = 4 + 1.5 * packing * m->vec;
+	if (!is_line(plan))
+		v.instructions += 5 * (plan->dims - 1) * places;
+	v.arithmetic = v.instructions + plan->cost * m->vec;
+	v.instructions += looped ? 40 * v.values : plan->cost * v.values;
+	v.turns = looped ? plan->taps * v.values : 0;
+	for (uint32_t i = 0; i < plan->views; i++)
+		count_view(c, m, &plan->view[i], &v);
+	return v;
 }
 
 static void flat_geometry(const struct map_context *c, const struct map *m, struct geometry *g)
 {
-	struct work work = vector_work(m);
+	struct vector v = count_vector(c, m);
 	double turns = (double)m->vectors / m->unroll;
 
-	g->instructions = (uint32_t)fmin(1e6, 20 + m->unroll * vector_instructions(m, &work));
-	scale_work(&work, m->vectors);
-	work.turns = turns > 1 ? turns : 0;
-	work.parallel = fmin(4, m->unroll * m->vec);
-	work.registers *= m->unroll;
-	work.traffic_bytes = op_bytes(c->op);
-	g->work = work;
+	g->instructions = (uint32_t)fmin(1e6, 20 + m->unroll * v.instructions);
+	g->work = (struct work){.arithmetic = 10 + v.arithmetic * m->vectors,
+	        .loads = v.loads * m->vectors,
+	        .lanes = v.lanes * m->vectors,
+	        .turns = (turns > 1 ? turns : 0) + v.turns * m->vectors,
+	        .registers = 4.0 * m->vec * m->unroll,
+	        .parallel = fmin(4, m->unroll * m->vec),
+	        .traffic_bytes = op_bytes(c->op)};
 	g->workgroup_size[0] = m->wg_x;
 	g->workgroup_size[1] = 1;
 	grid_fold(c->op, map_extent(m->plan.elements, (uint64_t)m->wg_x * m->vectors * m->vec),
@@ -282,7 +314,7 @@ static void tile_geometry(const struct map_context *c, const struct map *m, stru
 		work.barriers = 1;
 		g->workgroup_bytes = 4 * m->block_n * (m->block_n + 1);
 	}
-	g->instructions = (uint32_t)(40 + vectors * (16 + 6.0 * m->vec));
+	g->instructions = (uint32_t)(40 + vectors * (16 + (6 + 4 * unpacking(c, 0)) * m->vec));
 	g->work = work;
 	g->workgroup_size[0] = m->wg_x;
 	g->workgroup_size[1] = m->wg_y;

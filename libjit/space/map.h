@@ -14,8 +14,9 @@
 #include "space/geometry.h"
 #include "space/schedule.h"
 
-#define MAP_DIMS_MAX  12 /* tile makes two of each */
-#define MAP_VIEWS_MAX 6
+#define MAP_DIMS_MAX      12 /* tile makes two of each */
+#define MAP_VIEWS_MAX     6
+#define MAP_TAPS_UNROLLED 16 /* windows of more are loops */
 
 /* `times`, times those of the operator's dynamic dimensions whose bits are set. */
 struct map_size {
@@ -46,7 +47,7 @@ struct map_plan {
 	struct map_view view[MAP_VIEWS_MAX];
 	uint32_t before[MAP_DIMS_MAX], extent[MAP_DIMS_MAX]; /* of pad: x within out */
 	double cost; /* of one element's value, in multiply-adds; loads left out */
-	double taps; /* elements of the free operands that it takes */
+	double taps; /* elements that it takes of each free operand */
 };
 struct map_plan map_plan(const struct op *op);
 

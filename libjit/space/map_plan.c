@@ -341,8 +341,8 @@ static void plan_rotary(struct planner *p)
 	add_free(p, 0, 1);
 	add_free(p, 1, neighbours ? 2 : 1);
 	add_free(p, 2, neighbours ? 2 : 1);
-	p->plan->cost = 6;
-	p->plan->taps = 3;
+	p->plan->cost = 10;
+	p->plan->taps = 1;
 }
 
 static void plan_gather(struct planner *p)
@@ -353,8 +353,8 @@ static void plan_gather(struct planner *p)
 	p->plan->unit = p->op->value[GATHER_INNER];
 	add_free(p, 0, 1);
 	add_free(p, 1, 0);
-	p->plan->cost = 4;
-	p->plan->taps = 2;
+	p->plan->cost = 8;
+	p->plan->taps = 1;
 }
 
 static void plan_concat(struct planner *p)
@@ -370,8 +370,8 @@ static void plan_concat(struct planner *p)
 	}
 	add_field(p, CONCAT_OUTER);
 	add_size(p, fixed(sum));
-	p->plan->cost = 6;
-	p->plan->taps = 1;
+	p->plan->cost = 6 * op->value[CONCAT_SIZES];
+	p->plan->taps = 1.0 / op->value[CONCAT_SIZES];
 }
 
 /* Neighbouring dimensions that get nothing added are one. */
@@ -397,7 +397,7 @@ static void plan_pad(struct planner *p)
 	}
 	plan->unit = plan->size[plan->dims - 1].times;
 	add_free(p, 0, padded ? 0 : 1);
-	plan->cost = 4 * plan->dims;
+	plan->cost = 8 * plan->dims;
 	plan->taps = 1;
 }
 
@@ -413,7 +413,7 @@ static void plan_resize(struct planner *p)
 		add_field(p, RESIZE_INNER);
 	p->plan->unit = inner ? v[RESIZE_INNER] : v[RESIZE_OW];
 	add_free(p, 0, inner ? 1 : 0);
-	p->plan->cost = v[RESIZE_MODE] ? 20 : 8;
+	p->plan->cost = v[RESIZE_MODE] ? 36 : 12;
 	p->plan->taps = v[RESIZE_MODE] ? 4 : 1;
 }
 
@@ -432,7 +432,7 @@ static void plan_window(struct planner *p)
 	p->plan->unit = w.nhwc ? w.c : w.ow;
 	add_free(p, 0, w.nhwc ? 1 : 0);
 	p->plan->taps = (double)w.kh * w.kw;
-	p->plan->cost = 2 * p->plan->taps;
+	p->plan->cost = 10 + 9 * p->plan->taps;
 }
 
 /* ---- All of them. */
@@ -475,31 +475,4 @@ uint32_t map_moved(const struct op *op, const struct map_plan *plan)
 	while (i + 1 < plan->dims && !same_size(plan->view[0].stride[i], fixed(1)))
 		i++;
 	return i + 1 < plan->dims ? i : plan->dims;
-}
-
-double map_scalar_cost(enum scalar function)
-{
-	static const uint8_t costs[SCALAR_COUNT] = {[SCALAR_X] = 0,
-	        [SCALAR_SQRT] = 4,
-	        [SCALAR_RSQRT] = 4,
-	        [SCALAR_RECIPROCAL] = 4,
-	        [SCALAR_DIV] = 4,
-	        [SCALAR_EXP] = 9,
-	        [SCALAR_LOG] = 9,
-	        [SCALAR_SIN] = 12,
-	        [SCALAR_COS] = 12,
-	        [SCALAR_SIGMOID] = 14,
-	        [SCALAR_TANH] = 17,
-	        [SCALAR_ERF] = 26,
-	        [SCALAR_SOFTPLUS] = 20,
-	        [SCALAR_GELU] = 28,
-	        [SCALAR_GELU_TANH] = 19,
-	        [SCALAR_QUICK_GELU] = 16,
-	        [SCALAR_SILU] = 15,
-	        [SCALAR_ELU] = 12,
-	        [SCALAR_POW] = 24,
-	        [SCALAR_SILU_MUL] = 16,
-	        [SCALAR_GELU_MUL] = 29};
-
-	return function >= SCALAR_FUNCTION_END ? 0 : costs[function] ? costs[function] : 2;
 }

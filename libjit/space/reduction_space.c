@@ -207,8 +207,24 @@ static struct work count_work(const struct op *op, const struct reduction *r)
 	return work;
 }
 
+/* Stores that stand in a condition of their own: vectors that may lie beyond the line. */
+static uint32_t count_conditions(const struct op *op, const struct reduction *r)
+{
+	bool constant = reduction_is_constant(op, r->count), blocks = r->wg_x > 1;
+	uint32_t turn = r->wg_x * r->vectors;
+
+	if (!writes_elements(r))
+		return 0;
+	if (r->owner == OWNER_PAIRS)
+		return r->vectors;
+	if (r->row->output == OUTPUT_RUNNING && blocks)
+		return constant && reduction_tuned(op, r->count) % turn == 0 ? 0 : r->vectors;
+	return !constant && r->straight ? r->vectors : 1;
+}
+
 /* Once unrolled: every vector of a turn, and of the rest behind the last turn. Lanes of loads and
- * stores weigh most: a driver that checks bounds makes a dozen instructions of each. */
+ * stores weigh most (a driver that checks bounds makes a dozen instructions of each), and
+ * conditions more with every one that stands beside them. */
 static uint32_t count_instructions(const struct op *op, const struct reduction *r)
 {
 	struct streams s = count_streams(op, r);
@@ -216,8 +232,10 @@ static uint32_t count_instructions(const struct op *op, const struct reduction *
 	double memory = r->tile_m * (s.each * reads + stores) + s.common;
 	double each = 1.2 * memory + 0.25 * count_arithmetic(op, r) * r->tile_m;
 	bool rest = !r->straight && reduction_tuned(op, r->count) % (r->wg_x * r->vectors);
+	double conditions = count_conditions(op, r);
 
-	return (uint32_t)(30 + each * r->vectors * r->vec * (rest ? 1.5 : 1));
+	return (uint32_t)(30 + each * r->vectors * r->vec * (rest ? 1.5 : 1) +
+	                  4 * conditions * conditions);
 }
 
 /* ---- The family. */
@@ -285,8 +303,8 @@ static const uint16_t lanes[] = {4, 2, 1};
 static const uint16_t tiles[] = {1, 2, 4};
 static const uint16_t turns[] = {1, 2, 4, 8}; /* vectors of a turn that does not cover the line */
 static const uint16_t gpu_along[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
-static const uint16_t gpu_sizes[] = {32, 64, 128, 256};
-static const uint16_t cpu_along[] = {1, 2, 4, 8, 16, 32};
+static const uint16_t gpu_sizes[] = {64, 256};
+static const uint16_t cpu_along[] = {1, 4, 8, 16, 64};
 static const uint16_t cpu_sizes[] = {4, 16, 64};
 
 static bool is_f16(const struct op *op)
@@ -355,6 +373,7 @@ static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret
 struct offering {
 	struct pool *pool;
 	uint32_t count, lines; /* vectors of a line, lines, as tuned */
+	uint16_t least;        /* tile_m that f16 can be written with */
 	struct schedule schedule;
 };
 
@@ -387,25 +406,34 @@ static void offer_turns(struct offering *o)
 	uint32_t lane = across ? 1 : axis[AXIS_VEC];
 	uint64_t cover = round_up(o->count, axis[AXIS_WG_X]);
 
-	if (cover * axis[AXIS_TILE_M] <= REDUCTION_VECTORS_MAX) {
-		axis[AXIS_TILE_N] = (uint16_t)(cover * lane);
+	axis[AXIS_TILE_N] = (uint16_t)(cover * lane);
+	if (cover * axis[AXIS_TILE_M] <= REDUCTION_VECTORS_MAX &&
+	        reduction_derive(o->pool->op, &o->schedule).straight)
 		offer_joins(o);
-	}
 	for (uint32_t i = 0; i < LENGTH(turns); i++) {
 		axis[AXIS_TILE_N] = (uint16_t)(turns[i] * lane);
-		if (turns[i] < cover)
+		if (turns[i] <= cover)
 			offer_joins(o);
 	}
 }
 
-/* Invocations beyond what there is to do only wait. */
-static bool oversized(const struct offering *o, uint32_t size)
+/* Invocations beyond what there is to do only wait; on a processor, workgroups so large that a few
+ * of them are all there is leave cores idle, and many small ones cost their start. */
+static bool is_wasteful(const struct offering *o, uint32_t size)
 {
 	const uint16_t *axis = o->schedule.axis;
-	uint32_t least = o->pool->facts->cpu ? 4 : 32;
+	bool cpu = o->pool->facts->cpu;
+	uint64_t block = (uint64_t)axis[AXIS_WG_Y] * axis[AXIS_TILE_M];
+	uint64_t groups = round_up(o->lines, (uint32_t)block);
 
-	return axis[AXIS_WG_X] >= 2 * o->count ||
-	       (axis[AXIS_WG_Y] * axis[AXIS_TILE_M] >= 2 * o->lines && size > least);
+	if (axis[AXIS_WG_X] >= 2 * o->count)
+		return true;
+	if (axis[AXIS_TILE_M] > o->lines && axis[AXIS_TILE_M] > o->least)
+		return true;
+	if (block >= 2ull * o->lines && size > (cpu ? 4 : 32))
+		return true;
+	return cpu && axis[AXIS_WG_Y] > 1 &&
+	       ((groups < 8 && size > 4) || (groups > 256 && size < 64));
 }
 
 static void offer_tiles(struct offering *o, uint32_t size)
@@ -414,7 +442,7 @@ static void offer_tiles(struct offering *o, uint32_t size)
 
 	for (uint32_t i = 0; i < LENGTH(tiles); i++) {
 		axis[AXIS_TILE_M] = tiles[i];
-		if (!oversized(o, size))
+		if (!is_wasteful(o, size))
 			offer_turns(o);
 	}
 }
@@ -424,14 +452,14 @@ static void offer_sizes(struct offering *o, uint16_t along, const uint16_t *size
 	uint16_t *axis = o->schedule.axis;
 
 	axis[AXIS_WG_X] = along;
+	axis[AXIS_WG_Y] = 1; /* a share a workgroup, whatever its size */
+	if (along >= (o->pool->facts->cpu ? 4 : 32))
+		offer_tiles(o, along);
 	for (uint32_t i = 0; i < count; i++) {
 		axis[AXIS_WG_Y] = (uint16_t)(sizes[i] / along);
-		if (sizes[i] >= along)
+		if (sizes[i] > along)
 			offer_tiles(o, sizes[i]);
 	}
-	axis[AXIS_WG_Y] = 1; /* a line a workgroup, whatever its size */
-	if (along > sizes[count - 1] || (along > 1 && along < sizes[0]))
-		offer_tiles(o, along);
 }
 
 static void offer_along(struct offering *o)
@@ -454,6 +482,7 @@ static void offer(struct pool *pool)
 		uint64_t lines = (uint64_t)reduction_tuned(pool->op, r.rows) *
 		                 reduction_tuned(pool->op, r.columns);
 
+		o.least = o.schedule.axis[AXIS_TILE_M];
 		o.count = reduction_tuned(pool->op, r.count);
 		o.lines = lines > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)lines;
 		offer_along(&o);

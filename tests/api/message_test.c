@@ -251,7 +251,8 @@ START_TEST(features_are_named_or_refused)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		snprintf(message, sizeof message,
-		        "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":" OP8 ",\"features\":\"%s\"}}",
+		        "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":" OP8
+		        ",\"features\":\"%s\"}}",
 		        rows[i].features);
 		json_t *reply = say(message);
 		ck_assert_str_eq(text_at(reply, "error", "code"), rows[i].code);

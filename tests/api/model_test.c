@@ -104,6 +104,26 @@ START_TEST(what_exceeds_a_binding)
 }
 END_TEST
 
+START_TEST(lists_take_operators_apart_too)
+{
+	json_t *reply = say("{\"id\":7,\"method\":\"prefetch\",\"params\":{\"ops\":[\"matmul m=1 "
+	                    "n=50257 k=768 trans_b=1\"]}}");
+	double columns = 0;
+	json_t *op;
+	size_t i;
+
+	json_array_foreach(json_object_get(result_of(reply), "ops"), i, op)
+	{
+		const char *text = text_at(op, "op", NULL);
+		ck_assert_msg(strstr(text, " pitch=50257") != NULL, "%s", text);
+		columns += strtod(strstr(text, " n=") + 3, NULL) * number_at(op, "times");
+	}
+	ck_assert_double_eq(columns, 50257);
+	ck_assert_double_eq(number_at(result_of(reply), "of"), (double)i);
+	json_decref(reply);
+}
+END_TEST
+
 static double budgets(const json_t *result)
 {
 	double sum = 0;
@@ -232,6 +252,7 @@ int main(void)
 	tcase_add_test(tests, models_are_listed);
 	tcase_add_test(tests, a_model_is_the_sum_of_its_operators);
 	tcase_add_test(tests, what_exceeds_a_binding);
+	tcase_add_test(tests, lists_take_operators_apart_too);
 	tcase_add_test(tests, one_budget_is_shared);
 	tcase_add_test(tests, over_rest_it_is_queued);
 	tcase_add_loop_test(tests, what_is_wrong_is_named, 0,

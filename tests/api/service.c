@@ -17,7 +17,8 @@ static const char device_form[] =
         "\"00000000000000d1\",\"name\":\"d\",\"version\":\"1\",\"info\":\"\"},\"limits\":{"
         "\"invocations\":256,\"size_x\":256,\"size_y\":256,\"size_z\":64,\"workgroups\":65535,"
         "\"workgroup_bytes\":32768,\"storage_buffers\":30,\"binding_bytes\":1073741824,"
-        "\"subgroup_min\":4,\"subgroup_max\":4},\"features\":[\"subgroups\",\"packed_4x8_integer_dot_product\"],\"timestamps\":true,"
+        "\"subgroup_min\":4,\"subgroup_max\":4},\"features\":[\"subgroups\",\"packed_4x8_integer_"
+        "dot_product\"],\"timestamps\":true,"
         "\"facts\":{\"fma_gflops\":%d,\"memory_gbps\":4,\"launch_ns\":20000,\"cpu\":true}}";
 
 static char state_dir[] = "/tmp/nnjit-api-test-XXXXXX";

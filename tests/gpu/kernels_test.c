@@ -13,38 +13,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEVICES_MAX 8
-#define STRIDE      24
+#define STRIDE 24
 
-static struct {
-	char id[17], name[64];
-	struct limits limits;
-} devices[DEVICES_MAX];
-static size_t device_count;
 static uint32_t stride = STRIDE, first;
 
-static void find_devices(void)
+/* As the daemon takes them for pages: WebGPU's defaults, with the device's features. */
+static struct limits limits_for_pages(int device)
 {
-	json_t *list = worker_devices(), *device;
-	size_t i;
+	const struct limits *own = &devices[device].limits;
+	struct limits limits = limits_meet(own, &limits_web_default);
 
-	json_array_foreach(list, i, device)
-	{
-		struct limits own, *limits = &devices[device_count].limits;
-		if (device_count == DEVICES_MAX)
-			break;
-		wire_limits_parse(json_object_get(device, "limits"),
-		        json_object_get(device, "features"), &own);
-		*limits = limits_meet(&own, &limits_web_default);
-		limits->features = own.features;
-		limits->subgroup_min = own.subgroup_min;
-		limits->subgroup_max = own.subgroup_max;
-		snprintf(devices[device_count].id, sizeof devices[0].id, "%s",
-		        json_string_value(json_object_get(device, "id")));
-		snprintf(devices[device_count++].name, sizeof devices[0].name, "%s",
-		        json_string_value(json_object_get(device, "name")));
-	}
-	json_decref(list);
+	limits.features = own->features;
+	limits.subgroup_min = own->subgroup_min;
+	limits.subgroup_max = own->subgroup_max;
+	return limits;
 }
 
 static void check_kernel(struct worker *worker, const char *op, const struct schedule *schedule)
@@ -61,8 +43,9 @@ static void check_kernel(struct worker *worker, const char *op, const struct sch
 }
 
 /* Every stride-th kernel of one shape's spaces; returns how many. */
-static uint32_t check_shape(struct worker *worker, size_t device, size_t shape)
+static uint32_t check_shape(struct worker *worker, int device, size_t shape)
 {
+	struct limits limits = limits_for_pages(device);
 	uint32_t checked = 0, at = (uint32_t)shape * 7 + first;
 	struct op op;
 
@@ -72,8 +55,7 @@ static uint32_t check_shape(struct worker *worker, size_t device, size_t shape)
 	for (size_t f = 0; f < CASE_FACTS; f++) {
 		struct space space;
 		struct error err;
-		ck_assert_msg(!space_enumerate(&op, &devices[device].limits, &case_facts[f], &space,
-		                      &err),
+		ck_assert_msg(!space_enumerate(&op, &limits, &case_facts[f], &space, &err),
 		        "%s: %s", shapes[shape], err.text);
 		for (uint32_t i = 0; i < space.count; i++) {
 			if (at++ % stride)
@@ -92,10 +74,9 @@ START_TEST(kernels_are_right)
 	uint32_t checked = 0;
 
 	worker_start(&worker, NULL);
-	json_decref(worker_ask(&worker, "{\"do\":\"open\",\"device\":\"%s\",\"profile\":\"web\"}",
-	        devices[_i].id));
+	worker_open(&worker, _i, "web");
 	for (size_t shape = 0; shape < SHAPES; shape++)
-		checked += check_shape(&worker, (size_t)_i, shape);
+		checked += check_shape(&worker, _i, shape);
 	ck_assert_uint_gt(checked, 0);
 	ck_assert_int_eq(worker_stop(&worker, 10), 0);
 	printf("%s: %u kernels right (every %u)\n", devices[_i].name, checked, stride);
@@ -108,15 +89,13 @@ int main(void)
 
 	stride = every && atoi(every) > 0 ? (uint32_t)atoi(every) : STRIDE;
 	first = begin ? (uint32_t)atoi(begin) : 0;
-	find_devices();
-	if (!device_count) {
-		puts("skipped: no Vulkan device (install mesa-vulkan-drivers)");
-		return 77;
-	}
+	int status = worker_find_devices();
+	if (status)
+		return status;
 	Suite *suite = suite_create("kernels");
 	TCase *kernels = tcase_create("kernels");
 	tcase_set_timeout(kernels, 7200);
-	tcase_add_loop_test(kernels, kernels_are_right, 0, (int)device_count);
+	tcase_add_loop_test(kernels, kernels_are_right, 0, device_count);
 	suite_add_tcase(suite, kernels);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

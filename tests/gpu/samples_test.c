@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which output elements are verified: all of small ones, the edges of large ones, of any rank, never
- * one that is not there; with which dimensions dynamic operators are tried; and that inputs and
- * choices are the same on every machine.
+ * Which output elements are verified: all of small ones, the edges of large ones, of any rank,
+ * never one that is not there; with which dimensions dynamic operators are tried; and that inputs
+ * and choices are the same on every machine.
  */
 #include "daemon/gpu/points.h"
 #include "daemon/gpu/samples.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Starting, asking and ending a worker process. Everything that is not as expected fails the test.
+ * Starting, asking and ending a worker process, and the devices it finds. Everything that is not as
+ * expected fails the test.
  */
 #include "worker.h"
 
@@ -25,21 +26,6 @@ const char *worker_program(void)
 		return path;
 	snprintf(built, sizeof built, "%s/nnjit-gpu", build ? build : ".");
 	return built;
-}
-
-json_t *worker_devices(void)
-{
-	char command[256];
-
-	snprintf(command, sizeof command, "%s --list --json", worker_program());
-	FILE *pipe = popen(command, "r");
-	if (!pipe)
-		return json_array();
-	json_t *answer = json_loadf(pipe, 0, NULL);
-	json_t *devices = json_incref(json_object_get(answer, "devices"));
-	json_decref(answer);
-	pclose(pipe);
-	return devices ? devices : json_array();
 }
 
 static void become_worker(int fd, const char *fault)
@@ -145,4 +131,131 @@ void worker_refused(struct worker *worker, const char *code, const char *line)
 	        json_dumps(message, 0));
 	ck_assert_msg(text && strlen(text) > 8, "%.200s was refused without a sentence", line);
 	json_decref(message);
+}
+
+/* ---- The devices that are here. */
+
+struct worker_device devices[DEVICES_MAX];
+int device_count;
+
+/* What `nnjit-gpu --list --json` prints: a new reference to the array of devices, maybe empty. */
+static json_t *list_devices(void)
+{
+	char command[256];
+
+	snprintf(command, sizeof command, "%s --list --json", worker_program());
+	FILE *pipe = popen(command, "r");
+	if (!pipe)
+		return json_array();
+	json_t *answer = json_loadf(pipe, 0, NULL);
+	json_t *list = json_incref(json_object_get(answer, "devices"));
+	json_decref(answer);
+	pclose(pipe);
+	return list ? list : json_array();
+}
+
+/* Outside of any test, so nothing here asserts. */
+static void remember_device(json_t *device)
+{
+	const char *id, *name, *kind;
+
+	if (device_count == DEVICES_MAX ||
+	        json_unpack(device, "{s:s, s:s, s:s}", "id", &id, "name", &name, "kind", &kind))
+		return;
+	snprintf(devices[device_count].id, sizeof devices->id, "%s", id);
+	snprintf(devices[device_count].name, sizeof devices->name, "%s", name);
+	devices[device_count].cpu = !strcmp(kind, "cpu");
+	wire_limits_parse(json_object_get(device, "limits"), json_object_get(device, "features"),
+	        &devices[device_count].limits);
+	device_count++;
+}
+
+int worker_find_devices(void)
+{
+	/* Drivers leak what they allocate once a process; a sanitized worker must not fail for it.
+	 */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
+	if (access(worker_program(), X_OK)) {
+		fprintf(stderr, "%s is not there; build it first\n", worker_program());
+		return 1;
+	}
+	json_t *list = list_devices();
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		remember_device(json_array_get(list, i));
+	json_decref(list);
+	if (device_count)
+		return 0;
+	puts("skipped: no Vulkan device here (Debian: mesa-vulkan-drivers)");
+	return 77;
+}
+
+TCase *worker_each_device(Suite *suite, const char *name, const TTest *test, int times)
+{
+	TCase *tcase = tcase_create(name);
+
+	tcase_set_timeout(tcase, 180);
+	tcase_add_loop_test(tcase, test, 0, device_count * times);
+	suite_add_tcase(suite, tcase);
+	return tcase;
+}
+
+/* ---- Requests that must succeed. */
+
+void worker_open(struct worker *worker, int device, const char *profile)
+{
+	json_decref(worker_ask(worker, "{\"do\":\"open\",\"device\":\"%s\",\"profile\":\"%s\"}",
+	        devices[device].id, profile));
+}
+
+void worker_load(struct worker *worker, const char *op)
+{
+	json_decref(worker_ask(worker, "{\"do\":\"load\",\"op\":\"%s\",\"seed\":7}", op));
+}
+
+json_t *worker_build(struct worker *worker, int candidate, const char *schedule)
+{
+	return worker_ask(worker, "{\"do\":\"build\",\"candidate\":%d,\"schedule\":\"%s\"}",
+	        candidate, schedule);
+}
+
+double worker_number(const json_t *object, const char *field)
+{
+	const json_t *value = json_object_get(object, field);
+
+	ck_assert_msg(json_is_number(value), "%s is missing", field);
+	return json_number_value(value);
+}
+
+const char *worker_text(const json_t *object, const char *field)
+{
+	const char *value = json_string_value(json_object_get(object, field));
+
+	ck_assert_msg(value != NULL, "%s is missing", field);
+	return value;
+}
+
+static void check_right(const json_t *verdict, const char *op, const char *schedule)
+{
+	struct op parsed;
+
+	ck_assert_msg(json_is_true(json_object_get(verdict, "right")), "%s %s: %s", op, schedule,
+	        worker_text(verdict, "why"));
+	ck_assert_str_eq(worker_text(verdict, "why"), "");
+	ck_assert_int_eq(op_parse(op, &parsed, NULL), 0);
+	ck_assert_double_le(worker_number(verdict, "max_rel_err"), reference_tolerance(&parsed));
+	ck_assert_double_ge(worker_number(verdict, "checked"), 1);
+	ck_assert_double_gt(worker_number(verdict, "generate_ns"), 0);
+	ck_assert_double_gt(worker_number(verdict, "pipeline_ns"), 0);
+	ck_assert_double_gt(worker_number(verdict, "first_ns"), 0);
+	ck_assert_double_gt(worker_number(verdict, "pilot_ns"), 0);
+	ck_assert_double_gt(worker_number(verdict, "code_bytes"), 100);
+}
+
+void worker_build_right(struct worker *worker, int candidate, const char *op, const char *schedule)
+{
+	json_t *verdict = worker_build(worker, candidate, schedule);
+
+	check_right(verdict, op, schedule);
+	json_decref(verdict);
 }

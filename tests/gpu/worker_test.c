@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The real nnjit-gpu on every device that is here: listing, opening, probing, building right
- * kernels, catching wrong ones, timing, bad requests, and every way that a kernel can take the
- * process down.
+ * kernels, timing, and bad requests. What goes wrong on a device is faults_test.c's.
  */
 #include "worker.h"
 #include "nnjit.h"
@@ -16,80 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DEVICES_MAX 8
-
-/* Found by main before any test runs. */
-static struct {
-	char id[17], name[64];
-	struct limits limits;
-	bool cpu;
-} devices[DEVICES_MAX];
-static int device_count;
-
 static const char *const profiles[] = {"web", "native"};
-
-static void ask_nothing(json_t *answer)
-{
-	json_decref(answer);
-}
-
-static void open_device(struct worker *worker, int device, const char *profile)
-{
-	ask_nothing(worker_ask(worker, "{\"do\":\"open\",\"device\":\"%s\",\"profile\":\"%s\"}",
-	        devices[device].id, profile));
-}
-
-static void load(struct worker *worker, const char *op)
-{
-	ask_nothing(worker_ask(worker, "{\"do\":\"load\",\"op\":\"%s\",\"seed\":7}", op));
-}
-
-static json_t *build(struct worker *worker, int candidate, const char *schedule)
-{
-	return worker_ask(worker, "{\"do\":\"build\",\"candidate\":%d,\"schedule\":\"%s\"}",
-	        candidate, schedule);
-}
-
-static double number(const json_t *object, const char *field)
-{
-	const json_t *value = json_object_get(object, field);
-
-	ck_assert_msg(json_is_number(value), "%s is missing", field);
-	return json_number_value(value);
-}
-
-static const char *text(const json_t *object, const char *field)
-{
-	const char *value = json_string_value(json_object_get(object, field));
-
-	ck_assert_msg(value != NULL, "%s is missing", field);
-	return value;
-}
-
-static void check_right(const json_t *verdict, const char *op, const char *schedule)
-{
-	struct op parsed;
-
-	ck_assert_msg(json_is_true(json_object_get(verdict, "right")), "%s %s: %s", op, schedule,
-	        text(verdict, "why"));
-	ck_assert_str_eq(text(verdict, "why"), "");
-	ck_assert_int_eq(op_parse(op, &parsed, NULL), 0);
-	ck_assert_double_le(number(verdict, "max_rel_err"), reference_tolerance(&parsed));
-	ck_assert_double_ge(number(verdict, "checked"), 1);
-	ck_assert_double_gt(number(verdict, "generate_ns"), 0);
-	ck_assert_double_gt(number(verdict, "pipeline_ns"), 0);
-	ck_assert_double_gt(number(verdict, "first_ns"), 0);
-	ck_assert_double_gt(number(verdict, "pilot_ns"), 0);
-	ck_assert_double_gt(number(verdict, "code_bytes"), 100);
-}
-
-static void build_right(struct worker *worker, int candidate, const char *op, const char *schedule)
-{
-	json_t *verdict = build(worker, candidate, schedule);
-
-	check_right(verdict, op, schedule);
-	json_decref(verdict);
-}
 
 /* ---- Finding devices. */
 
@@ -101,10 +27,10 @@ START_TEST(listing)
 	worker_start(&worker, NULL);
 	json_t *answer = worker_ask(&worker, "{\"do\":\"list\"}");
 	json_t *device = json_array_get(json_object_get(answer, "devices"), (size_t)_i);
-	ck_assert_str_eq(text(device, "id"), devices[_i].id); /* as another process saw it */
-	ck_assert_ptr_nonnull(strstr(kinds, text(device, "kind")));
-	ck_assert_str_eq(text(device, "api"), "vulkan");
-	ck_assert_uint_gt(strlen(text(device, "name")), 0);
+	ck_assert_str_eq(worker_text(device, "id"), devices[_i].id); /* as another process saw it */
+	ck_assert_ptr_nonnull(strstr(kinds, worker_text(device, "kind")));
+	ck_assert_str_eq(worker_text(device, "api"), "vulkan");
+	ck_assert_uint_gt(strlen(worker_text(device, "name")), 0);
 	ck_assert_uint_ne(
 	        wire_hex_parse(json_object_get(json_object_get(device, "driver"), "id")), 0);
 	ck_assert(json_is_null(json_object_get(device, "facts")));
@@ -141,19 +67,19 @@ START_TEST(probing)
 	struct worker worker;
 
 	worker_start(&worker, NULL);
-	open_device(&worker, _i, "native");
+	worker_open(&worker, _i, "native");
 	json_t *answer = worker_ask(&worker, "{\"do\":\"probe\"}");
 	json_t *facts = json_object_get(answer, "facts");
-	ck_assert_double_gt(number(facts, "fma_gflops"), 0.1);
-	ck_assert_double_lt(number(facts, "fma_gflops"), 1e6);
-	ck_assert_double_gt(number(facts, "memory_gbps"), 0.1);
-	ck_assert_double_lt(number(facts, "memory_gbps"), 1e5);
-	ck_assert_double_gt(number(facts, "launch_ns"), 10);
-	ck_assert_double_lt(number(facts, "launch_ns"), 1e7);
+	ck_assert_double_gt(worker_number(facts, "fma_gflops"), 0.1);
+	ck_assert_double_lt(worker_number(facts, "fma_gflops"), 1e6);
+	ck_assert_double_gt(worker_number(facts, "memory_gbps"), 0.1);
+	ck_assert_double_lt(worker_number(facts, "memory_gbps"), 1e5);
+	ck_assert_double_gt(worker_number(facts, "launch_ns"), 10);
+	ck_assert_double_lt(worker_number(facts, "launch_ns"), 1e7);
 	ck_assert(json_is_true(json_object_get(facts, "cpu")) == devices[_i].cpu);
 	printf("%s: %.1f GFLOP/s, %.2f GB/s, %.0f ns a launch\n", devices[_i].name,
-	        number(facts, "fma_gflops"), number(facts, "memory_gbps"),
-	        number(facts, "launch_ns"));
+	        worker_number(facts, "fma_gflops"), worker_number(facts, "memory_gbps"),
+	        worker_number(facts, "launch_ns"));
 	json_decref(answer);
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
@@ -181,8 +107,6 @@ static const char *const ops[] = {
 #define OPS  ((int)(sizeof ops / sizeof *ops))
 #define EACH 3 /* candidates of each operator, spread over its space */
 
-static const char plain[] = "matmul m=64 n=64 k=64";
-
 /* Loop index: device, then profile, then operator. */
 START_TEST(right_kernels)
 {
@@ -196,16 +120,18 @@ START_TEST(right_kernels)
 	ck_assert_int_eq(op_parse(ops[_i % OPS], &op, NULL), 0);
 	ck_assert_int_eq(space_enumerate(&op, &devices[device].limits, &facts, &space, NULL), 0);
 	worker_start(&worker, NULL);
-	open_device(&worker, device, profiles[_i / OPS % 2]);
-	load(&worker, ops[_i % OPS]);
+	worker_open(&worker, device, profiles[_i / OPS % 2]);
+	worker_load(&worker, ops[_i % OPS]);
 	for (uint32_t i = 0; i < EACH && i < space.count; i++) {
 		uint32_t candidate = i * (space.count - 1) / (EACH - 1);
 		schedule_print(&space.candidates[candidate].schedule, schedule);
-		build_right(&worker, (int)candidate, ops[_i % OPS], schedule);
+		worker_build_right(&worker, (int)candidate, ops[_i % OPS], schedule);
 	}
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
 END_TEST
+
+static const char plain[] = "matmul m=64 n=64 k=64";
 
 static void check_samples(const json_t *answer, const char *candidate, size_t most)
 {
@@ -225,25 +151,25 @@ START_TEST(timing)
 	struct worker worker;
 
 	worker_start(&worker, NULL);
-	open_device(&worker, _i, "web");
-	load(&worker, "matmul m=64 n=64 k=64");
-	build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
-	build_right(&worker, 200, plain, "wg_x=8 wg_y=8");
+	worker_open(&worker, _i, "web");
+	worker_load(&worker, "matmul m=64 n=64 k=64");
+	worker_build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
+	worker_build_right(&worker, 200, plain, "wg_x=8 wg_y=8");
 	json_t *answer = worker_ask(
 	        &worker, "{\"do\":\"time\",\"candidates\":[200,0],\"samples\":5}");
-	ck_assert(!strcmp(text(answer, "clock"), "timestamp") ||
-	          !strcmp(text(answer, "clock"), "wall"));
+	ck_assert(!strcmp(worker_text(answer, "clock"), "timestamp") ||
+	          !strcmp(worker_text(answer, "clock"), "wall"));
 	ck_assert_uint_eq(json_object_size(json_object_get(answer, "samples_ns")), 2);
 	check_samples(answer, "0", 5);
 	check_samples(answer, "200", 5);
 	json_decref(answer);
-	ask_nothing(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[200,17]}"));
+	json_decref(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[200,17]}"));
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[200],\"samples\":5}");
 	answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[0],\"samples\":1}");
 	check_samples(answer, "0", 1);
 	json_decref(answer);
-	ask_nothing(worker_ask(&worker, "{\"do\":\"unload\"}"));
+	json_decref(worker_ask(&worker, "{\"do\":\"unload\"}"));
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[0],\"samples\":5}");
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
@@ -256,9 +182,9 @@ START_TEST(timing_a_range)
 	struct worker worker;
 
 	worker_start(&worker, NULL);
-	open_device(&worker, _i, "web");
-	load(&worker, "matmul m=?1..200 n=64 k=64");
-	build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
+	worker_open(&worker, _i, "web");
+	worker_load(&worker, "matmul m=?1..200 n=64 k=64");
+	worker_build_right(&worker, 0, plain, "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4");
 	json_t *answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[0],\"samples\":3}");
 	check_samples(answer, "0", 3);
 	json_decref(answer);
@@ -273,11 +199,11 @@ START_TEST(again)
 
 	worker_start(&worker, NULL);
 	for (int i = 0; i < 6; i++) {
-		open_device(&worker, (_i + i) % device_count, profiles[i % 2]);
-		load(&worker, "matmul m=16 n=16 k=16");
-		load(&worker, "matmul m=5 n=6 k=7");
-		build_right(&worker, 1, plain, "wg_x=4 wg_y=4");
-		build_right(&worker, 1, plain, "wg_x=8");
+		worker_open(&worker, (_i + i) % device_count, profiles[i % 2]);
+		worker_load(&worker, "matmul m=16 n=16 k=16");
+		worker_load(&worker, "matmul m=5 n=6 k=7");
+		worker_build_right(&worker, 1, plain, "wg_x=4 wg_y=4");
+		worker_build_right(&worker, 1, plain, "wg_x=8");
 	}
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
@@ -330,168 +256,17 @@ START_TEST(refusing)
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		worker_refused(&worker, refusals[i].code, refusals[i].line);
 	worker_refused(&worker, "bad-request", "{\"do\":\"probe\"}");
-	open_device(&worker, _i, "web");
+	worker_open(&worker, _i, "web");
 	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
 		worker_refused(&worker, refusals[i].code, refusals[i].line);
-	load(&worker, "matmul m=16 n=16 k=16"); /* none the worse */
-	build_right(&worker, 0, plain, "wg_x=4 wg_y=4");
+	worker_load(&worker, "matmul m=16 n=16 k=16"); /* none the worse */
+	worker_build_right(&worker, 0, plain, "wg_x=4 wg_y=4");
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"load\",\"op\":\"matmul m=2\",\"seed\":1}");
 	json_t *answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[0],\"samples\":1}");
 	check_samples(answer, "0", 1); /* what was loaded stays */
 	json_decref(answer);
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
-}
-END_TEST
-
-/* ---- Going down. */
-
-static const char schedule_plain[] = "wg_x=4 wg_y=4";
-
-static void start_loaded(struct worker *worker, int device, const char *fault)
-{
-	worker_start(worker, fault);
-	open_device(worker, device, "web");
-	load(worker, "matmul m=32 n=32 k=32");
-	build_right(worker, 2, plain, schedule_plain);
-}
-
-static void launch_fault(struct worker *worker)
-{
-	char line[128];
-
-	snprintf(line, sizeof line, "{\"do\":\"build\",\"candidate\":3,\"schedule\":\"%s\"}",
-	        schedule_plain);
-	worker_write(worker, line);
-}
-
-/* How long a process may take to end: the kernel's driver first takes a hung GPU back. */
-static unsigned int patience_s(int device)
-{
-	return devices[device].cpu ? 6 : 60;
-}
-
-static void expect_lost(struct worker *worker, int device)
-{
-	launch_fault(worker);
-	json_t *message = worker_read(worker);
-	ck_assert_str_eq(text(json_object_get(message, "error"), "code"), "device-lost");
-	json_decref(message);
-	ck_assert_ptr_null(worker_read(worker));
-	ck_assert_int_eq(worker_wait(worker, patience_s(device)), 3);
-}
-
-START_TEST(kernel_that_never_ends)
-{
-	struct worker worker;
-
-	start_loaded(&worker, _i, "hang:3");
-	expect_lost(&worker, _i);
-}
-END_TEST
-
-START_TEST(lost_device)
-{
-	struct worker worker;
-
-	start_loaded(&worker, _i, "crash:9,lost:3");
-	expect_lost(&worker, _i);
-}
-END_TEST
-
-START_TEST(crash)
-{
-	struct worker worker;
-
-	start_loaded(&worker, _i, "crash:3");
-	launch_fault(&worker);
-	ck_assert_ptr_null(worker_read(&worker));
-	ck_assert_int_eq(worker_wait(&worker, 10), 256 + SIGABRT);
-}
-END_TEST
-
-START_TEST(wrong_numbers)
-{
-	struct worker worker;
-
-	start_loaded(&worker, _i, "wrong:3");
-	json_t *verdict = build(&worker, 3, schedule_plain);
-	ck_assert(json_is_false(json_object_get(verdict, "right")));
-	ck_assert_uint_gt(strlen(text(verdict, "why")), 8);
-	ck_assert_double_gt(number(verdict, "max_rel_err"), 1);
-	json_decref(verdict);
-	worker_refused(
-	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[3],\"samples\":1}");
-	build_right(&worker, 4, plain, schedule_plain);
-	ck_assert_int_eq(worker_stop(&worker, 5), 0);
-}
-END_TEST
-
-/* One element of every element type, the first of the operator's schedules. */
-static const char *const spoiled[] = {"softmax rows=?9 n=33", "softmax rows=4 n=64 dtype=f16",
-        "argmax rows=50 n=9", "not shape=70", "cast shape=5,50 out=u8",
-        "transpose shape=60,9 perm=1,0 dtype=i8"};
-#define SPOILED ((int)(sizeof spoiled / sizeof *spoiled))
-
-START_TEST(wrong_numbers_of_every_type)
-{
-	const struct facts facts = {.cpu = devices[_i / SPOILED].cpu};
-	char schedule[SCHEDULE_TEXT_BYTES];
-	struct worker worker;
-	struct space space;
-	struct op op;
-
-	ck_assert_int_eq(op_parse(spoiled[_i % SPOILED], &op, NULL), 0);
-	ck_assert_int_eq(
-	        space_enumerate(&op, &devices[_i / SPOILED].limits, &facts, &space, NULL), 0);
-	schedule_print(&space.candidates[0].schedule, schedule);
-	worker_start(&worker, "wrong:3");
-	open_device(&worker, _i / SPOILED, "web");
-	load(&worker, spoiled[_i % SPOILED]);
-	build_right(&worker, 2, spoiled[_i % SPOILED], schedule);
-	json_t *verdict = build(&worker, 3, schedule);
-	ck_assert_msg(json_is_false(json_object_get(verdict, "right")), "%s was taken for right",
-	        spoiled[_i % SPOILED]);
-	json_decref(verdict);
-	ck_assert_int_eq(worker_stop(&worker, 5), 0);
-}
-END_TEST
-
-/* Hanging up ends it although the main thread waits for a kernel that never ends. */
-START_TEST(hanging_up_during_a_hang)
-{
-	struct worker worker;
-
-	start_loaded(&worker, _i, "hang:3");
-	launch_fault(&worker);
-	usleep(300000);
-	ck_assert_int_eq(worker_stop(&worker, patience_s(_i)), 0);
-}
-END_TEST
-
-/* The parent dies while the socket stays open: the worker dies with it. */
-START_TEST(orphan)
-{
-	struct worker worker = {.fd = -1};
-	int ids[2];
-
-	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	ck_assert_int_eq(pipe(ids), 0);
-	pid_t parent = fork();
-	if (!parent) {
-		struct worker child;
-		worker_start(&child, NULL);
-		ask_nothing(worker_ask(&child, "{\"do\":\"list\"}")); /* past its start */
-		if (write(ids[1], &child.pid, sizeof child.pid) < 0)
-			_exit(1);
-		dup2(child.fd, 100); /* leaks to nobody: the worker has its own end */
-		pause();
-	}
-	ck_assert_int_eq(read(ids[0], &worker.pid, sizeof worker.pid), sizeof worker.pid);
-	kill(parent, SIGKILL);
-	waitpid(parent, NULL, 0);
-	int status = worker_wait(&worker, 5);
-	ck_assert_msg(status == 256 + SIGKILL || status == 0, "status %d", status);
 }
 END_TEST
 
@@ -528,76 +303,23 @@ START_TEST(command_line)
 }
 END_TEST
 
-/* ---- Running. */
-
-/* Outside of any test, so nothing here asserts. */
-static void remember_device(json_t *device)
-{
-	const char *id, *name, *kind;
-
-	if (device_count == DEVICES_MAX ||
-	        json_unpack(device, "{s:s, s:s, s:s}", "id", &id, "name", &name, "kind", &kind))
-		return;
-	snprintf(devices[device_count].id, sizeof devices->id, "%s", id);
-	snprintf(devices[device_count].name, sizeof devices->name, "%s", name);
-	devices[device_count].cpu = !strcmp(kind, "cpu");
-	wire_limits_parse(json_object_get(device, "limits"), json_object_get(device, "features"),
-	        &devices[device_count].limits);
-	device_count++;
-}
-
-static void find_devices(void)
-{
-	json_t *list = worker_devices();
-
-	for (size_t i = 0; i < json_array_size(list); i++)
-		remember_device(json_array_get(list, i));
-	json_decref(list);
-}
-
-static TCase *each_device(Suite *suite, const char *name, const TTest *test, int times)
-{
-	TCase *tcase = tcase_create(name);
-
-	tcase_set_timeout(tcase, 180);
-	tcase_add_loop_test(tcase, test, 0, device_count * times);
-	suite_add_tcase(suite, tcase);
-	return tcase;
-}
-
 int main(void)
 {
 	Suite *suite = suite_create("worker");
 	TCase *process = tcase_create("process");
+	int status = worker_find_devices();
 
-	/* Drivers leak what they allocate once a process; a sanitized worker must not fail for it.
-	 */
-	setenv("ASAN_OPTIONS", "detect_leaks=0", 0);
-	if (access(worker_program(), X_OK)) {
-		fprintf(stderr, "worker_test: %s is not there; build it first\n", worker_program());
-		return 1;
-	}
-	find_devices();
-	if (!device_count) {
-		puts("worker_test: skipped: no Vulkan device here (Debian: mesa-vulkan-drivers)");
-		return 77;
-	}
-	each_device(suite, "listing", listing, 1);
-	each_device(suite, "probing", probing, 1);
-	each_device(suite, "right_kernels", right_kernels, 2 * OPS);
-	each_device(suite, "timing", timing, 1);
-	each_device(suite, "timing_a_range", timing_a_range, 1);
-	each_device(suite, "again", again, 1);
-	each_device(suite, "refusing", refusing, 1);
-	each_device(suite, "kernel_that_never_ends", kernel_that_never_ends, 1);
-	each_device(suite, "lost_device", lost_device, 1);
-	each_device(suite, "crash", crash, 1);
-	each_device(suite, "wrong_numbers", wrong_numbers, 1);
-	each_device(suite, "wrong_numbers_of_every_type", wrong_numbers_of_every_type, SPOILED);
-	each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
+	if (status)
+		return status;
+	worker_each_device(suite, "listing", listing, 1);
+	worker_each_device(suite, "probing", probing, 1);
+	worker_each_device(suite, "right_kernels", right_kernels, 2 * OPS);
+	worker_each_device(suite, "timing", timing, 1);
+	worker_each_device(suite, "timing_a_range", timing_a_range, 1);
+	worker_each_device(suite, "again", again, 1);
+	worker_each_device(suite, "refusing", refusing, 1);
 	tcase_set_timeout(process, 60);
 	tcase_add_test(process, no_driver);
-	tcase_add_test(process, orphan);
 	tcase_add_loop_test(process, command_line, 0, sizeof commands / sizeof *commands);
 	suite_add_tcase(suite, process);
 	SRunner *runner = srunner_create(suite);

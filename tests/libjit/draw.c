@@ -205,7 +205,9 @@ void draw_device_at_hand(struct draw *d, struct draw_device *ret_device)
 	*ret_device = device;
 }
 
-/* ---- Candidates. */
+/* ---- Schedules. */
+
+#define INSTRUCTIONS_MAX 2000 /* what is worth generating */
 
 /* About as many instructions as the interpreter runs, one for each invocation counted. */
 static double steps_of(const struct op *op, const struct schedule *schedule,
@@ -220,16 +222,36 @@ static double steps_of(const struct op *op, const struct schedule *schedule,
 	double each = 20 + w->arithmetic + 4 * w->loads + 4 * w->shared_loads + w->turns;
 	for (uint32_t i = 0; i < 3; i++)
 		each *= (double)g.workgroup_size[i] * (double)extent_at(&g.grid[i], dims);
-	return each;
+	return g.instructions > INSTRUCTIONS_MAX ? 2 * INTERPRETER_MAX : each;
 }
 
-int draw_candidate(struct draw *d, const struct op *op, const struct space *space,
-        const uint32_t dims[static OP_DYNAMIC_MAX])
+/* Most such schedules are refused, which must be safe to ask. */
+static struct schedule draw_near(struct draw *d, const struct schedule *schedule)
 {
-	for (uint32_t i = 0; i < 16; i++) {
-		uint32_t n = draw_below(d, space->count);
-		if (steps_of(op, &space->candidates[n].schedule, dims) <= INTERPRETER_MAX)
-			return (int)n;
+	static const uint16_t values[] = {
+	        0, 1, 2, 3, 4, 5, 7, 8, 12, 16, 32, 64, 128, 256, 1024, 32768, 65535};
+	struct schedule near = *schedule;
+
+	for (uint32_t i = 1 + draw_below(d, 2); i; i--)
+		near.axis[draw_below(d, AXIS_COUNT)] =
+		        values[draw_below(d, sizeof values / sizeof *values)];
+	return near;
+}
+
+bool draw_schedule(struct draw *d, const struct op *op, const struct limits *limits,
+        const struct space *space, const uint32_t dims[static OP_DYNAMIC_MAX],
+        struct schedule *ret_schedule)
+{
+	bool near = draw_one_in(d, 4);
+
+	for (uint32_t i = 0; i < 40; i++) {
+		struct schedule s = space->candidates[draw_below(d, space->count)].schedule;
+		if (near && i < 20)
+			s = draw_near(d, &s);
+		if (space_check(op, &s, limits, NULL) || steps_of(op, &s, dims) > INTERPRETER_MAX)
+			continue;
+		*ret_schedule = s;
+		return true;
 	}
-	return -1;
+	return false;
 }

@@ -39,9 +39,11 @@ void draw_device(struct draw *d, struct draw_device *ret_device);
 /* What lavapipe and SwiftShader can run, in a page too: the limits every page has, subgroups of
  * SwiftShader's four, no f16. */
 void draw_device_at_hand(struct draw *d, struct draw_device *ret_device);
-/* Of the candidates that take few enough interpreter steps; -1: none does. */
-int draw_candidate(struct draw *d, const struct op *op, const struct space *space,
-        const uint32_t dims[static OP_DYNAMIC_MAX]);
+/* A schedule of the space or, one time in four, one that is a few values away from it and legal
+ * too: what a store may hold. False: none takes few enough interpreter steps. */
+bool draw_schedule(struct draw *d, const struct op *op, const struct limits *limits,
+        const struct space *space, const uint32_t dims[static OP_DYNAMIC_MAX],
+        struct schedule *ret_schedule);
 
 /* ---- Among the files of draw_*.c. */
 /* Makes fields that were drawn one by one fit each other (draw_settle.c). What remains wrong is

@@ -46,12 +46,11 @@ static void print_case(const struct op *op, const uint32_t dims[OP_DYNAMIC_MAX])
 	for (uint32_t i = 0; i < op->dynamic_count; i++)
 		json_array_append_new(numbers, json_integer(dims[i]));
 	for (uint32_t i = 0; i + 1 < c.count; i++)
-		json_object_set_new(inputs, c.tensors[i].name,
-		        base64(c.data[i], tensor_bytes(&c.tensors[i])));
+		json_object_set_new(
+		        inputs, c.tensors[i].name, base64(c.data[i], tensor_bytes(&c.tensors[i])));
 	print_line(json_pack("{s:s,s:{s:o,s:o,s:o,s:f,s:f}}", "op", text, "case", "dims", numbers,
-	        "inputs", inputs, "expected",
-	        base64(c.expected, c.outputs * sizeof *c.expected), "scale", c.scale, "tolerance",
-	        c.tolerance));
+	        "inputs", inputs, "expected", base64(c.expected, c.outputs * sizeof *c.expected),
+	        "scale", c.scale, "tolerance", c.tolerance));
 	case_free(&c);
 }
 

@@ -31,8 +31,8 @@ static void check_eval(struct nnjit *nnjit, const struct op *op, const struct ca
 {
 	for (uint32_t round = 0; round < case_rounds(buffers); round++) {
 		case_poison(buffers, round);
-		int r = nnjit_eval(nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, dims,
-		        buffers->data);
+		int r = nnjit_eval(
+		        nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, dims, buffers->data);
 		ck_assert_msg(r == 0, "%s at %u,%u: eval returned %d", where, dims[0], dims[1], r);
 		double error = case_error(buffers, round);
 		ck_assert_msg(error <= buffers->tolerance, "%s at %u,%u: relative error %g", where,
@@ -53,8 +53,7 @@ static void check_spirv(struct nnjit *nnjit, spv_context context, const struct o
 	spvDiagnosticDestroy(diagnostic);
 }
 
-static void describe(
-        const char *text, const struct schedule *schedule, char *where, size_t room)
+static void describe(const char *text, const struct schedule *schedule, char *where, size_t room)
 {
 	char axes[SCHEDULE_TEXT_BYTES];
 
@@ -76,11 +75,24 @@ static void eval_space(struct nnjit *nnjit, const char *text, const struct op *o
 	case_free(&buffers);
 }
 
+/* Whether the features decide how its elements are read and multiplied. */
+static bool is_narrow(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors), narrow = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		narrow += dtype_bits(tensors[i].dtype) < 32;
+	return narrow;
+}
+
+#define FEATURE_SETS 2 /* all, and none for what is narrow */
+
 START_TEST(every_kernel)
 {
-	const char *text = shapes[_i / CASE_FACTS];
-	const struct facts *facts = &case_facts[_i % CASE_FACTS];
-	struct limits limits = case_limits();
+	const char *text = shapes[_i / FEATURE_SETS / CASE_FACTS];
+	const struct facts *facts = &case_facts[_i / FEATURE_SETS % CASE_FACTS];
+	struct limits limits = _i % FEATURE_SETS ? limits_web_default : case_limits();
 	spv_context context = spvContextCreate(SPV_ENV_VULKAN_1_1);
 	uint32_t dims[OP_DYNAMIC_MAX];
 	struct nnjit *nnjit;
@@ -88,6 +100,10 @@ START_TEST(every_kernel)
 	struct op op;
 
 	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
+	if (_i % FEATURE_SETS && !is_narrow(&op)) {
+		spvContextDestroy(context);
+		return;
+	}
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
 	ck_assert_int_eq(space_enumerate(&op, &limits, facts, &space, NULL), 0);
 	for (uint32_t i = 0; i < space.count; i++) {
@@ -128,21 +144,109 @@ END_TEST
 
 START_TEST(malformed_schedules_are_refused)
 {
-	static const char *const schedules[] = {"vec=3 tile_n=3", "tile_n=2 vec=4", "tile_m=33",
-	        "tile_m=32 tile_n=32", "k_step=8 unroll=3", "k_step=8 unroll=4", "split_k=3",
-	        "split_k=4 stage_a=1", "subgroup=1 split_k=4 wg_x=2", "k_step=128 unroll=128",
-	        "subgroup=1"};
+	static const char *const square = "matmul m=64 n=64 k=64",
+	                         *const odd = "matmul m=7 n=9 k=12 a=f16 b=f16 out=f16",
+	                         *const words = "matmul_nbits m=4 n=8 k=64";
+	static const struct {
+		const char *op, *schedule;
+	} cases[] = {{square, "vec=3 tile_n=3"}, {square, "tile_n=2 vec=4"}, {square, "tile_m=33"},
+	        {square, "tile_m=32 tile_n=32"}, {square, "k_step=8 unroll=3"},
+	        {square, "k_step=8 unroll=4"}, {square, "split_k=3"},
+	        {square, "split_k=4 stage_a=1"}, {square, "subgroup=1 split_k=4 wg_x=2"},
+	        {square, "k_step=128 unroll=128"}, {square, "subgroup=1"},
+	        {square, "wg_x=64 wg_y=64"}, {square, "f16=1"}, {square, "dot4=1"},
+	        {"matmul m=8 n=8 k=18 a=i8 b=i8 trans_b=1", "dot4=1"},
+	        {"matmul m=8 n=8 k=16 a=i8 b=i8", "dot4=1"},
+	        {"matmul m=8 n=8 k=?16 a=i8 b=i8 trans_b=1", "dot4=1"},
+	        {"matmul m=8 n=8 k=?64", "stage_a=1 k_step=8"}, {odd, "vec=1"}, {odd, "tile_n=3"},
+	        {odd, "tile_n=2 vec=2 tile_m=2"}, {odd, "tile_n=12 vec=4"},
+	        {odd, "tile_n=2 vec=2 stage_a=1 stage_b=1"}, {words, "k_step=4 unroll=4"},
+	        {words, "k_step=12 unroll=12"}, {words, "k_step=8 unroll=2 stage_a=1 stage_b=1"},
+	        {words, "k_step=24 unroll=24"}};
 	struct nnjit *nnjit;
 	struct kernel kernel;
 	struct op op;
 
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
-	ck_assert_int_eq(op_parse("matmul m=64 n=64 k=64", &op, NULL), 0);
-	for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) {
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct schedule schedule;
-		ck_assert_int_eq(schedule_parse(schedules[i], &schedule, NULL), 0);
+		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
+		ck_assert_int_eq(schedule_parse(cases[i].schedule, &schedule, NULL), 0);
 		ck_assert_msg(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel) == -EINVAL,
-		        "%s was accepted", schedules[i]);
+		        "%s [%s] was accepted", cases[i].op, cases[i].schedule);
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
+/* The code needs what the geometry says, no more: features, and bytes of workgroup memory. */
+START_TEST(kernels_need_what_is_said)
+{
+	static const struct {
+		const char *op, *schedule;
+		uint32_t features;
+	} cases[] = {{"matmul m=8 n=8 k=8 a=f16 b=f16 out=f16", "tile_n=2 vec=2", 0},
+	        {"matmul m=8 n=8 k=8 a=f16 b=f16 out=f16", "f16=1", FEATURE_F16},
+	        {"matmul m=8 n=8 k=8 a=f16 b=f16 out=f16 acc=f16", "tile_n=2 vec=2", 0},
+	        {"matmul m=8 n=8 k=8 a=f16 b=f16 out=f16 acc=f16",
+	                "f16=1 stage_a=1 stage_b=1 wg_x=2 wg_y=2 k_step=4 unroll=4", FEATURE_F16},
+	        {"matmul m=8 n=8 k=8 a=i8 b=i8 trans_b=1", "", 0},
+	        {"matmul m=8 n=8 k=8 a=i8 b=i8 trans_b=1", "dot4=1", FEATURE_DOT4},
+	        {"matmul_nbits m=1 n=8 k=64 a=f16", "tile_n=2 vec=4 k_step=8 unroll=8 split_k=8",
+	                0},
+	        {"matmul m=1 n=8 k=64", "split_k=4 subgroup=1", FEATURE_SUBGROUPS}};
+	struct nnjit *nnjit;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct schedule schedule;
+		struct geometry geometry;
+		struct kernel kernel;
+		struct op op;
+		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
+		ck_assert_int_eq(schedule_parse(cases[i].schedule, &schedule, NULL), 0);
+		ck_assert_int_eq(space_geometry(&op, &schedule, &geometry, NULL), 0);
+		ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel), 0);
+		ck_assert_msg(kernel.features == cases[i].features &&
+		                      geometry.features == cases[i].features,
+		        "%s [%s]: features %x, %x said", cases[i].op, cases[i].schedule,
+		        kernel.features, geometry.features);
+		ck_assert_uint_eq(kernel.workgroup_bytes, geometry.workgroup_bytes);
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
+/* Where a dynamic dimension passes what a dispatch has, workgroups take several blocks each; pairs
+ * of f16 fold into two dimensions of the grid. */
+START_TEST(long_dimensions_are_covered)
+{
+	static const struct {
+		const char *op, *schedule;
+		uint32_t dims[OP_DYNAMIC_MAX], workgroups;
+	} cases[] = {{"matmul m=?300 n=1 k=2", "", {66001}, 65535},
+	        {"matmul m=?300 n=1 k=2", "wg_y=2 split_k=4", {133333}, 65535},
+	        {"matmul m=1 n=?300 k=4 trans_b=1", "split_k=2", {66003}, 65535},
+	        {"matmul m=2 n=1 k=3 batch=?3", "wg_y=2 stage_a=1 stage_b=1 k_step=2", {66003},
+	                65535},
+	        {"matmul m=?3 n=3 k=2 a=f16 b=f16 out=f16", "tile_n=2 vec=2", {44003}, 98304}};
+	struct nnjit *nnjit;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct candidate candidate;
+		struct geometry g;
+		struct op op;
+		uint64_t workgroups = 1;
+		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
+		ck_assert_int_eq(schedule_parse(cases[i].schedule, &candidate.schedule, NULL), 0);
+		ck_assert_int_eq(space_geometry(&op, &candidate.schedule, &g, NULL), 0);
+		for (uint32_t d = 0; d < 3; d++)
+			workgroups *= extent_at(&g.grid[d], cases[i].dims);
+		ck_assert_uint_eq(workgroups, cases[i].workgroups);
+		struct case_buffers buffers = case_make(&op, cases[i].dims, 1);
+		check_eval(nnjit, &op, &candidate, cases[i].dims, &buffers, cases[i].op);
+		case_free(&buffers);
 	}
 	nnjit_destroy(nnjit);
 }
@@ -154,10 +258,13 @@ int main(void)
 	TCase *kernels = tcase_create("kernels"), *door = tcase_create("door");
 
 	tcase_set_timeout(kernels, 300);
-	tcase_add_loop_test(kernels, every_kernel, 0, SHAPES * CASE_FACTS);
+	tcase_add_loop_test(kernels, every_kernel, 0, SHAPES * CASE_FACTS * FEATURE_SETS);
 	suite_add_tcase(suite, kernels);
+	tcase_set_timeout(door, 120);
 	tcase_add_test(door, same_bytes_every_time);
 	tcase_add_test(door, malformed_schedules_are_refused);
+	tcase_add_test(door, kernels_need_what_is_said);
+	tcase_add_test(door, long_dimensions_are_covered);
 	suite_add_tcase(suite, door);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

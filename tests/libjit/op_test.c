@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Descriptors: canonical text of every operator, keys, tensors, dynamic dimensions, and every way to
- * be refused, with its sentence.
+ * Descriptors: canonical text of every operator, keys, tensors, dynamic dimensions, and every way
+ * to be refused, with its sentence.
  */
 #include "nnjit.h"
 
@@ -23,7 +23,8 @@ static const struct {
                 "matmul m=1 n=2 k=3 scale=0.5 act=relu+tanh pitch=4"},
         {"matmul m=1 n=2 k=3 b=i8 a=f16 out=f16", "matmul m=1 n=2 k=3 a=f16 b=i8 out=f16"},
         {"matmul_nbits m=?1 n=8 k=64 zeros=1 block=32", "matmul_nbits m=?1 n=8 k=64 zeros=1"},
-        {"conv2d c=4 h=8 w=8 oc=6 kernel=3 pad=1", "conv2d c=4 h=8 w=8 oc=6 kernel=3,3 pad=1,1,1,1"},
+        {"conv2d c=4 h=8 w=8 oc=6 kernel=3 pad=1",
+                "conv2d c=4 h=8 w=8 oc=6 kernel=3,3 pad=1,1,1,1"},
         {"conv2d c=4 h=8 w=8 oc=6 kernel=3,1 pad=1,0 stride=2 layout=nhwc dtype=f16",
                 "conv2d c=4 h=8 w=8 oc=6 kernel=3,1 stride=2,2 pad=1,0,1,0 layout=nhwc dtype=f16"},
         {"conv1d c=4 l=20 oc=6 kernel=3 pad=2,0", "conv1d c=4 l=20 oc=6 kernel=3 pad=2,0"},
@@ -50,16 +51,19 @@ static const struct {
         {"batchnorm c=3 inner=4 act=none", "batchnorm c=3 inner=4"},
         {"gate rows=2 n=3 act=silu", "gate rows=2 n=3"},
         {"gate rows=2 n=3 act=none", "gate rows=2 n=3 act=none"},
-        {"rotary heads=2 seq=3 dim=4 pairs=neighbours", "rotary heads=2 seq=3 dim=4 pairs=neighbours"},
+        {"rotary heads=2 seq=3 dim=4 pairs=neighbours",
+                "rotary heads=2 seq=3 dim=4 pairs=neighbours"},
         {"transpose shape=2,?3,4 perm=2,0,1", "transpose shape=2,?3,4 perm=2,0,1"},
         {"gather rows=3 count=?4 inner=1", "gather rows=3 count=?4"},
         {"concat sizes=1,2,3,4", "concat sizes=1,2,3,4"},
-        {"slice shape=5,6 size=2,3 begin=0,1 step=1,2", "slice shape=5,6 begin=0,1 size=2,3 step=1,2"},
+        {"slice shape=5,6 size=2,3 begin=0,1 step=1,2",
+                "slice shape=5,6 begin=0,1 size=2,3 step=1,2"},
         {"pad shape=5 before=1 mode=edge", "pad shape=5 before=1 mode=edge"},
         {"tile shape=2,3 repeats=1,2", "tile shape=2,3 repeats=1,2"},
         {"resize h=2 w=3 oh=4 ow=5 mode=linear", "resize h=2 w=3 oh=4 ow=5 mode=linear"},
         {"max_pool c=1 h=4 w=4 kernel=2", "max_pool c=1 h=4 w=4 kernel=2,2"},
-        {"avg_pool c=1 h=4 w=4 kernel=2 count_pad=1", "avg_pool c=1 h=4 w=4 kernel=2,2 count_pad=1"},
+        {"avg_pool c=1 h=4 w=4 kernel=2 count_pad=1",
+                "avg_pool c=1 h=4 w=4 kernel=2,2 count_pad=1"},
         {"quantize outer=4 quantised=u8", "quantize outer=4 quantised=u8"},
         {"dequantize outer=?4 c=2 zeros=1", "dequantize outer=?4 c=2 zeros=1"},
         {"attention heads=4 q=5 kv=?1..9 dim=8 capacity=9 order=bhsd",
@@ -93,8 +97,8 @@ START_TEST(every_operator_is_spelled)
 		seen[op.kind] = true;
 	}
 	for (uint32_t kind = 0; kind < OP_COUNT; kind++)
-		ck_assert_msg(seen[kind], "%s is not among the spellings",
-		        op_name((enum op_kind)kind));
+		ck_assert_msg(
+		        seen[kind], "%s is not among the spellings", op_name((enum op_kind)kind));
 }
 END_TEST
 
@@ -273,9 +277,11 @@ static const struct {
         {"matmul_nbits m=3 n=5 k=70 zeros=1", "b", DTYPE_U4, 3, {5, 3, 32}, 240},
         {"matmul_nbits m=3 n=5 k=70 zeros=1", "zeros", DTYPE_U4, 2, {5, 4}, 12},
         {"conv2d c=4 h=9 w=7 oc=6 kernel=3 stride=2 pad=1", "out", DTYPE_F32, 4, {1, 6, 5, 4}, 480},
-        {"conv2d c=4 h=9 w=7 oc=6 kernel=3 groups=2 layout=nhwc", "w", DTYPE_F32, 4, {6, 3, 3, 2}, 432},
+        {"conv2d c=4 h=9 w=7 oc=6 kernel=3 groups=2 layout=nhwc", "w", DTYPE_F32, 4, {6, 3, 3, 2},
+                432},
         {"conv1d c=4 l=9 oc=6 kernel=3 pad=2,0 dtype=f16", "out", DTYPE_F16, 3, {1, 6, 9}, 108},
-        {"conv_transpose2d c=4 h=3 w=2 oc=6 kernel=3 stride=2", "out", DTYPE_F32, 4, {1, 6, 7, 5}, 840},
+        {"conv_transpose2d c=4 h=3 w=2 oc=6 kernel=3 stride=2", "out", DTYPE_F32, 4, {1, 6, 7, 5},
+                840},
         {"reduce_sum rows=3 n=5", "out", DTYPE_F32, 1, {3}, 12},
         {"reduce_sum rows=3 n=5 inner=2", "out", DTYPE_F32, 2, {3, 2}, 24},
         {"argmax rows=3 n=5 dtype=f16", "out", DTYPE_I32, 1, {3}, 12},
@@ -295,7 +301,8 @@ static const struct {
         {"pad shape=8,9 before=1,0 after=0,2", "out", DTYPE_F32, 2, {9, 11}, 396},
         {"tile shape=2,3 repeats=3,1", "out", DTYPE_F32, 2, {6, 3}, 72},
         {"resize planes=2 h=3 w=4 oh=5 ow=6 inner=2", "out", DTYPE_F32, 4, {2, 5, 6, 2}, 480},
-        {"avg_pool c=3 h=8 w=8 kernel=2 stride=2 layout=nhwc", "out", DTYPE_F32, 4, {1, 4, 4, 3}, 192},
+        {"avg_pool c=3 h=8 w=8 kernel=2 stride=2 layout=nhwc", "out", DTYPE_F32, 4, {1, 4, 4, 3},
+                192},
         {"quantize outer=3 c=5 zeros=1", "out", DTYPE_I8, 3, {3, 5, 1}, 16},
         {"dequantize outer=3 c=5 quantised=u8", "x", DTYPE_U8, 3, {3, 5, 1}, 16},
         {"attention heads=4 kv_heads=2 q=3 kv=5 dim=8 capacity=7 mask=pair", "k", DTYPE_F32, 4,
@@ -407,8 +414,8 @@ int main(void)
 	tcase_add_loop_test(tests, refused, 0, sizeof refusals / sizeof *refusals);
 	tcase_add_test(tests, long_words_do_not_overflow);
 	tcase_add_test(tests, tensors);
-	tcase_add_loop_test(tests, tensors_of_every_signature, 0,
-	        sizeof tensor_rows / sizeof *tensor_rows);
+	tcase_add_loop_test(
+	        tests, tensors_of_every_signature, 0, sizeof tensor_rows / sizeof *tensor_rows);
 	tcase_add_loop_test(tests, ranges, 0, sizeof dynamic_rows / sizeof *dynamic_rows);
 	tcase_add_test(tests, points_and_static_operators);
 	tcase_add_test(tests, keys_tell_dynamic_from_static);

@@ -20,8 +20,8 @@ static const char *const intro =
         "\n"
         "An operator is its name and its fields: `matmul m=128 n=768 k=768 bias=1 act=gelu`, or "
         "the\n"
-        "same as a JSON object. A field that has a default may be left out. Tensors are row-major\n"
-        "and bound in the order listed, the output last.\n"
+        "same as a JSON object. What is not required may be left out. Tensors are row-major and\n"
+        "bound in the order listed, the output last.\n"
         "\n"
         "Every operator is tested by tests/libjit/catalogue_test: its first test row in every\n"
         "combination of element types that it accepts, static and dynamic, the other rows as they\n"
@@ -104,6 +104,8 @@ static void print_default(const struct op_field *field)
 	case FIELD_SIZE:
 		if (field->initial)
 			printf("%u", field->initial);
+		else
+			printf("required");
 		break;
 	case FIELD_FLOAT:
 		memcpy(&number, &field->initial, sizeof number);
@@ -120,8 +122,10 @@ static void print_default(const struct op_field *field)
 		        field->initial ? scalar_info((enum scalar)field->initial)->name : "none");
 		break;
 	case FIELD_SHAPE:
-	case FIELD_LIST:
 	case FIELD_STEPS:
+		printf("required");
+		break;
+	case FIELD_LIST:
 		break;
 	default:
 		printf("%u", field->initial);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Properties of every kernel, on cases drawn at random: operators, element types, shapes, static
- * and dynamic, on devices of all kinds, each with one schedule of its space. Of each case:
+ * and dynamic, on devices of all kinds, each with one schedule of its space or near it. Of each:
  * - the operator's text and the schedule's text read back as what was printed;
  * - the space holds 1 to 64 candidates, all legal on the device, best predicted first;
  * - the kernel needs no feature and no more memory than the device has, and its SPIR-V is valid;
@@ -51,7 +51,8 @@ struct property {
 	struct nnjit *nnjit;
 	spv_context spirv;
 	uint64_t checked, failed, refused;
-	double worst; /* error, relative to the tolerance */
+	double worst;        /* error, relative to the tolerance */
+	uint64_t worst_case; /* its number */
 	char text[512];
 };
 
@@ -182,12 +183,14 @@ static bool code_is_sound(struct property *p, const struct trial *t, const struc
 	return fits_device(p, &k, limits) && spirv_is_valid(p, &k);
 }
 
-static bool numbers_are_right(struct property *p, const struct trial *t)
+static bool numbers_are_right(struct property *p, const struct trial *t, uint64_t number)
 {
 	struct verdict v = trial_run(p->nnjit, t);
 
-	if (v.right && v.tolerance > 0)
-		p->worst = fmax(p->worst, v.error / v.tolerance);
+	if (v.right && v.error > p->worst * v.tolerance) {
+		p->worst = v.error / v.tolerance;
+		p->worst_case = number;
+	}
 	return v.right ? true : wrong(p, "%s", v.text);
 }
 
@@ -197,9 +200,8 @@ static bool numbers_are_right(struct property *p, const struct trial *t)
 static bool make_case(struct property *p, uint64_t number, struct property_case *c)
 {
 	struct draw d = draw_begin(p->options.seed, number);
-	int candidate = -1;
 
-	while (candidate < 0) {
+	do {
 		*c = (struct property_case){.number = number};
 		do
 			draw_op(&d, &c->trial.op);
@@ -214,16 +216,16 @@ static bool make_case(struct property *p, uint64_t number, struct property_case 
 		if (!text_reads_back(p, &c->trial.op) || !space_exists(p, c) ||
 		        !space_is_sound(p, c))
 			return false;
-		candidate = draw_candidate(&d, &c->trial.op, &c->space, c->trial.dims);
-	}
-	c->trial.schedule = c->space.candidates[candidate].schedule;
+	} while (!draw_schedule(
+	        &d, &c->trial.op, &c->device.limits, &c->space, c->trial.dims, &c->trial.schedule));
 	return true;
 }
 
 static bool holds(struct property *p, const struct property_case *c)
 {
 	return schedule_reads_back(p, &c->trial.schedule) &&
-	       code_is_sound(p, &c->trial, &c->device.limits) && numbers_are_right(p, &c->trial);
+	       code_is_sound(p, &c->trial, &c->device.limits) &&
+	       numbers_are_right(p, &c->trial, c->number);
 }
 
 /* ---- Telling. */
@@ -260,7 +262,7 @@ static void print_device(const struct property_case *c)
 
 static bool still_wrong(void *context, const struct trial *t)
 {
-	return !numbers_are_right(context, t);
+	return !numbers_are_right(context, t, UINT64_MAX);
 }
 
 static void tell_failure(struct property *p, const struct property_case *c)
@@ -277,11 +279,11 @@ static void tell_failure(struct property *p, const struct property_case *c)
 	print_device(c);
 	printf("  %s\n", first);
 	if (!c->space.count || space_check(&smaller.op, &smaller.schedule, NULL, NULL) ||
-	        numbers_are_right(p, &smaller))
+	        numbers_are_right(p, &smaller, UINT64_MAX))
 		return;
 	shrink(&smaller, still_wrong, p);
 	print_trial("shrunk", &smaller);
-	numbers_are_right(p, &smaller);
+	numbers_are_right(p, &smaller, UINT64_MAX);
 	printf("  %s\n", p->text);
 }
 

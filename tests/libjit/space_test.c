@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The space, of every family: never empty, never over 64, every candidate legal and distinct, no
- * feature used that is not allowed, every kind of schedule present, best first; what a page can bind
- * can be dispatched, with any dimensions; schedule texts round-trip.
+ * feature used that is not allowed, every kind of schedule present, best first; what a page can
+ * bind can be dispatched, with any dimensions; schedule texts round-trip.
  */
 #include "kernel_cases.h"
 #include "shapes.h"
@@ -146,9 +146,7 @@ START_TEST(what_can_be_bound_can_be_dispatched)
 					ck_assert_msg(extent_at(&g.grid[d], dims) <= 65535,
 					        "%s [%s] at %u,%u: %llu workgroups along %u",
 					        shapes[_i], text, dims[0], dims[1],
-					        (unsigned long long)extent_at(
-					                &g.grid[d], dims),
-					        d);
+					        (unsigned long long)extent_at(&g.grid[d], dims), d);
 			}
 		}
 	}
@@ -167,7 +165,8 @@ START_TEST(huge_shapes_have_a_space_too)
 	        "argmax rows=1 n=33554432", "cumsum rows=1 n=33554432", "add shape=33554432",
 	        "transpose shape=33554432,1 perm=1,0", "not shape=67108864",
 	        "gather rows=1 inner=1 count=33554432", "resize h=1 w=1 oh=5792 ow=5792",
-	        "attention heads=1 q=524288 kv=64 dim=64", "attention heads=1 q=1 kv=524288 dim=64"};
+	        "attention heads=1 q=524288 kv=64 dim=64",
+	        "attention heads=1 q=1 kv=524288 dim=64"};
 	struct op op;
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

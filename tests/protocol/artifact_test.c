@@ -155,9 +155,10 @@ static uint64_t bytes_at(
 		        json_array_get(json_object_get(binding, "dims"), axis));
 		uint64_t extent = (uint64_t)json_integer_value(size);
 		const json_t *d;
-		json_array_foreach(dimensions, i, d) if (name &&
-		        !strcmp(name, json_string_value(json_object_get(d, "name")))) extent =
-		        extent / (uint64_t)json_integer_value(json_object_get(d, "hint")) * dims[i];
+		json_array_foreach(dimensions, i,
+		        d) if (name && !strcmp(name, json_string_value(json_object_get(d, "name"))))
+		        extent = extent / (uint64_t)json_integer_value(json_object_get(d, "hint")) *
+		                 dims[i];
 		elements *= extent;
 	}
 	for (i = 0; i < sizeof types / sizeof *types; i++)
@@ -197,8 +198,8 @@ END_TEST
 
 START_TEST(features_of_the_language_stand_apart)
 {
-	struct artifact artifact =
-	        example("matmul m=8 n=8 k=64 a=i8 b=i8 trans_b=1 out=i32", NNJIT_WGSL);
+	struct artifact artifact = example(
+	        "matmul m=8 n=8 k=64 a=i8 b=i8 trans_b=1 out=i32", NNJIT_WGSL);
 	struct limits limits = limits_web_default;
 	struct facts facts = {.fma_gflops = 1000, .memory_gbps = 100};
 	struct space space;
@@ -287,8 +288,7 @@ START_TEST(performance_over_a_range)
 
 	ck_assert_int_eq(op_parse("matmul m=?1..100 n=64 k=64", &op, NULL), 0); /* 1, 10, 100 */
 	ck_assert_double_eq_tol(artifact_gflops(&op, 1000), 2 * 37 * 64 * 64 / 1000.0, 1e-9);
-	ck_assert_double_eq_tol(
-	        artifact_roofline(&op, &facts, 1000), 2 * 37 * 64 * 64 / 1e6, 1e-9);
+	ck_assert_double_eq_tol(artifact_roofline(&op, &facts, 1000), 2 * 37 * 64 * 64 / 1e6, 1e-9);
 	ck_assert_int_eq(op_parse("transpose shape=64,64 perm=1,0", &op, NULL), 0);
 	facts.memory_gbps = 10; /* nothing to compute: memory alone bounds it */
 	ck_assert_double_eq_tol(artifact_roofline(&op, &facts, op_bytes(&op) / 5), 0.5, 1e-9);

@@ -165,11 +165,12 @@ START_TEST(objects_can_be_written_as_text)
 	struct problem problem = {0};
 	char text[OP_TEXT_BYTES];
 	struct op op, again;
-	json_t *value = parse("{\"op\":\"map\",\"shape\":[\"?1..64\",2,\"?3..9\",1,1,1],\"steps\":[\"x\","
-	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
-	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
-	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
-	                      "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\"]}");
+	json_t *value = parse(
+	        "{\"op\":\"map\",\"shape\":[\"?1..64\",2,\"?3..9\",1,1,1],\"steps\":[\"x\","
+	        "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	        "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	        "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\","
+	        "\"hard_sigmoid\",\"hard_sigmoid\",\"hard_sigmoid\"]}");
 
 	ck_assert_msg(protocol_op(value, &op, &problem) == 0, "%s", problem.detail);
 	op_print(&op, text);
@@ -275,8 +276,8 @@ START_TEST(openapi_has_every_operator)
 		        json_object_size(json_object_get(schema, "properties")), fields + 1);
 		ck_assert_uint_eq(json_array_size(json_object_get(schema, "required")), required);
 	}
-	ck_assert_uint_eq(json_array_size(json_object_get(
-	                          json_object_get(schemas, "Operator"), "oneOf")),
+	ck_assert_uint_eq(
+	        json_array_size(json_object_get(json_object_get(schemas, "Operator"), "oneOf")),
 	        OP_COUNT + 1);
 	json_decref(document);
 }

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every manifest, made small, is tuned on lavapipe by `nnjitctl tune --model`: each within its
-# budget, or four times that on a machine that others load, as each operator gets two schedules
-# whatever they take; every kernel that comes out of it is tuned and verified. Then what goes on around it:
+# Every manifest, made small, is tuned on lavapipe by `nnjitctl tune --model`: each about within its
+# budget (each operator gets two schedules whatever they take, and a machine that others load is
+# slower), and every kernel that comes out of it is tuned and verified. Then what goes on around it:
 # the same model again costs nothing, the list over REST, an interrupt, command lines that are wrong.
 # shellcheck source=tests/smoke/daemon.bash
 . "$(dirname "$0")/daemon.bash"
@@ -24,13 +24,16 @@ read -r -d '' models <<-END || true
 	bart-large     8 $text,target=4
 	t5-base        14 $text,target=4
 	whisper-tiny   10 $text,frames=16,target=4,mels=20
-	vit-b-16       8 layers=1,hidden=64,head=32,image=32,patch=8,classes=10
-	resnet-50      22 image=32,width=8,blocks1=2,blocks2=2,blocks3=2,blocks4=2,classes=10
+	vit-b-16       12 layers=1,hidden=64,head=32,image=32,patch=8,classes=10
+	resnet-50      30 image=32,width=8,blocks1=2,blocks2=2,blocks3=2,blocks4=2,classes=10
 	mobilenet-v2   18 image=32,stem=8,c1=8,c2=8,c3=8,c4=16,c5=16,c6=16,c7=16,last=32,classes=10
 	sd-1.5-unet    50 latent=8,c1=32,c2=32,c3=32,step=32,groups=8,heads=2,text=7,text_hidden=32
 END
 
 ctl() { "$BUILD/nnjitctl" --port "$PORT" "$@" </dev/null; }
+
+# By how much others slow this machine down: what runs or wants to, for each core.
+slower() { awk -v cores="$(nproc)" '{ n = $1 / cores; print (n > 1 ? n : 1) }' /proc/loadavg; }
 
 # verify MODEL: the kernel of every operator in $SCRATCH/model, as a page would get it.
 verify() {
@@ -51,7 +54,8 @@ tune() { # tune MODEL BUDGET SIZES
 		"$SCRATCH/model" >/dev/null || complain "$1: $(jq -c '.total, .failed' "$SCRATCH/model")"
 	jq -r --argjson budget "$2" '"\(.model): \(.total.ops) operators, \(.elapsed_s * 10 | round / 10) s of " +
 		"\($budget) s, \(.total.default_ns / 1e6) ms -> \(.total.tuned_ns / 1e6) ms"' "$SCRATCH/model"
-	jq -e --argjson budget "$2" '.elapsed_s <= 4 * $budget' "$SCRATCH/model" >/dev/null ||
+	jq -e --argjson budget "$2" --argjson slower "$(slower)" \
+		'.elapsed_s <= 1.5 * $budget * $slower' "$SCRATCH/model" >/dev/null ||
 		complain "$1: far beyond its budget"
 	verify "$1"
 }

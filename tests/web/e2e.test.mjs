@@ -97,6 +97,41 @@ test('a tuned kernel outlives the daemon', { skip, timeout: 60e3 }, async () => 
 	assert.equal(kernel.schedule, tunedSchedule);
 });
 
+// In the page: every version of a kernel with an open dimension, each run with several sizes.
+function openLine([url, sizes]) {
+	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/reference.js')])
+		.then(async ([{ connect, createRunner }, { openDevice }, reference]) => {
+			const { device } = await openDevice();
+			const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });
+			const versions = [];
+			for await (const kernel of client.watch('matmul m=?48 n=96 k=64 act=relu')) {
+				const runner = await createRunner(device, kernel);
+				const buffers = runner.allocate({}, { m: Math.max(...sizes) }); // the same for all
+				for (const m of sizes) {
+					const op = reference.parseOp(`matmul m=${m} n=96 k=64 act=relu`), elements = reference.sampleElements(op);
+					const inputs = { a: reference.randomArray(m * 64, m), b: reference.randomArray(64 * 96, 7) };
+					for (const name in inputs)
+						device.queue.writeBuffer(buffers[name], 0, inputs[name]);
+					device.queue.writeBuffer(buffers.out, 0, new Float32Array(m * 96).fill(NaN));
+					runner.run(buffers, null, { m });
+					const { max_rel_err } = reference.compare(await runner.read(buffers.out, 'out', { m }),
+						reference.referenceAt(op, inputs, elements), elements);
+					versions.push({ status: kernel.status, schedule: kernel.schedule, m, max_rel_err });
+				}
+				Object.values(buffers).forEach(buffer => buffer.destroy());
+			}
+			client.close();
+			return versions;
+		});
+}
+
+test('a kernel with an open dimension is right with every size, predicted and tuned', { skip, timeout: 180e3 }, async () => {
+	const versions = await page.evaluate(openLine, [daemon.ws, [48, 1, 7, 49, 200]]);
+	assert.equal(versions.at(-1).status, 'tuned');
+	for (const { max_rel_err, schedule, m } of versions)
+		assert.ok(max_rel_err < TOLERANCE, `${schedule} at m=${m}: ${max_rel_err}`);
+});
+
 const state = (on, name, timeout = 15e3) => on.waitForFunction(want => document.documentElement.dataset.state === want, name, { timeout });
 
 test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t => {

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What can go wrong on a device, planted: wrong numbers of every element type, which must be
+ * caught, and every way that a kernel can take the process down.
+ */
+#include "worker.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char plain[] = "matmul m=64 n=64 k=64";
+static const char schedule_plain[] = "wg_x=4 wg_y=4";
+
+static void start_loaded(struct worker *worker, int device, const char *fault)
+{
+	worker_start(worker, fault);
+	worker_open(worker, device, "web");
+	worker_load(worker, "matmul m=32 n=32 k=32");
+	worker_build_right(worker, 2, plain, schedule_plain);
+}
+
+static void launch_fault(struct worker *worker)
+{
+	char line[128];
+
+	snprintf(line, sizeof line, "{\"do\":\"build\",\"candidate\":3,\"schedule\":\"%s\"}",
+	        schedule_plain);
+	worker_write(worker, line);
+}
+
+/* How long a process may take to end: the kernel's driver first takes a hung GPU back. */
+static unsigned int patience_s(int device)
+{
+	return devices[device].cpu ? 6 : 60;
+}
+
+static void expect_lost(struct worker *worker, int device)
+{
+	launch_fault(worker);
+	json_t *message = worker_read(worker);
+	ck_assert_str_eq(worker_text(json_object_get(message, "error"), "code"), "device-lost");
+	json_decref(message);
+	ck_assert_ptr_null(worker_read(worker));
+	ck_assert_int_eq(worker_wait(worker, patience_s(device)), 3);
+}
+
+START_TEST(kernel_that_never_ends)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "hang:3");
+	expect_lost(&worker, _i);
+}
+END_TEST
+
+START_TEST(lost_device)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "crash:9,lost:3");
+	expect_lost(&worker, _i);
+}
+END_TEST
+
+START_TEST(crash)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "crash:3");
+	launch_fault(&worker);
+	ck_assert_ptr_null(worker_read(&worker));
+	ck_assert_int_eq(worker_wait(&worker, 10), 256 + SIGABRT);
+}
+END_TEST
+
+START_TEST(wrong_numbers)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "wrong:3");
+	json_t *verdict = worker_build(&worker, 3, schedule_plain);
+	ck_assert(json_is_false(json_object_get(verdict, "right")));
+	ck_assert_uint_gt(strlen(worker_text(verdict, "why")), 8);
+	ck_assert_double_gt(worker_number(verdict, "max_rel_err"), 1);
+	json_decref(verdict);
+	worker_refused(
+	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[3],\"samples\":1}");
+	worker_build_right(&worker, 4, plain, schedule_plain);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+/* One element of every element type, the first of the operator's schedules. */
+static const char *const spoiled[] = {"softmax rows=?9 n=33", "softmax rows=4 n=64 dtype=f16",
+        "argmax rows=50 n=9", "not shape=70", "cast shape=5,50 out=u8",
+        "transpose shape=60,9 perm=1,0 dtype=i8"};
+#define SPOILED ((int)(sizeof spoiled / sizeof *spoiled))
+
+START_TEST(wrong_numbers_of_every_type)
+{
+	const struct facts facts = {.cpu = devices[_i / SPOILED].cpu};
+	char schedule[SCHEDULE_TEXT_BYTES];
+	struct worker worker;
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(spoiled[_i % SPOILED], &op, NULL), 0);
+	ck_assert_int_eq(
+	        space_enumerate(&op, &devices[_i / SPOILED].limits, &facts, &space, NULL), 0);
+	schedule_print(&space.candidates[0].schedule, schedule);
+	worker_start(&worker, "wrong:3");
+	worker_open(&worker, _i / SPOILED, "web");
+	worker_load(&worker, spoiled[_i % SPOILED]);
+	worker_build_right(&worker, 2, spoiled[_i % SPOILED], schedule);
+	json_t *verdict = worker_build(&worker, 3, schedule);
+	ck_assert_msg(json_is_false(json_object_get(verdict, "right")), "%s was taken for right",
+	        spoiled[_i % SPOILED]);
+	json_decref(verdict);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+/* Hanging up ends it although the main thread waits for a kernel that never ends. */
+START_TEST(hanging_up_during_a_hang)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "hang:3");
+	launch_fault(&worker);
+	usleep(300000);
+	ck_assert_int_eq(worker_stop(&worker, patience_s(_i)), 0);
+}
+END_TEST
+
+/* The parent dies while the socket stays open: the worker dies with it. */
+START_TEST(orphan)
+{
+	struct worker worker = {.fd = -1};
+	int ids[2];
+
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	ck_assert_int_eq(pipe(ids), 0);
+	pid_t parent = fork();
+	if (!parent) {
+		struct worker child;
+		worker_start(&child, NULL);
+		json_decref(worker_ask(&child, "{\"do\":\"list\"}")); /* past its start */
+		if (write(ids[1], &child.pid, sizeof child.pid) < 0)
+			_exit(1);
+		dup2(child.fd, 100); /* leaks to nobody: the worker has its own end */
+		pause();
+	}
+	ck_assert_int_eq(read(ids[0], &worker.pid, sizeof worker.pid), sizeof worker.pid);
+	kill(parent, SIGKILL);
+	waitpid(parent, NULL, 0);
+	int status = worker_wait(&worker, 5);
+	ck_assert_msg(status == 256 + SIGKILL || status == 0, "status %d", status);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("faults");
+	TCase *process = tcase_create("process");
+	int status = worker_find_devices();
+
+	if (status)
+		return status;
+	worker_each_device(suite, "wrong_numbers", wrong_numbers, 1);
+	worker_each_device(
+	        suite, "wrong_numbers_of_every_type", wrong_numbers_of_every_type, SPOILED);
+	worker_each_device(suite, "kernel_that_never_ends", kernel_that_never_ends, 1);
+	worker_each_device(suite, "lost_device", lost_device, 1);
+	worker_each_device(suite, "crash", crash, 1);
+	worker_each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
+	tcase_set_timeout(process, 60);
+	tcase_add_test(process, orphan);
+	suite_add_tcase(suite, process);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
