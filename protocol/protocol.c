@@ -168,9 +168,8 @@ static const char *kind_refusal(enum param_kind kind, const json_t *value)
 	case PARAM_LIST:
 		return json_is_array(value) ? NULL : "an array";
 	case PARAM_OPS:
-		return json_is_array(value) || json_is_string(value)
-		               ? NULL
-		               : "an array of operators";
+		return json_is_array(value) || json_is_string(value) ? NULL
+		                                                     : "an array of operators";
 	}
 	return "of a kind this method knows";
 }

@@ -201,10 +201,10 @@ uint64_t tensor_bytes(const struct tensor *tensor); /* of its buffer: whole word
 double op_flops(const struct op *op); /* multiply and add counted as two; epilogues left out */
 double op_bytes(const struct op *op); /* each tensor moved once */
 
-/* ---- Tensors beyond what a binding may hold: the operator as several of its kind over parts of the
- * same buffers, to be dispatched one after another. Tensor n of a part starts offset_bytes[n] (a
- * multiple of 256) into the whole one. 0 and one part, the operator itself, where everything fits;
- * -ERANGE and err where no dimension can be cut. */
+/* ---- Tensors beyond what a binding may hold: the operator as several of its kind over parts of
+ * the same buffers, to be dispatched one after another. Tensor n of a part starts offset_bytes[n]
+ * (a multiple of 256) into the whole one. 0 and one part, the operator itself, where everything
+ * fits; -ERANGE and err where no dimension can be cut. */
 #define OP_PARTS_MAX 64
 struct op_part {
 	struct op op;

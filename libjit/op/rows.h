@@ -22,12 +22,12 @@ struct shaper {
 };
 typedef void op_tensors_of(struct shaper *shaper);
 
-#define SIGNATURES(X)                                                                              \
-	X(matmul)                                                                                  \
-	X(matmul_nbits)                                                                            \
-	X(window) X(softmax) X(norm) X(groupnorm) X(reduce) X(arg_reduce) X(cumsum) X(elementwise) \
-	        X(cast) X(batchnorm) X(gate) X(rotary) X(transpose) X(gather) X(concat) X(slice)   \
-	                X(pad) X(tile) X(resize) X(quantise) X(attention)
+/* clang-format off */
+#define SIGNATURES(X) \
+	X(matmul) X(matmul_nbits) X(window) X(softmax) X(norm) X(groupnorm) X(reduce) X(arg_reduce) \
+	X(cumsum) X(elementwise) X(cast) X(batchnorm) X(gate) X(rotary) X(transpose) X(gather) \
+	X(concat) X(slice) X(pad) X(tile) X(resize) X(quantise) X(attention)
+/* clang-format on */
 #define DECLARE(name)                 \
 	op_tensors_of tensors_##name; \
 	op_rule rule_##name;

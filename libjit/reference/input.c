@@ -70,31 +70,62 @@ static double of_elementwise(const struct op *op, uint32_t tensor, uint64_t bits
 	return value;
 }
 
-double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint64_t index)
+/* What an operator asks of a tensor: settled once, so that filling a large one costs little more
+ * than its numbers. */
+enum drawn { EVENLY, WHOLE, INDEX, MASK, QUOTIENT, SCALE, WIDE, ELEMENTWISE, NEAR_ONE };
+
+static enum drawn drawn_of(const struct op *op, const struct tensor *t)
 {
-	struct tensor tensors[OP_TENSORS_MAX];
+	if (!strcmp(t->name, "indices"))
+		return INDEX;
+	if (!dtype_is_float(t->dtype))
+		return WHOLE;
+	if (!strcmp(t->name, "mask"))
+		return MASK;
+	if (!strcmp(t->name, "scales"))
+		return op->kind == OP_QUANTIZE ? QUOTIENT : SCALE;
+	if (op->kind == OP_CAST)
+		return WIDE;
+	if (op_family(op->kind) == FAMILY_MAP && op->kind <= OP_MAP)
+		return ELEMENTWISE;
+	return op->kind == OP_REDUCE_PROD ? NEAR_ONE : EVENLY;
+}
+
+static double draw(const struct op *op, uint32_t tensor, enum drawn drawn, enum dtype dtype,
+        uint64_t seed, uint64_t index)
+{
 	uint64_t bits = hash_mix(
 	        seed + (tensor + 1) * 0xd1b54a32d192ed03ull + index * 0x9e3779b97f4a7c15ull);
 
-	op_tensors(op, tensors);
-	const struct tensor *t = &tensors[tensor];
-	if (!strcmp(t->name, "indices"))
+	switch (drawn) {
+	case WHOLE:
+		return whole(dtype, bits);
+	case INDEX:
 		return index_for(op, bits);
-	if (!dtype_is_float(t->dtype))
-		return whole(t->dtype, bits);
-	if (!strcmp(t->name, "mask"))
+	case MASK:
 		return masked(bits);
-	if (op->kind == OP_QUANTIZE && !strcmp(t->name, "scales")) /* so that quotients are exact */
+	case QUOTIENT: /* powers of two, so that quotients are exact */
 		return ldexp(1, -(int)below(bits, 6) - 2);
-	if (!strcmp(t->name, "scales")) /* positive, exact in f16 */
+	case SCALE: /* positive, exact in f16 */
 		return (evenly(bits) + 1.25) * 0x1p-4;
-	if (op->kind == OP_CAST)
+	case WIDE:
 		return evenly(bits) * 120;
-	if (op_family(op->kind) == FAMILY_MAP && op->kind <= OP_MAP)
+	case ELEMENTWISE:
 		return of_elementwise(op, tensor, bits);
-	if (op->kind == OP_REDUCE_PROD)
+	case NEAR_ONE:
 		return 1 + evenly(bits) * 0.0625;
+	case EVENLY:
+		break;
+	}
 	return evenly(bits);
+}
+
+double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint64_t index)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+
+	op_tensors(op, tensors);
+	return draw(op, tensor, drawn_of(op, &tensors[tensor]), tensors[tensor].dtype, seed, index);
 }
 
 void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer)
@@ -102,10 +133,11 @@ void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *b
 	struct tensor tensors[OP_TENSORS_MAX];
 
 	op_tensors(op, tensors);
+	enum dtype dtype = tensors[tensor].dtype;
+	enum drawn drawn = drawn_of(op, &tensors[tensor]);
 	memset(buffer, 0, tensor_bytes(&tensors[tensor]));
 	for (uint64_t i = 0; i < tensors[tensor].elements; i++)
-		reference_write(
-		        tensors[tensor].dtype, buffer, i, reference_input(op, tensor, seed, i));
+		reference_write(dtype, buffer, i, draw(op, tensor, drawn, dtype, seed, i));
 }
 
 /* ---- How exact. */

@@ -250,7 +250,7 @@ static struct schedule baseline(const struct op *op)
  * for that, a workgroup for each row. */
 static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
 {
-	static const uint16_t sizes[] = {64, 16, 4};
+	static const uint16_t sizes[] = {64, 16, 4, 1};
 
 	if (attempt >= LENGTH(sizes))
 		return false;

@@ -206,8 +206,8 @@ double map_scalar_cost(enum scalar function)
 	        [SCALAR_DIV] = 4,
 	        [SCALAR_EXP] = 9,
 	        [SCALAR_LOG] = 9,
-	        [SCALAR_SIN] = 12,
-	        [SCALAR_COS] = 12,
+	        [SCALAR_SIN] = 20,
+	        [SCALAR_COS] = 20,
 	        [SCALAR_SIGMOID] = 14,
 	        [SCALAR_TANH] = 17,
 	        [SCALAR_ERF] = 26,
@@ -253,7 +253,7 @@ static void count_view(const struct map_context *c, const struct map *m,
 	v->loads += loads * taps;
 	v->lanes += lanes * taps;
 	v->arithmetic += each * taps;
-	v->instructions += each * (taps > MAP_TAPS_UNROLLED ? 1 : taps);
+	v->instructions += each * (taps > MAP_TAPS_UNROLLED ? 1 : fmax(1, taps));
 }
 
 static struct vector count_vector(const struct map_context *c, const struct map *m)
@@ -275,6 +275,7 @@ static struct vector count_vector(const struct map_context *c, const struct map 
 	return v;
 }
 
+/* A gathered transpose uses few bytes of each line it reads. */
 static void flat_geometry(const struct map_context *c, const struct map *m, struct geometry *g)
 {
 	struct vector v = count_vector(c, m);
@@ -287,7 +288,7 @@ static void flat_geometry(const struct map_context *c, const struct map *m, stru
 	        .turns = (turns > 1 ? turns : 0) + v.turns * m->vectors,
 	        .registers = 4.0 * m->vec * m->unroll,
 	        .parallel = fmin(4, m->unroll * m->vec),
-	        .traffic_bytes = op_bytes(c->op)};
+	        .traffic_bytes = op_bytes(c->op) * (m->moved < m->plan.dims ? 4 : 1)};
 	g->workgroup_size[0] = m->wg_x;
 	g->workgroup_size[1] = 1;
 	grid_fold(c->op, map_extent(m->plan.elements, (uint64_t)m->wg_x * m->vectors * m->vec),

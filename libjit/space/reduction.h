@@ -103,3 +103,7 @@ static inline bool reduction_is_constant(const struct op *op, struct reduction_e
 /* As it is tuned, or, where it is no constant, at its greatest. */
 uint32_t reduction_tuned(const struct op *op, struct reduction_extent extent);
 uint32_t reduction_most(const struct op *op, struct reduction_extent extent);
+
+/* What it costs (reduction_cost.c): see struct geometry. */
+struct work reduction_work(const struct op *op, const struct reduction *r);
+uint32_t reduction_instructions(const struct op *op, const struct reduction *r);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The reductions' part of the space: which schedules are well-formed, what they cost, and which
- * are worth measuring. Two machines want opposite things: a GPU many invocations a line, side by
- * side, that join through subgroups or workgroup memory; a processor few, each with much of a line
- * in registers, because a load costs it more than what is done with it.
+ * The reductions' part of the space: which schedules are well-formed, and which are worth
+ * measuring. Two machines want opposite things: a GPU many invocations a line, side by side, that
+ * join through subgroups or workgroup memory; a processor few, each with much of a line in
+ * registers, because a load costs it more than what is done with it.
  */
 #include "space/reduction.h"
 
@@ -12,7 +12,6 @@
 #include "space/space.h"
 
 #include <errno.h>
-#include <math.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
@@ -76,168 +75,6 @@ static int check_words(const struct reduction *r, struct error *err)
 	return 0;
 }
 
-/* ---- What it costs. */
-
-static double cost_of_steps(const uint8_t *steps)
-{
-	double cost = 0;
-
-	for (uint32_t i = 0; i < REDUCTION_STEPS && steps[i]; i++) {
-		bool slow = steps[i] == SCALAR_EXP || steps[i] == SCALAR_LOG ||
-		            steps[i] == SCALAR_SQRT || steps[i] == SCALAR_RSQRT ||
-		            steps[i] == SCALAR_RECIPROCAL;
-		cost += slow ? 8 : steps[i] < SCALAR_FUNCTION_END ? 1 : 0;
-	}
-	return cost;
-}
-
-/* Input tensors by how they are read: a vector for every vector of x, or one for all lines of the
- * invocation. */
-struct streams {
-	double each, common;
-};
-
-static struct streams count_streams(const struct op *op, const struct reduction *r)
-{
-	struct tensor tensors[OP_TENSORS_MAX];
-	uint32_t count = op_tensors(op, tensors);
-	struct streams s = {.each = 1};
-
-	for (uint32_t i = 1; i + 1 < count; i++) {
-		bool vector = tensors[i].rank == 1; /* weight, bias */
-		s.each += !vector;
-		s.common += vector;
-	}
-	if (r->row->layout == LAYOUT_CHANNELS)
-		s.each += s.common * 0.5, s.common = 0;
-	return s;
-}
-
-/* How often x is read: by each pass, unless one turn holds it. */
-static double count_reads(const struct reduction *r)
-{
-	bool twice = r->row->pass[1].join != JOIN_NONE && r->row->online == ONLINE_NONE;
-	bool writes = r->row->output == OUTPUT_ELEMENTS;
-
-	return r->straight ? 1 : 1 + twice + writes;
-}
-
-static bool writes_elements(const struct reduction *r)
-{
-	return r->row->output == OUTPUT_ELEMENTS || r->row->output == OUTPUT_RUNNING;
-}
-
-/* Arithmetic of one element, all passes together. */
-static double count_arithmetic(const struct op *op, const struct reduction *r)
-{
-	const struct reduction_row *row = r->row;
-	enum scalar acts[OP_ACTS_MAX];
-	double cost = 2 + cost_of_steps(row->pass[0].term) + cost_of_steps(row->pass[1].term);
-
-	if (row->output == OUTPUT_INDICES)
-		cost += 3;
-	if (row->output == OUTPUT_ELEMENTS)
-		cost += cost_of_steps(row->write) + 1;
-	if (row->layout == LAYOUT_CHANNELS)
-		for (uint32_t i = 0, n = op_acts(op, GROUPNORM_ACT, acts); i < n; i++)
-			cost += acts[i] == SCALAR_RELU ? 1 : 12;
-	return cost;
-}
-
-static uint32_t count_stages(const struct reduction *r)
-{
-	uint32_t stages = 0;
-
-	for (uint32_t width = r->wg_x; width > 1; width = width > r->radix ? width / r->radix : 1)
-		stages++;
-	return stages;
-}
-
-static void count_joins(const struct reduction *r, struct work *work)
-{
-	double results = r->tile_m, joins = r->row->pass[1].join != JOIN_NONE ? 2 : 1;
-	double lanes = r->across ? r->vec : 1;
-
-	if (r->row->output == OUTPUT_INDICES)
-		joins = 2;
-	if (r->wg_x == 1)
-		return;
-	if (r->subgroup) {
-		work->arithmetic += joins * results * lanes * 6;
-		return;
-	}
-	double stages = count_stages(r);
-	if (r->row->output == OUTPUT_RUNNING)
-		stages = log2(r->wg_x) + 1;
-	work->barriers += joins * (2 * stages - 1);
-	work->shared_loads += joins * results * stages * (1 + r->radix);
-	work->shared_lanes += joins * results * stages * (1 + r->radix) * lanes;
-}
-
-/* Lines that stand one after another are read by invocations side by side: each fetches sectors of
- * its own, which only caches make up for. */
-static double count_traffic(const struct op *op, const struct reduction *r, double reads)
-{
-	double bytes = op_bytes(op) * (1 + reads) / 2;
-
-	return r->lines_fastest && !r->across ? 1.5 * bytes : bytes;
-}
-
-static struct work count_work(const struct op *op, const struct reduction *r)
-{
-	struct streams s = count_streams(op, r);
-	double vectors = ceil((double)reduction_tuned(op, r->count) / r->wg_x);
-	double reads = count_reads(r), elements = vectors * r->vec * r->tile_m;
-	double outputs = writes_elements(r) ? vectors * r->tile_m : (double)r->tile_m / r->wg_x;
-	struct work work = {.loads = vectors * (r->tile_m * s.each * reads + s.common) + outputs,
-	        .arithmetic = elements * count_arithmetic(op, r),
-	        .accumulators = r->tile_m * r->vec,
-	        .registers = (r->straight ? 1.0 : 0.5) * r->vectors * r->tile_m * r->vec,
-	        .parallel = r->vectors * r->tile_m > 1 ? 2 : 1};
-
-	work.lanes = work.loads * r->vec;
-	if (!r->straight)
-		work.turns = reads * vectors / r->vectors;
-	if (r->owner == OWNER_WORDS) { /* the results of every element anew */
-		work.loads = 2 * (double)reduction_tuned(op, r->count) * reads;
-		work.lanes = work.loads;
-	}
-	count_joins(r, &work);
-	work.traffic_bytes = count_traffic(op, r, reads);
-	return work;
-}
-
-/* Stores that stand in a condition of their own: vectors that may lie beyond the line. */
-static uint32_t count_conditions(const struct op *op, const struct reduction *r)
-{
-	bool constant = reduction_is_constant(op, r->count), blocks = r->wg_x > 1;
-	uint32_t turn = r->wg_x * r->vectors;
-
-	if (!writes_elements(r))
-		return 0;
-	if (r->owner == OWNER_PAIRS)
-		return r->vectors;
-	if (r->row->output == OUTPUT_RUNNING && blocks)
-		return constant && reduction_tuned(op, r->count) % turn == 0 ? 0 : r->vectors;
-	return !constant && r->straight ? r->vectors : 1;
-}
-
-/* Once unrolled: every vector of a turn, and of the rest behind the last turn. Lanes of loads and
- * stores weigh most (a driver that checks bounds makes a dozen instructions of each), and
- * conditions more with every one that stands beside them. */
-static uint32_t count_instructions(const struct op *op, const struct reduction *r)
-{
-	struct streams s = count_streams(op, r);
-	double stores = writes_elements(r), reads = count_reads(r);
-	double memory = r->tile_m * (s.each * reads + stores) + s.common;
-	double each = 1.2 * memory + 0.25 * count_arithmetic(op, r) * r->tile_m;
-	bool rest = !r->straight && reduction_tuned(op, r->count) % (r->wg_x * r->vectors);
-	double conditions = count_conditions(op, r);
-
-	return (uint32_t)(30 + each * r->vectors * r->vec * (rest ? 1.5 : 1) +
-	                  4 * conditions * conditions);
-}
-
 /* ---- The family. */
 
 static uint64_t round_up(uint64_t value, uint32_t to)
@@ -282,11 +119,11 @@ static int derive(const struct op *op, const struct schedule *schedule,
 		return failed;
 	struct geometry g = {.workgroup_bytes = count_shared_bytes(&r),
 	        .workgroup_size = {r.wg_x, r.wg_y, 1},
-	        .instructions = count_instructions(op, &r),
+	        .instructions = reduction_instructions(op, &r),
 	        .features = (r.subgroup ? FEATURE_SUBGROUPS : 0u) |
 	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u),
 	        .subgroup = r.subgroup ? r.wg_x : 0,
-	        .work = count_work(op, &r)};
+	        .work = reduction_work(op, &r)};
 	if (r.lines_fastest) {
 		g.workgroup_size[0] = r.wg_y;
 		g.workgroup_size[1] = r.wg_x;

@@ -18,7 +18,7 @@ allowed='malloc|calloc|realloc|free|qsort|bsearch|abort|__assert_fail|__stack_ch
 mem(cpy|set|move|cmp|chr)|str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|dup|ndup|casecmp|ncasecmp|tok_r|cpy|ncpy)
 v?snprintf|__v?snprintf_chk|__mem(cpy|set|move)_chk|__str(cpy|cat)_chk
 (__isoc99_|__isoc23_)?(strto(ul|ull|l|ll|d|f)|sscanf)|__ctype_(b|tolower|toupper)_loc|tolower|toupper
-__errno_location|(erf|exp|exp2|log|log2|pow|sqrt|tanh|fabs|fma|ceil|floor|round|trunc|ldexp|frexp|fmod|fmin|fmax|isnan|l?lround|rint|lrint|nearbyint)f?
+__errno_location|(erf|exp|exp2|expm1|log|log1p|log2|pow|sin|cos|sqrt|tanh|fabs|fma|ceil|floor|round|trunc|ldexp|frexp|fmod|fmin|fmax|isnan|l?lround|rint|lrint|nearbyint)f?
 _GLOBAL_OFFSET_TABLE_'
 pattern="^($(tr '\n' '|' <<<"$allowed" | sed 's/|$//'))\$"
 
