@@ -122,8 +122,8 @@ static bool validate(struct attempt *attempt)
 {
 	struct error why;
 	double start_ns = device_now_ns();
-	int failure = validator_check(attempt->bench->validator, attempt->kernel.code,
-	        attempt->kernel.code_bytes, &why);
+	int failure = validator_check(
+	        attempt->bench->validator, attempt->kernel.code, attempt->kernel.code_bytes, &why);
 
 	attempt->verdict->validate_ns = device_now_ns() - start_ns;
 	attempt->verdict->code_bytes = attempt->kernel.code_bytes;

@@ -3,12 +3,12 @@
  * emission: what compiling costs. Our side: from (operator, schedule) to SPIR-V words, for every
  * artifact of the catalogue (catalogue.h), family by family. The other side, in the same run:
  * shaderc at -O on the GLSL of the same kernels (a sample of them, as each takes milliseconds;
- * argument 1 sets how many, 0 for all). And what a candidate costs from there on, stage by stage, on
- * each Vulkan device (argument 2 sets how many kernels each is given, 0 for none).
- * Last line: p50_us p99_us shaderc_ratio (median of the per-kernel ratios) largest_space, then of
- * each family FAMILY_p50_us FAMILY_p99_us FAMILY_space; then ratio_least, ratio_p1 (99 in 100 kernels
- * have more), ratio_of_p50 and ratio_of_p99 (shaderc's percentile over ours, of the same sample);
- * then of each device DEVICE_STAGE_us.
+ * argument 1 sets how many, 0 for all). And what a candidate costs from there on, stage by stage,
+ * on each Vulkan device (argument 2 sets how many kernels each is given, 0 for none). Last line:
+ * p50_us p99_us shaderc_ratio (median of the per-kernel ratios) largest_space, then of each family
+ * FAMILY_p50_us FAMILY_p99_us FAMILY_space; then ratio_least, ratio_p1 (99 in 100 kernels have
+ * more), ratio_of_p50 and ratio_of_p99 (shaderc's percentile over ours, of the same sample); then
+ * of each device DEVICE_STAGE_us.
  */
 #include "tests/bench/breakdown.h"
 #include "tests/bench/glsl.h"
@@ -25,8 +25,8 @@ struct emission {
 	struct glsl *glsl;
 	struct buffer words; /* shaderc's */
 	struct catalogue catalogue;
-	double *ours_us; /* of each kernel */
-	double *some_us; /* room for as many */
+	double *ours_us;                          /* of each kernel */
+	double *some_us;                          /* room for as many */
 	double *compared_us, *theirs_us, *ratios; /* of a sample: ours again, shaderc's */
 	size_t compared;
 	struct breakdown devices[BREAKDOWN_DEVICES_MOST];

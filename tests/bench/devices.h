@@ -9,8 +9,8 @@
 #include "tests/bench/catalogue.h"
 
 /* Calls `visit` for every device whose name contains `name` ("": all). A bench's workload is NULL:
- * devices_load and workload_free are the visitor's. Returns how many were visited; ends the program,
- * with a sentence, where the drivers cannot be asked. */
+ * devices_load and workload_free are the visitor's. Returns how many were visited; ends the
+ * program, with a sentence, where the drivers cannot be asked. */
 struct devices_visitor {
 	const char *name;
 	void (*visit)(struct bench *bench, void *data);
@@ -25,6 +25,6 @@ void devices_must(int answer, const struct error *err);
 /* Chooses up to `wanted` kernels that are legal on the device and neither launch overhead alone nor
  * long there, as many of each family as there are; ret_indices says which of the catalogue's. */
 #define DEVICES_STEPS_LEAST 1e6 /* multiply-adds or the like, of a launch */
-#define DEVICES_STEPS_MOST  6e7
+#define DEVICES_STEPS_MOST  2e7
 size_t devices_sample(const struct catalogue *catalogue, const struct device *device, size_t wanted,
         size_t ret_indices[]);

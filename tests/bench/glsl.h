@@ -12,7 +12,7 @@
 enum glsl_level { GLSL_O0, GLSL_OS, GLSL_O };
 
 bool glsl_is_installed(void);
-struct glsl; /* the compiler; its first call pays for starting up */
+struct glsl;                             /* the compiler; its first call pays for starting up */
 int glsl_create(struct glsl **ret_glsl); /* -ENOMEM */
 void glsl_destroy(struct glsl *glsl);    /* NULL is fine */
 /* A compute shader for Vulkan 1.1, into `out`, which is emptied first. -EINVAL, having said on

@@ -36,8 +36,8 @@ int glsl_create(struct glsl **ret_glsl)
 	for (int i = 0; i < LEVELS; i++) {
 		glsl->options[i] = shaderc_compile_options_initialize();
 		shaderc_compile_options_set_optimization_level(glsl->options[i], levels[i]);
-		shaderc_compile_options_set_target_env(glsl->options[i],
-		        shaderc_target_env_vulkan, shaderc_env_version_vulkan_1_1);
+		shaderc_compile_options_set_target_env(glsl->options[i], shaderc_target_env_vulkan,
+		        shaderc_env_version_vulkan_1_1);
 	}
 	*ret_glsl = glsl;
 	return 0;
@@ -66,8 +66,8 @@ int glsl_compile(struct glsl *glsl, enum glsl_level level, const char *text, siz
 		        shaderc_result_get_error_message(result));
 		failure = -EINVAL;
 	} else {
-		buffer_append(out, shaderc_result_get_bytes(result),
-		        shaderc_result_get_length(result));
+		buffer_append(
+		        out, shaderc_result_get_bytes(result), shaderc_result_get_length(result));
 		failure = out->failed ? -ENOMEM : 0;
 	}
 	shaderc_result_release(result);

@@ -4,8 +4,9 @@
  * block. Random expressions are built, run in the interpreter and compared
  * with the same expressions in C.
  */
+#include "ir/builder.h" /* before the global that its parameters' name would shadow */
+
 #include "building.h"
-#include "ir/builder.h"
 #include "ir/ir.h"
 
 #include "base/error.h"
