@@ -10,10 +10,10 @@
  *
  * COMPILED: how many kernels are compiled (default 200); LAUNCHED: how many on each device (default
  * 10); DEVICE: only those whose name contains it. Relative figures are geometric means over
- * kernels, the way that ships being 1. What the driver takes (the pipeline and an empty launch) is
- * processor time, which a loaded machine leaves alone; all else is wall time. Last line: of each
- * way WAY_p50_us WAY_p99_us WAY_cost WAY_bytes, and on each device DEVICE_WAY_pipeline,
- * DEVICE_WAY_run.
+ * kernels, the way that ships being 1. Making and the driver's work (the pipeline and an empty
+ * launch) are processor time, which a loaded machine leaves alone; validating and running are wall
+ * time. Last line: of each way WAY_p50_us WAY_p99_us WAY_cost WAY_bytes, and on each device
+ * DEVICE_WAY_pipeline DEVICE_WAY_run DEVICE_WAY_wrong.
  */
 #include "tests/bench/devices.h"
 #include "tests/bench/times.h"
@@ -103,9 +103,9 @@ static double time_make(
 	size_t count = 0;
 
 	do {
-		double start = now_us();
+		double start_us = cpu_us();
 		make(maker, way, kernel);
-		times[count++] = now_us() - start;
+		times[count++] = cpu_us() - start_us;
 	} while (count < REPEATS && times[0] < LONG_US);
 	return percentile(times, count, 0.5);
 }
