@@ -283,6 +283,20 @@ static double relative(const struct results *results, size_t way, enum figure fi
 	return count ? exp(sum / (double)count) : NAN;
 }
 
+/* Of the kernels' own ratios, the one that one in a hundred exceeds. */
+static double relative_p99(const struct results *results, size_t way, enum figure figure)
+{
+	AUTO(free_pointer) double *known = all_unknown(results->kernels);
+	size_t count = 0;
+
+	for (size_t i = 0; i < results->kernels; i++) {
+		double ratio = results->figures[way][figure][i] / results->figures[0][figure][i];
+		if (!isnan(ratio))
+			known[count++] = ratio;
+	}
+	return count ? percentile(known, count, 0.99) : NAN;
+}
+
 /* A number in its column, or a dash. */
 static void put(int width, int digits, double value)
 {
@@ -295,8 +309,8 @@ static void put(int width, int digits, double value)
 static void print_compiled(const struct results *r)
 {
 	printf("%zu kernels, from (operator, schedule) to SPIR-V\n", r->kernels);
-	printf("%-30s %9s %9s %7s %8s %7s %8s %7s\n", "", "p50 us", "p99 us", "x", "bytes", "x",
-	        "WGSL", "x");
+	printf("%-30s %9s %9s %7s %8s %7s %7s %8s %7s %7s\n", "", "p50 us", "p99 us", "x", "bytes",
+	        "x", "x p99", "WGSL", "x", "x p99");
 	for (size_t w = 0; w < WAY_COUNT; w++) {
 		printf("%-30s", ways[w].name);
 		if (!way_is_installed(&ways[w])) {
@@ -308,8 +322,10 @@ static void print_compiled(const struct results *r)
 		put(7, 2, relative(r, w, FIGURE_COST_US));
 		put(8, 0, percentile_of(r, w, FIGURE_BYTES, 0.5));
 		put(7, 2, relative(r, w, FIGURE_BYTES));
+		put(7, 2, relative_p99(r, w, FIGURE_BYTES));
 		put(8, 0, percentile_of(r, w, FIGURE_TEXT_BYTES, 0.5));
 		put(7, 2, relative(r, w, FIGURE_TEXT_BYTES));
+		put(7, 2, relative_p99(r, w, FIGURE_TEXT_BYTES));
 		puts("");
 	}
 }
