@@ -43,6 +43,8 @@ uint32_t spirv_make_type(struct spirv *e, ir_type type)
 
 	if (*slot)
 		return *slot;
+	if (ir_is_matrix(type))
+		return *slot = spirv_make_matrix(e, ir_scalar_of(type));
 	if (ir_lanes_of(type) == 1)
 		return *slot = scalar_type(e, ir_scalar_of(type));
 	uint32_t scalar = type_id(e, IR_TYPE(ir_scalar_of(type), 1));

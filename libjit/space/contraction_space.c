@@ -20,6 +20,8 @@ static uint32_t shared_bytes(const struct contraction *c)
 {
 	uint32_t number = c->half_sums ? 2 : 4;
 
+	if (c->matrix.shape.m)
+		return contraction_matrix_bytes(c);
 	return number * (c->a.shared_length * c->a.lanes + c->b.shared_length * c->b.lanes +
 	                        c->reduce_length * c->lanes);
 }
@@ -62,7 +64,9 @@ static int derive(const struct op *op, const struct schedule *schedule,
 	        .instructions = contraction_instructions(&c, op),
 	        .features = (c.subgroup ? FEATURE_SUBGROUPS : 0u) |
 	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u) |
-	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u),
+	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u) |
+	                    (c.matrix.shape.m ? FEATURE_MATRIX : 0u),
+	        .matrix = c.matrix.shape,
 	        .subgroup = c.subgroup ? c.split : 0,
 	        .work = contraction_work(&c, op)};
 	memcpy(g.workgroup_size, c.workgroup_size, sizeof g.workgroup_size);
