@@ -291,7 +291,7 @@ static void put_capabilities(const struct spirv *e, struct buffer *out)
 	const struct ir_module *m = e->module;
 
 	PUT(out, SpvOpCapability, SpvCapabilityShader);
-	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION])
+	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION] || e->inputs[IR_SUBGROUP_ID])
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
 	if (m->uses_subgroups)
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);

@@ -167,6 +167,7 @@ static const struct {
         [IR_LOCAL_INDEX] = {IR_LOCAL_INDEX, 0, IR_TYPE(IR_U32, 1), SpvBuiltInLocalInvocationIndex},
         [IR_SUBGROUP_INVOCATION] = {IR_SUBGROUP_INVOCATION, 0, IR_TYPE(IR_U32, 1),
                 SpvBuiltInSubgroupLocalInvocationId},
+        [IR_SUBGROUP_ID] = {IR_SUBGROUP_ID, 0, IR_TYPE(IR_U32, 1), SpvBuiltInSubgroupId},
 };
 
 /* The value of the whole input variable `which`. */

@@ -79,6 +79,7 @@ enum ir_builtin { /* all u32 scalars */
 	IR_LOCAL_ID_Z,
 	IR_LOCAL_INDEX,
 	IR_SUBGROUP_INVOCATION,
+	IR_SUBGROUP_ID, /* the same throughout a subgroup */
 	IR_BUILTIN_COUNT
 };
 

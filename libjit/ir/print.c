@@ -69,6 +69,7 @@ static void print_builtin(const struct ir_inst *inst, struct buffer *out)
 	        [IR_LOCAL_ID_Z] = "local_id.z",
 	        [IR_LOCAL_INDEX] = "local_index",
 	        [IR_SUBGROUP_INVOCATION] = "subgroup_invocation",
+	        [IR_SUBGROUP_ID] = "subgroup_id",
 	};
 	uint32_t which = inst->arg[0];
 

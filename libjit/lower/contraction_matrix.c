@@ -308,7 +308,8 @@ static void finish(struct coop *c, ir_id row, ir_id column)
 {
 	struct gemm *g = c->g;
 	const struct matrix_shape *shape = &c->x->shape;
-	ir_id subgroup = ir_add(g->b, lower_times(g->l, g->local_y, g->c.wg_x), g->local_x);
+	ir_id subgroup = g->c.wg_x * g->c.wg_y > 1 ? ir_builtin(g->b, IR_SUBGROUP_ID)
+	                                           : lower_u32(g->l, 0);
 	ir_id region = lower_times(g->l, subgroup, shape->m * c->x->sum_pitch);
 
 	for (uint32_t i = 0; i < c->across; i++) {
@@ -324,6 +325,16 @@ static void finish(struct coop *c, ir_id row, ir_id column)
 }
 
 /* ---- All of it. */
+
+static void place_subgroup(struct gemm *g)
+{
+	ir_id subgroup = g->c.wg_x * g->c.wg_y > 1 ? ir_builtin(g->b, IR_SUBGROUP_ID)
+	                                           : lower_u32(g->l, 0);
+
+	g->local_x = lower_modulo(g->l, subgroup, g->c.wg_x);
+	g->local_y = lower_over(g->l, subgroup, g->c.wg_x);
+	g->thread = ir_builtin(g->b, IR_LOCAL_INDEX);
+}
 
 static void begin(struct coop *c)
 {
@@ -355,7 +366,7 @@ void gemm_by_matrices(struct gemm *g)
 	g->right.shape = &g->c.b;
 	begin(&c);
 	gemm_place_workgroup(g);
-	g->thread = ir_builtin(g->b, IR_LOCAL_INDEX);
+	place_subgroup(g);
 	c.a.outer = g->m;
 	c.b.outer = g->n;
 	place_slab(&c, &c.a, g->left.workgroup);

@@ -299,6 +299,10 @@ struct contraction contraction_derive(const struct op *op, const struct schedule
 	uint32_t n_m_k[3] = {c.wg_x, c.wg_y, c.split};
 	for (uint32_t i = 0; i < 3; i++)
 		c.workgroup_size[i] = n_m_k[c.k_fastest || c.subgroup ? (i + 2) % 3 : i];
+	if (c.matrix.shape.m) { /* subgroups one after another */
+		c.workgroup_size[0] = c.wg_x * c.wg_y * c.split;
+		c.workgroup_size[1] = c.workgroup_size[2] = 1;
+	}
 	return c;
 }
 

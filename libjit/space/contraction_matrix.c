@@ -134,6 +134,42 @@ int contraction_matrix_check(const struct contraction *c, const struct op *op,
 	return r ? r : check_tile(c, err);
 }
 
+/* ---- What is worth offering. */
+
+/* Subgroups of a workgroup, and the tile of each in elements. */
+static const struct {
+	uint8_t x, y, m, n;
+} tiles[] = {{1, 1, 16, 16}, {2, 2, 16, 16}, {1, 1, 32, 32}, {2, 1, 32, 32}, {2, 2, 32, 32},
+        {4, 2, 32, 32}, {4, 4, 32, 32}, {2, 2, 64, 32}, {2, 4, 32, 64}, {4, 2, 32, 64},
+        {4, 2, 64, 32}, {2, 1, 64, 64}, {1, 2, 64, 64}, {2, 2, 64, 64}, {4, 1, 64, 64},
+        {1, 4, 64, 64}, {4, 2, 64, 64}, {2, 4, 64, 64}};
+static const uint8_t depths[] = {16, 32, 64};
+#define TILES  (sizeof tiles / sizeof *tiles)
+#define DEPTHS (sizeof depths / sizeof *depths)
+
+bool contraction_matrix_offer(struct matrix_shape shape, uint32_t subgroup, uint32_t i,
+        struct schedule *ret_schedule)
+{
+	uint32_t tile = i / 2 / DEPTHS, depth = i / 2 % DEPTHS, slabs = i % 2 ? 2 : 0;
+	uint32_t digits = shape.m / 8u * 100 + shape.n / 8u * 10 + shape.k / 8u;
+
+	if (tile >= TILES)
+		return false;
+	*ret_schedule = (struct schedule){.axis = {[AXIS_WG_X] = tiles[tile].x,
+	                                          [AXIS_WG_Y] = tiles[tile].y,
+	                                          [AXIS_TILE_M] = tiles[tile].m,
+	                                          [AXIS_TILE_N] = tiles[tile].n,
+	                                          [AXIS_VEC] = 4,
+	                                          [AXIS_K_STEP] = depths[depth],
+	                                          [AXIS_UNROLL] = depths[depth],
+	                                          [AXIS_SPLIT_K] = (uint16_t)subgroup,
+	                                          [AXIS_SUBGROUP] = 1,
+	                                          [AXIS_F16] = 1,
+	                                          [AXIS_MATRIX] = (uint16_t)digits,
+	                                          [AXIS_SLABS] = (uint16_t)slabs}};
+	return true;
+}
+
 /* ---- What it costs. */
 
 static uint32_t slab_bytes(const struct contraction_slab *s)
