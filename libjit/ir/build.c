@@ -503,3 +503,38 @@ ir_id ir_subgroup(struct ir_builder *b, enum ir_op op, ir_id value)
 	b->module.uses_subgroups = true;
 	return append(b, INST((uint8_t)op, ir_type_of(b, value), value));
 }
+
+/* ---- Cooperative matrices. */
+
+void ir_matrices(struct ir_builder *b, uint32_t m, uint32_t n, uint32_t k)
+{
+	b->module.matrices = (struct ir_matrices){m, n, k};
+	b->module.uses_subgroups = true;
+}
+
+ir_id ir_matrix_fill(struct ir_builder *b, enum ir_scalar matrix, ir_id scalar)
+{
+	return number(b, INST(IR_MATRIX_FILL, IR_TYPE(matrix, 1), scalar));
+}
+
+ir_id ir_matrix_load(struct ir_builder *b, enum ir_scalar matrix, uint32_t shared, ir_id index,
+        uint32_t stride, bool by_columns)
+{
+	assert(shared < b->module.shared_count);
+	return append(b, INST(IR_MATRIX_LOAD, IR_TYPE(matrix, 1), index, shared, stride, by_columns));
+}
+
+void ir_matrix_store(
+        struct ir_builder *b, uint32_t shared, ir_id index, uint32_t stride, ir_id sum)
+{
+	assert(b->failed || (shared < b->module.shared_count &&
+	                            ir_type_of(b, sum) == IR_TYPE(IR_MATRIX_SUM, 1)));
+	append(b, INST(IR_MATRIX_STORE, IR_VOID, index, sum, shared, stride));
+}
+
+ir_id ir_matrix_multiply(struct ir_builder *b, ir_id x, ir_id y, ir_id sum)
+{
+	assert(b->failed || (ir_type_of(b, x) == IR_TYPE(IR_MATRIX_A, 1) &&
+	                            ir_type_of(b, y) == IR_TYPE(IR_MATRIX_B, 1)));
+	return number(b, INST(IR_MATRIX_MULTIPLY, ir_type_of(b, sum), x, y, sum));
+}

@@ -11,7 +11,8 @@
 static bool is_dead(const struct ir_builder *b, const struct ir_inst *inst)
 {
 	const struct ir_op_info *info = &ir_op_infos[inst->op];
-	bool reads = inst->op == IR_LOAD || inst->op == IR_SHARED_LOAD || inst->op == IR_GET;
+	bool reads = inst->op == IR_LOAD || inst->op == IR_SHARED_LOAD || inst->op == IR_GET ||
+	             inst->op == IR_MATRIX_LOAD;
 
 	return !inst->uses && (info->pure || reads) && !(b->left_out & IR_LEAVE_OUT_DROPPING);
 }
@@ -27,7 +28,7 @@ static void drop(struct ir_module *m, struct ir_inst *inst)
 
 static void note_needs(struct ir_module *m, const struct ir_inst *inst)
 {
-	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16;
+	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16 || ir_is_matrix(inst->type);
 	m->uses_dot4 |= inst->op == IR_DOT4I8;
 	if (inst->op == IR_UNIFORM && inst->arg[0] >= m->uniforms)
 		m->uniforms = inst->arg[0] + 1;
