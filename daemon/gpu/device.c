@@ -5,6 +5,7 @@
  * queue is idle.
  */
 #include "daemon/gpu/device.h"
+#include "daemon/gpu/fault.h"
 #include "daemon/gpu/watchdog.h"
 
 #include <stdlib.h>
@@ -116,6 +117,7 @@ static VkResult create_rest(struct device *device)
 	VkResult result = vkCreateCommandPool(device->vk, &pool, NULL, &device->pool);
 	if (!result)
 		result = vkCreateFence(device->vk, &fence, NULL, &device->fence);
+	device->clock_untrusted = fault_planted(FAULT_UNTIMED, &(uint64_t){0});
 	if (!result && device->adapter->timestamp_bits)
 		result = vkCreateQueryPool(device->vk, &queries, NULL, &device->queries);
 	return result;

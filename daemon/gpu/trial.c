@@ -18,12 +18,14 @@
 
 /* A candidate on its way. */
 struct attempt {
-	const struct bench *bench;
+	const struct bench *bench; /* `shared` */
 	enum fault fault;
 	struct buffer endless; /* the planted kernel's words */
-	struct kernel kernel;
+	struct kernel kernel;  /* its code only while it is made */
 	struct trial *trial;
-	struct verdict *verdict;
+	struct verdict *verdict; /* `own` */
+	struct bench shared;
+	struct verdict own;
 };
 
 static void refuse(struct attempt *attempt, const char *why)
@@ -106,14 +108,24 @@ static int compile(struct attempt *attempt, struct error *err)
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		if (!set_launch(attempt, p, sliceable))
 			return 0;
+	if (attempt->fault == FAULT_COMPILE)
+		abort();
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, &bench->workload->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, sliceable, &trial->pipeline, err);
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		trial->leg[p].launch.pipeline = trial->pipeline;
-	if (!answer)
-		answer = launch_nothing(bench->device, &trial->leg[0].launch, err);
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
+	return answer;
+}
+
+/* Of drivers that compile only then, most of the compiling. */
+static int compile_at_launch(struct attempt *attempt, struct error *err)
+{
+	double start_ns = device_now_ns();
+	int answer = launch_nothing(attempt->bench->device, &attempt->trial->leg[0].launch, err);
+
+	attempt->verdict->pipeline_ns += device_now_ns() - start_ns;
 	return answer;
 }
 
@@ -265,6 +277,7 @@ static int pilot(struct attempt *attempt, struct error *err)
 	for (uint32_t p = bench->workload->timed_count; p < POINTS_MAX; p++)
 		run_free(bench->device, &trial->leg[p].run);
 	trial->legs = bench->workload->timed_count;
+	trial->target_ns = timing_target_ns(bench->device);
 	for (uint32_t p = 0; !answer && p < trial->legs; p++) {
 		answer = size_leg(bench->device, &trial->leg[p], err);
 		trial->pilot_ns += trial->leg[p].pilot_ns / trial->legs;
@@ -275,50 +288,81 @@ static int pilot(struct attempt *attempt, struct error *err)
 
 /* ---- A candidate from start to end. */
 
-static int run_steps(struct attempt *attempt, const struct schedule *schedule, struct error *err)
+static int attempt_create(const struct bench *bench, uint32_t candidate,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = calloc(1, sizeof *attempt);
+
+	if (attempt)
+		attempt->trial = calloc(1, sizeof *attempt->trial);
+	if (!attempt || !attempt->trial) {
+		free(attempt);
+		return answer_no_memory("a trial", err);
+	}
+	attempt->shared = *bench;
+	attempt->bench = &attempt->shared;
+	attempt->verdict = &attempt->own;
+	attempt->fault = fault_of(candidate);
+	*ret_attempt = attempt;
+	return 0;
+}
+
+static int make(struct attempt *attempt, const struct schedule *schedule, struct error *err)
 {
 	struct error why;
 	int answer = generate(attempt, schedule, err);
 
 	if (answer)
 		return answer;
-	if (validator_check(attempt->bench->validator, attempt->kernel.code,
-	            attempt->kernel.code_bytes, &why)) {
-		refuse(attempt, why.text);
-		return 0;
-	}
-	answer = compile(attempt, err);
-	if (!answer && !attempt->verdict->why[0])
-		answer = verify(attempt, err);
-	if (!answer && attempt->verdict->right)
-		answer = pilot(attempt, err);
+	if (!validator_check(attempt->bench->validator, attempt->kernel.code,
+	            attempt->kernel.code_bytes, &why))
+		return compile(attempt, err);
+	refuse(attempt, why.text);
+	return 0;
+}
+
+int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = NULL;
+	int answer = attempt_create(bench, candidate, &attempt, err);
+
+	if (answer)
+		return answer;
+	answer = make(attempt, schedule, err);
+	buffer_free(&attempt->endless);
+	if (!answer)
+		*ret_attempt = attempt;
+	else if (answer != ANSWER_DEVICE_LOST)
+		attempt_free(attempt);
 	return answer;
 }
 
-int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
+int trial_try(struct attempt *attempt, struct trial **ret_trial, struct verdict *ret_verdict,
+        struct error *err)
 {
-	struct verdict verdict = {0};
-	struct attempt attempt = {.bench = bench,
-	        .fault = fault_of(candidate),
-	        .trial = calloc(1, sizeof *attempt.trial),
-	        .verdict = &verdict};
+	bool made = !attempt->verdict->why[0];
+	int answer = made ? compile_at_launch(attempt, err) : 0;
 
-	if (!attempt.trial)
-		return answer_no_memory("a trial", err);
-	int answer = run_steps(&attempt, schedule, err);
-	buffer_free(&attempt.endless);
+	if (!answer && made)
+		answer = verify(attempt, err);
+	if (!answer && attempt->verdict->right)
+		answer = pilot(attempt, err);
 	if (answer == ANSWER_DEVICE_LOST)
 		return answer; /* what hangs on the device cannot be freed; the process ends */
-	if (answer || !verdict.right) {
-		trial_free(bench->device, attempt.trial);
-		attempt.trial = NULL;
-	}
 	if (!answer) {
-		*ret_trial = attempt.trial;
-		*ret_verdict = verdict;
+		*ret_verdict = attempt->own;
+		*ret_trial = attempt->own.right ? TAKE(attempt->trial) : NULL;
 	}
+	attempt_free(attempt);
 	return answer;
+}
+
+void attempt_free(struct attempt *attempt)
+{
+	if (attempt)
+		trial_free(attempt->bench->device, attempt->trial);
+	free(attempt);
 }
 
 void trial_free(struct device *device, struct trial *trial)
@@ -361,12 +405,31 @@ static int warm(
 	return answer;
 }
 
+/* The clock they were sized for has turned out to be of no use. */
+static int size_again(struct device *device, struct trial *trial, struct error *err)
+{
+	int answer = 0;
+	bool same;
+
+	if (trial->target_ns == timing_target_ns(device))
+		return 0;
+	trial->target_ns = timing_target_ns(device);
+	for (uint32_t p = 0; !answer && p < trial->legs; p++)
+		answer = record_again(device, &trial->leg[p], &same, err);
+	return answer;
+}
+
 int trial_time(struct device *device, struct trial *const trials[], uint32_t count,
         uint32_t samples, double *ret_ns, uint32_t *ret_rounds, struct error *err)
 {
 	double deadline_ns = device_now_ns() + TIME_BUDGET_NS;
-	int answer = warm(device, trials, count, err);
 	uint32_t round = 0;
+	int answer = 0;
+
+	for (uint32_t i = 0; !answer && i < count; i++)
+		answer = size_again(device, trials[i], err);
+	if (!answer)
+		answer = warm(device, trials, count, err);
 
 	while (!answer && round < samples && (!round || device_now_ns() < deadline_ns)) {
 		double *row = ret_ns + (size_t)round * count;
