@@ -505,6 +505,7 @@ int main(void)
 	Suite *suite = suite_create("search");
 	TCase *tcase = tcase_create("search");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, finds_the_best, 0, sizeof landscapes / sizeof landscapes[0]);
 	tcase_add_test(tcase, clock_changes);
 	tcase_add_test(tcase, trials_are_bounded);

@@ -92,8 +92,7 @@ START_TEST(neighbours_are_sound)
 			ck_assert_int_eq(space_check(&op, &near[i].schedule, &all, NULL), 0);
 			ck_assert_uint_eq(axes_apart(from, &near[i].schedule), 1);
 			if (i)
-				ck_assert_double_ge(
-				        near[i].predicted_ns, near[i - 1].predicted_ns);
+				ck_assert_double_ge(near[i].predicted_ns, near[i - 1].predicted_ns);
 			for (uint32_t j = 0; j < i; j++)
 				ck_assert_mem_ne(&near[i].schedule, &near[j].schedule,
 				        sizeof near[i].schedule);

@@ -69,7 +69,42 @@ START_TEST(a_worker_that_always_dies_fails_the_job)
 	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
 	ck_assert_ptr_nonnull(strstr(now.why, "3 times in a row"));
 	ck_assert_uint_eq(stored_jobs(), 0);
-	ck_assert_int_eq(known_of(SMALL).status, TUNE_PREDICTED);
+	ck_assert_int_eq(known_of(SMALL).status, TUNE_NAIVE);
+	ck_assert(!known_of(SMALL).best.finished); /* tried again when asked for */
+	end();
+}
+END_TEST
+
+/* Taken for a GPU, the device's candidates are compiled ahead. The one whose compiling kills the
+ * worker while others are timed is found and out; nobody else is blamed. */
+START_TEST(dies_while_compiling_ahead)
+{
+	setenv("NNJIT_TEST_FAULT", "compile:4", 1);
+	begin(12 * S_NS);
+	run_until(enumerated);
+	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
+	ask(SMALL, false);
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_POISONED], 1);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 2);
+	ck_assert_uint_gt(tally(SMALL).by_state[STORE_TRIAL_TIMED], 4);
+	end();
+}
+END_TEST
+
+START_TEST(compiles_ahead)
+{
+	begin(12 * S_NS);
+	run_until(enumerated);
+	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
+	ask(SMALL, false);
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 0);
+	ck_assert_uint_eq(tally(SMALL).count, tally(SMALL).by_state[STORE_TRIAL_TIMED]);
 	end();
 }
 END_TEST
@@ -148,6 +183,8 @@ int main(void)
 	tcase_add_test(tcase, wrong_results_are_not_served);
 	tcase_add_test(tcase, a_worker_that_always_dies_fails_the_job);
 	tcase_add_loop_test(tcase, leftover_launch, 0, 2);
+	tcase_add_test(tcase, compiles_ahead);
+	tcase_add_test(tcase, dies_while_compiling_ahead);
 	tcase_add_loop_test(tcase, bad_days, 0, sizeof days / sizeof *days);
 	tcase_add_test(tcase, out_of_memory_says_so);
 	suite_add_tcase(suite, tcase);
