@@ -3,7 +3,8 @@
  * The schedules next to one: a single axis moved by a single step, whatever the family. The lite
  * space is pruned by what is predicted; where the prediction errs, what is measured to lead points
  * at the schedules it left out. Knows no axis's meaning but that k_step and unroll are one where
- * they are equal. Invariant: what leaves here is legal and no dearer to compile than the space is.
+ * they are equal. Invariant: what leaves here is legal, another kernel and no dearer to compile
+ * than the space is.
  */
 #include "space/space.h"
 
@@ -18,6 +19,7 @@ struct neighbours {
 	const struct limits *limits;
 	const struct facts *facts;
 	const struct schedule *from;
+	struct geometry at; /* of it */
 	uint32_t count;
 	struct candidate *list;
 };
@@ -30,6 +32,15 @@ static uint32_t step(uint32_t value, uint32_t initial, bool up)
 	return value > initial ? value / 2 : value;
 }
 
+/* An axis that the family does not look at makes no other kernel. */
+static bool same_kernel(const struct neighbours *n, const struct geometry *g)
+{
+	return cost_ns(n->op, g, n->facts) == cost_ns(n->op, &n->at, n->facts) &&
+	       g->instructions == n->at.instructions &&
+	       g->workgroup_bytes == n->at.workgroup_bytes && g->features == n->at.features &&
+	       !memcmp(g->workgroup_size, n->at.workgroup_size, sizeof g->workgroup_size);
+}
+
 static void offer(struct neighbours *n, const struct schedule *schedule)
 {
 	struct geometry g;
@@ -37,7 +48,7 @@ static void offer(struct neighbours *n, const struct schedule *schedule)
 	if (!memcmp(schedule, n->from, sizeof *schedule) ||
 	        space_check(n->op, schedule, n->limits, NULL) ||
 	        space_geometry(n->op, schedule, &g, NULL) ||
-	        g.instructions > SPACE_INSTRUCTIONS_MAX)
+	        g.instructions > SPACE_INSTRUCTIONS_MAX || same_kernel(n, &g))
 		return;
 	n->list[n->count++] = (struct candidate){*schedule, cost_ns(n->op, &g, n->facts)};
 }
@@ -69,8 +80,10 @@ uint32_t space_neighbours(const struct op *op, const struct limits *limits,
         const struct facts *facts, const struct schedule *schedule,
         struct candidate ret_neighbours[static SPACE_NEIGHBOURS_MAX])
 {
-	struct neighbours n = {op, limits, facts, schedule, 0, ret_neighbours};
+	struct neighbours n = {op, limits, facts, schedule, .list = ret_neighbours};
 
+	if (space_geometry(op, schedule, &n.at, NULL))
+		return 0;
 	for (uint32_t axis = 0; axis < AXIS_COUNT; axis++) {
 		move(&n, (enum axis)axis, false);
 		move(&n, (enum axis)axis, true);

@@ -126,17 +126,17 @@ START_TEST(other_shapes_teach)
 {
 	begin(10 * S_NS);
 	run_until(enumerated);
-	struct space space = space_of(SMALL);
+	struct space space = space_of(LONGER);
 	uint32_t last = space.count - 1;
 	ck_assert_uint_ge(space.count, 12);
-	put_kernel("matmul m=30 n=20 k=12", &space.candidates[last].schedule);
+	put_kernel("matmul m=90 n=60 k=48", &space.candidates[last].schedule);
 	put_kernel("matmul m=9000 n=9000 k=9000", &space.candidates[last - 1].schedule);
-	ask(SMALL, false);
+	ask(LONGER, false);
 	run_until(under_way);
-	struct store_key key = key_of(SMALL);
+	struct store_key key = key_of(LONGER);
 	char near[SCHEDULE_TEXT_BYTES];
 	schedule_print(&space.candidates[last].schedule, near);
-	ck_assert_uint_ge(tally(SMALL).by_state[STORE_TRIAL_TIMED], 3);
+	ck_assert_uint_ge(tally(LONGER).by_state[STORE_TRIAL_TIMED], 3);
 	ck_assert(has_trial(&key, near));
 	schedule_print(&space.candidates[last - 1].schedule, near);
 	ck_assert(!has_trial(&key, near));

@@ -15,10 +15,10 @@ START_TEST(fault_is_poisoned_and_not_tried_again)
 	setenv("NNJIT_TEST_FAULT", faults[_i], 1);
 	begin(25 * S_NS);
 	run_until(enumerated);
-	ask(SMALL, false);
+	ask(LONGER, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	struct tally first = tally(SMALL);
+	struct tally first = tally(LONGER);
 	ck_assert_uint_eq(first.by_state[STORE_TRIAL_POISONED], 1);
 	ck_assert_uint_gt(strlen(first.why), 10);
 	ck_assert_uint_gt(first.by_state[STORE_TRIAL_TIMED], 2); /* the search went on */
@@ -30,9 +30,9 @@ START_TEST(fault_is_poisoned_and_not_tried_again)
 	unsetenv("NNJIT_TEST_FAULT");
 	begin(4 * S_NS);
 	run_until(enumerated);
-	ask(SMALL, true);
+	ask(LONGER, true);
 	run_until(over);
-	struct tally second = tally(SMALL);
+	struct tally second = tally(LONGER);
 	ck_assert_uint_eq(second.by_state[STORE_TRIAL_POISONED], 1);
 	ck_assert_str_eq(second.poisoned, first.poisoned);
 	ck_assert_str_eq(second.why, first.why);
@@ -80,31 +80,31 @@ END_TEST
 START_TEST(dies_while_compiling_ahead)
 {
 	setenv("NNJIT_TEST_FAULT", "compile:4", 1);
-	begin(12 * S_NS);
+	begin(30 * S_NS);
 	run_until(enumerated);
 	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
-	ask(SMALL, false);
+	ask(LONGER, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_POISONED], 1);
-	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_POISONED], 1);
+	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
 	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 2);
-	ck_assert_uint_gt(tally(SMALL).by_state[STORE_TRIAL_TIMED], 4);
+	ck_assert_uint_gt(tally(LONGER).by_state[STORE_TRIAL_TIMED], 4);
 	end();
 }
 END_TEST
 
 START_TEST(compiles_ahead)
 {
-	begin(12 * S_NS);
+	begin(30 * S_NS);
 	run_until(enumerated);
 	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
-	ask(SMALL, false);
+	ask(LONGER, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
 	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 0);
-	ck_assert_uint_eq(tally(SMALL).count, tally(SMALL).by_state[STORE_TRIAL_TIMED]);
+	ck_assert_uint_eq(tally(LONGER).count, tally(LONGER).by_state[STORE_TRIAL_TIMED]);
 	end();
 }
 END_TEST

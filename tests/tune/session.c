@@ -153,7 +153,7 @@ bool over(void)
 
 bool under_way(void)
 {
-	return now.last.measured >= 4;
+	return now.last.measured >= 4 || over();
 }
 
 bool idle(void)

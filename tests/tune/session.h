@@ -13,6 +13,7 @@
 #define S_NS     1000000000ull
 #define STALL_NS 100000000ull /* what health may take */
 #define SMALL    "matmul m=24 n=20 k=12"
+#define LONGER   "matmul m=72 n=60 k=48" /* so long that no launch is as long as it */
 
 /* One tuner on one loop, and what it told. */
 struct session {
