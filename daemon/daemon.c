@@ -159,6 +159,7 @@ static int start_tune(struct daemon *daemon, struct error *err)
 	        &(struct tune_options){
 	                .worker_path = o->worker,
 	                .budget_ns = o->budget_s * S_NS,
+	                .trials = o->trials,
 	                .idle_ns = o->idle_s * S_NS,
 	        },
 	        &daemon->tune);

@@ -15,6 +15,7 @@ static const char *const status_names[] = {
         [ARTIFACT_TUNING] = "tuning",
         [ARTIFACT_TUNED] = "tuned",
         [ARTIFACT_STALE] = "stale",
+        [ARTIFACT_NAIVE] = "naive",
 };
 
 const char *artifact_status_name(enum artifact_status status)
@@ -301,9 +302,19 @@ static json_t *timing_json(const struct artifact *artifact)
 	json_object_set_new(object, "roofline",
 	        rounded(artifact_roofline(&artifact->op, &artifact->facts, artifact->median_ns)));
 	json_object_set_new(object, "baseline_ns", nanoseconds(artifact->baseline_ns));
+	json_object_set_new(object, "clock",
+	        artifact->samples ? json_string(artifact->wall_clock ? "wall" : "timestamp")
+	                          : json_null());
 	if (artifact->status == ARTIFACT_PREDICTED)
 		json_object_set_new(object, "predicted_ns", nanoseconds(artifact->predicted_ns));
 	return object;
+}
+
+/* What the first run pays. */
+static json_t *compile_json(const struct artifact *artifact)
+{
+	return json_pack("{s:o,s:I}", "pipeline_ns", nanoseconds(artifact->pipeline_ns),
+	        "spirv_bytes", (json_int_t)artifact->spirv_bytes);
 }
 
 static json_t *code_json(const struct artifact *artifact, const struct kernel *kernel)
@@ -357,12 +368,15 @@ static void set_knowledge(json_t *object, const struct artifact *artifact)
 	        json_pack(
 	                "{s:i,s:i}", "measured", (int)artifact->measured, "of", (int)artifact->of));
 	json_object_set_new(object, "timing", timing_json(artifact));
+	json_object_set_new(object, "compile", compile_json(artifact));
 	json_object_set_new(object, "verified",
-	        json_pack("{s:f,s:i}", "max_rel_err", artifact->max_rel_err, "checked",
-	                (int)artifact->checked));
+	        artifact->status == ARTIFACT_NAIVE
+	                ? json_null()
+	                : json_pack("{s:f,s:i}", "max_rel_err", artifact->max_rel_err, "checked",
+	                          (int)artifact->checked));
 }
 
-#define MEMBERS         18 /* of the artifact: fewer means that memory ran out on the way */
+#define MEMBERS         19 /* of the artifact: fewer means that memory ran out on the way */
 #define DYNAMIC_MEMBERS 2
 
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object)

@@ -13,6 +13,7 @@ enum artifact_status {
 	ARTIFACT_TUNING,
 	ARTIFACT_TUNED,
 	ARTIFACT_STALE, /* measured under another driver version */
+	ARTIFACT_NAIVE, /* every schedule failed on the device; the plainest, not verified */
 };
 const char *artifact_status_name(enum artifact_status status);
 /* -EINVAL for what is no status. */
@@ -29,8 +30,11 @@ struct artifact {
 	double predicted_ns;                   /* shown while predicted */
 	double median_ns, mad_ns, baseline_ns; /* 0: not measured */
 	uint32_t samples;
+	bool wall_clock;      /* timed by the host's clock, over longer batches */
+	double pipeline_ns;   /* what the driver took to compile it; 0: not known */
+	uint64_t spirv_bytes; /* of what it compiled; 0: not known */
 	double max_rel_err;
-	uint32_t checked; /* output elements compared with the reference */
+	uint32_t checked; /* output elements compared with the reference; 0: not verified */
 };
 /* 0, -ENOMEM, or -EINVAL for a schedule that does not fit the operator. */
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);

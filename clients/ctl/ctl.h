@@ -21,6 +21,7 @@ enum setting {
 	SETTING_DYNAMIC,
 	SETTING_DTYPE,
 	SETTING_BUDGET,
+	SETTING_RUNS,
 	SETTING_COUNT
 };
 struct setting_info {

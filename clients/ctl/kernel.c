@@ -118,12 +118,14 @@ static int by_median(const void *left, const void *right)
 
 static void add_trial(struct table *table, const json_t *trial, const char *baseline)
 {
-	double median_ns = number_at(trial, "median_ns");
+	double median_ns = number_at(trial, "median_ns"),
+	       pipeline_ns = number_at(trial, "pipeline_ns");
 	char text[TIME_TEXT_BYTES];
 
 	table_add(table, median_ns > 0 ? time_text(median_ns, text) : "");
 	table_add(table, median_ns > 0 ? time_text(number_at(trial, "mad_ns"), text) : "");
 	table_addf(table, "%.0f", number_at(trial, "samples"));
+	table_add(table, pipeline_ns > 0 ? time_text(pipeline_ns, text) : "");
 	table_add(table, text_at(trial, "state"));
 	table_addf(table, "%s%s%s%s", text_at(trial, "schedule"),
 	        strcmp(text_at(trial, "schedule"), baseline) ? "" : " (the default kernel)",
@@ -133,7 +135,7 @@ static void add_trial(struct table *table, const json_t *trial, const char *base
 static void print_trials(const json_t *object)
 {
 	static const char *const headers[] = {
-	        ">MEDIAN", ">SPREAD", ">SAMPLES", "STATE", "SCHEDULE"};
+	        ">MEDIAN", ">SPREAD", ">SAMPLES", ">COMPILE", "STATE", "SCHEDULE"};
 	const json_t *array = json_object_get(object, "trials");
 	size_t count = json_array_size(array);
 	AUTO(free_pointer) const json_t **trials = malloc((count + 1) * sizeof *trials);
@@ -145,7 +147,7 @@ static void print_trials(const json_t *object)
 	for (size_t i = 0; i < count; i++)
 		trials[i] = json_array_get(array, i);
 	qsort(trials, count, sizeof *trials, by_median);
-	struct table *table = table_create(headers, 5);
+	struct table *table = table_create(headers, 6);
 	for (size_t i = 0; i < count; i++)
 		add_trial(table, trials[i], text_at(object, "baseline"));
 	putchar('\n');

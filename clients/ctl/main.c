@@ -29,6 +29,7 @@ const struct setting_info settings[SETTING_COUNT] = {
         [SETTING_DYNAMIC] = {"dynamic", "dynamic", false},
         [SETTING_DTYPE] = {"dtype", "dtype", false},
         [SETTING_BUDGET] = {"budget", "budget_s", true},
+        [SETTING_RUNS] = {"runs", "runs", true},
 };
 
 void usage(FILE *out)
@@ -52,6 +53,7 @@ void usage(FILE *out)
 	      "  --dynamic LIST       inputs not known before run time: seq,cache\n"
 	      "  --dtype TYPE         f32 (default), f16, or weights of 4 bits: q4, q4f16\n"
 	      "  --budget SECONDS     for all of the model\n"
+	      "  --runs N             how often it will be run: compiling counts once\n"
 	      "  --port N             the daemon's port (6174)\n"
 	      "  --version, -h, --help\n\n"
 	      "Exit status: 0 done, 1 the daemon refused or is not there, 2 a wrong command "
@@ -136,6 +138,7 @@ static const struct option long_options[] = {
         SETTING("dynamic", DYNAMIC),
         SETTING("dtype", DTYPE),
         SETTING("budget", BUDGET),
+        SETTING("runs", RUNS),
         {0},
 };
 
@@ -201,7 +204,8 @@ static int check_settings(const struct ctl *ctl, const char *name)
 		char what[64];
 		snprintf(what, sizeof what, "--%s needs --model NAME; it was given as",
 		        settings[i].option);
-		bool known = model || (models && *ctl->words && i != SETTING_BUDGET);
+		bool known = model || i == SETTING_RUNS ||
+		             (models && *ctl->words && i != SETTING_BUDGET);
 		if (ctl->settings[i] && !known)
 			return wrong(what, ctl->settings[i]);
 	}

@@ -53,23 +53,33 @@ static void print_timing(const json_t *kernel)
 {
 	const json_t *timing = json_object_get(kernel, "timing");
 	const json_t *verified = json_object_get(kernel, "verified");
+	const json_t *compile = json_object_get(kernel, "compile");
 	double median_ns = number_at(timing, "median_ns"),
 	       baseline_ns = number_at(timing, "baseline_ns");
 	char text[TIME_TEXT_BYTES];
 
+	if (!strcmp(text_at(kernel, "status"), "naive")) {
+		puts("  naive      every schedule failed here; the plainest one, not verified");
+		return;
+	}
 	if (median_ns <= 0) {
 		printf("  predicted  %s, not measured yet\n",
 		        time_text(number_at(timing, "predicted_ns"), text));
 		return;
 	}
 	printf("  time       %s, ", time_text(median_ns, text));
-	printf("spread %s over %.0f samples\n", time_text(number_at(timing, "mad_ns"), text),
-	        number_at(timing, "samples"));
+	printf("spread %s over %.0f samples%s\n", time_text(number_at(timing, "mad_ns"), text),
+	        number_at(timing, "samples"),
+	        strcmp(text_at(timing, "clock"), "wall") ? "" : " by the host's clock");
 	printf("  rate       %.1f GFLOP/s, %.0f%% of roofline\n", number_at(timing, "gflops"),
 	        100 * number_at(timing, "roofline"));
 	if (baseline_ns > 0)
 		printf("  default    %s, so %.2fx faster\n", time_text(baseline_ns, text),
 		        baseline_ns / median_ns);
+	if (number_at(compile, "pipeline_ns") > 0)
+		printf("  compile    %s, %.0f bytes of SPIR-V\n",
+		        time_text(number_at(compile, "pipeline_ns"), text),
+		        number_at(compile, "spirv_bytes"));
 	printf("  verified   largest relative error %.2g over %.0f elements\n",
 	        number_at(verified, "max_rel_err"), number_at(verified, "checked"));
 }

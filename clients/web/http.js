@@ -68,15 +68,15 @@ export class HttpTransport {
 	}
 
 	// Asks again, ever more slowly, until the kernel is tuned: asking is what queues the tuning.
-	async *#watch({ op, device, target }, signal) {
-		const params = Object.fromEntries(Object.entries({ op, device, target }).filter(([, value]) => value !== undefined));
+	async *#watch({ op, device, target, runs }, signal) {
+		const params = Object.fromEntries(Object.entries({ op, device, target, runs }).filter(([, value]) => value !== undefined));
 		for (let wait = 200, etag; ; wait = Math.min(wait * 1.3, 2000)) {
 			const got = await this.#get(PATHS.get, params, signal, etag);
 			etag = got.etag;
-			const tuned = got.result?.status === 'tuned';
+			const event = { tuned: 'tuned', naive: 'failed' }[got.result?.status];
 			if (got.result)
-				yield { event: tuned ? 'tuned' : 'improved', kernel: got.result };
-			if (tuned)
+				yield { event: event ?? 'improved', kernel: got.result };
+			if (event)
 				return;
 			await pause(wait);
 		}
@@ -85,8 +85,10 @@ export class HttpTransport {
 	async *#prefetch({ ops, device }, signal) {
 		const progress = { done: 0, of: ops.length, failed: 0 };
 		for (const op of ops) {
-			for await (const { event } of this.#watch({ op, device }, signal))
-				progress.done += event === 'tuned';
+			for await (const { event } of this.#watch({ op, device }, signal)) {
+				progress.done += event === 'tuned' || event === 'failed';
+				progress.failed += event === 'failed';
+			}
 			yield { event: 'progress', progress: { ...progress, op } };
 		}
 		yield { event: 'finished', progress };

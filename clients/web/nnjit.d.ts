@@ -72,6 +72,8 @@ export interface DaemonTiming {
 	roofline: number;
 	/** What engines ship today for such an operator, on the same device in the same session. */
 	baseline_ns: number;
+	/** wall: the device has no timestamps that can be used; timed by the host over longer batches. */
+	clock: 'timestamp' | 'wall' | null;
 }
 
 /** All that it takes to run a kernel. */
@@ -96,10 +98,13 @@ export interface Kernel {
 	required_language_features: string[];
 	required_limits: Record<string, number>;
 	schedule: string;
-	status: 'predicted' | 'tuning' | 'tuned' | 'stale';
+	/** naive: every schedule failed on the device; this is the plainest, and was not verified. */
+	status: 'predicted' | 'tuning' | 'tuned' | 'stale' | 'naive';
 	progress: Progress;
 	timing: DaemonTiming;
-	verified: { max_rel_err: number; checked: number };
+	/** What the driver took to compile it there, and the size of what it compiled; 0: not known. */
+	compile: { pipeline_ns: number; spirv_bytes: number };
+	verified: { max_rel_err: number; checked: number } | null;
 }
 
 /** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
@@ -145,6 +150,8 @@ export interface KernelOptions {
 	/** Id or unique part of the name of a device; else the page's own. */
 	device?: string;
 	target?: 'wgsl' | 'spirv';
+	/** How often it will be run; left out, so often that compiling does not count. */
+	runs?: number;
 	signal?: AbortSignal;
 }
 

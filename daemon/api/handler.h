@@ -68,11 +68,13 @@ struct want {
 	char op_text[OP_TEXT_BYTES];
 	uint32_t features;
 	enum nnjit_target target;
+	double runs; /* how often the kernel will be run; 0: as often as can be */
 };
 /* The text of a parameter, or NULL. */
 const char *request_text(const struct request *request, const char *name);
 double request_number(const struct request *request, const char *name); /* 0 if it is not there */
 bool request_bool(const struct request *request, const char *name);
+int want_runs(const struct request *request, double *ret_runs, struct problem *ret_problem);
 /* The device named, else the page's, else the best. */
 int want_device(const struct request *request, const struct tune_device **ret_device,
         struct problem *ret_problem);

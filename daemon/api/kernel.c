@@ -17,6 +17,7 @@ enum artifact_status kernel_status(enum tune_status status)
 	        [TUNE_TUNING] = ARTIFACT_TUNING,
 	        [TUNE_TUNED] = ARTIFACT_TUNED,
 	        [TUNE_STALE] = ARTIFACT_STALE,
+	        [TUNE_NAIVE] = ARTIFACT_NAIVE,
 	};
 
 	return map[status];
@@ -25,7 +26,7 @@ enum artifact_status kernel_status(enum tune_status status)
 int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
         json_t **ret_object, struct problem *ret_problem)
 {
-	bool measured = kernel->status != TUNE_PREDICTED;
+	bool measured = kernel->best.samples > 0;
 	const struct store_kernel *best = &kernel->best;
 	struct artifact artifact = {
 	        .op = kernel->op,
@@ -41,6 +42,9 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 	        .mad_ns = measured ? best->mad_ns : 0,
 	        .baseline_ns = measured ? best->baseline_ns : 0,
 	        .samples = measured ? best->samples : 0,
+	        .wall_clock = best->wall_clock,
+	        .pipeline_ns = measured ? best->pipeline_ns : 0,
+	        .spirv_bytes = measured ? best->code_bytes : 0,
 	        .max_rel_err = measured ? best->max_rel_err : 0,
 	        .checked = measured ? best->checked : 0,
 	};
@@ -73,7 +77,10 @@ int kernel_get(const struct request *request, const struct want *want,
 	int r = tune_get(
 	        request->api->tune, want->device, &want->op, want->features, ret_kernel, &err);
 
-	return r ? tune_problem(r, &err, "op", ret_problem) : 0;
+	if (r)
+		return tune_problem(r, &err, "op", ret_problem);
+	tune_for_runs(request->api->tune, want->runs, ret_kernel);
+	return 0;
 }
 
 /* The answer is good without the job, so a full queue only means that it stays as it is. */
@@ -139,7 +146,8 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 	if (answer)
 		return answer;
 	uint64_t version = tune_version(api->tune);
-	struct kernel_cache_key key = {want.op_text, want.device->id, want.features, want.target};
+	struct kernel_cache_key key = {
+	        want.op_text, want.device->id, want.features, want.target, (uint64_t)want.runs};
 	*ret_text = kernel_cache_get(api->cache, &key, version, ret_length);
 	if (*ret_text)
 		return 0;

@@ -16,6 +16,7 @@ struct entry {
 	uint64_t device, version;
 	uint32_t features;
 	enum nnjit_target target;
+	uint64_t runs;
 	char *text; /* NULL: free */
 	size_t length;
 };
@@ -46,7 +47,8 @@ static size_t place(const struct kernel_cache_key *key)
 {
 	uint64_t hash = hash_bytes(HASH_SEED, key->op, strlen(key->op));
 
-	return hash_mix(hash ^ key->device ^ (uint64_t)key->features << 8 ^ key->target) %
+	return hash_mix(hash ^ key->device ^ (uint64_t)key->features << 8 ^ key->target ^
+	                key->runs << 16) %
 	       CACHE_ENTRIES;
 }
 
@@ -57,7 +59,7 @@ const char *kernel_cache_get(const struct kernel_cache *cache, const struct kern
 
 	if (!entry->text || entry->version != version || entry->device != key->device ||
 	        entry->features != key->features || entry->target != key->target ||
-	        strcmp(entry->op, key->op))
+	        entry->runs != key->runs || strcmp(entry->op, key->op))
 		return NULL;
 	*ret_length = entry->length;
 	return entry->text;
@@ -80,6 +82,7 @@ void kernel_cache_put(struct kernel_cache *cache, const struct kernel_cache_key 
 	        .version = version,
 	        .features = key->features,
 	        .target = key->target,
+	        .runs = key->runs,
 	        .text = copy,
 	        .length = length,
 	};

@@ -12,6 +12,7 @@ struct kernel_cache_key {
 	uint64_t device;
 	uint32_t features;
 	enum nnjit_target target;
+	uint64_t runs; /* that it is chosen for; 0: as many as can be */
 };
 
 struct kernel_cache;

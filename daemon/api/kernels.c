@@ -31,6 +31,8 @@ static enum artifact_status stored_status(const struct tune_device *device,
 {
 	if ((device && device->driver != key->driver) || kernel->generation != nnjit_generation)
 		return ARTIFACT_STALE;
+	if (kernel->naive)
+		return ARTIFACT_NAIVE;
 	return kernel->finished ? ARTIFACT_TUNED : ARTIFACT_TUNING;
 }
 
@@ -91,7 +93,8 @@ int handle_kernels(const struct request *request, json_t **ret_result, struct pr
 	if (status_text) {
 		if (artifact_status_parse(status_text, &status) || status == ARTIFACT_PREDICTED)
 			return problem_set(ret_problem, PROBLEM_BAD_VALUE, "status",
-			        "status must be tuning, tuned or stale, not '%.40s'", status_text);
+			        "status must be tuning, tuned, stale or naive, not '%.40s'",
+			        status_text);
 		listing.status = &status;
 	}
 	if (request_text(request, "device")) {
@@ -125,11 +128,12 @@ static const char *trial_state(enum store_trial_state state)
 static bool list_trial(void *context, const struct store_trial *trial)
 {
 	json_array_append_new(
-	        context, json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o}", "schedule", trial->schedule,
+	        context, json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I}", "schedule", trial->schedule,
 	                         "state", trial_state(trial->state), "why", trial->why, "median_ns",
 	                         nanoseconds(trial->median_ns), "mad_ns",
 	                         nanoseconds(trial->mad_ns), "samples", (int)trial->samples,
-	                         "pipeline_ns", nanoseconds(trial->pipeline_ns)));
+	                         "pipeline_ns", nanoseconds(trial->pipeline_ns), "spirv_bytes",
+	                         (json_int_t)trial->code_bytes));
 	return true;
 }
 

@@ -8,6 +8,7 @@
 #include "daemon/api/match.h"
 #include "protocol/wire.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,7 +160,7 @@ static bool is_tuned(struct store *store, const struct want *want, uint32_t set,
 	bool stale;
 
 	if (store_get_kernel(store, &key, want->op_text, &kernel, &stale) || stale ||
-	        !kernel.finished || kernel.generation != nnjit_generation ||
+	        !kernel.finished || kernel.naive || kernel.generation != nnjit_generation ||
 	        schedule_parse(kernel.schedule, &schedule, NULL) ||
 	        space_geometry(&want->op, &schedule, &geometry, NULL))
 		return false;
@@ -183,6 +184,20 @@ static uint32_t shared_features(struct store *store, const struct want *want, ui
 	}
 }
 
+#define RUNS_MAX 1e12
+
+int want_runs(const struct request *request, double *ret_runs, struct problem *ret_problem)
+{
+	double runs = request_number(request, "runs");
+
+	if (json_object_get(request->params, "runs") &&
+	        !(runs >= 1 && runs <= RUNS_MAX && runs == floor(runs)))
+		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "runs",
+		        "runs must be a whole number from 1 to 10^12");
+	*ret_runs = runs;
+	return 0;
+}
+
 int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,
         struct problem *ret_problem)
 {
@@ -196,6 +211,8 @@ int want_read_op(const struct request *request, const json_t *op, struct want *r
 		answer = want_device(request, &want.device, ret_problem);
 	if (!answer)
 		answer = want_features(request, want.device, &want.features, ret_problem);
+	if (!answer)
+		answer = want_runs(request, &want.runs, ret_problem);
 	if (answer)
 		return answer;
 	op_print(&want.op, want.op_text);

@@ -33,9 +33,12 @@ int wants_model(
  * refuses all; of a model those that do not fit the device are marked. */
 int wants_read(const struct request *request, struct wants *ret_wants, struct problem *ret_problem);
 void wants_free(struct wants *wants);
-/* Gives each operator that is not tuned its part of the budget: as much as its part of the time
- * that all of them take, and at least enough to measure a few schedules. */
-void wants_share(struct wants *wants, uint64_t budget_ns);
+bool wanted_open(const struct wanted *wanted); /* there is something to tune */
+/* Gives each operator that is not tuned its part of the budget: as much as its part of what tuning
+ * may still win (runs of it times what lies between its time and the roofline), and at least enough
+ * to measure a few schedules. runs: how often all of it will be run; nothing gets more time than it
+ * could save then; 0: no matter. */
+void wants_share(struct wants *wants, uint64_t budget_ns, double runs);
 
 /* What one run takes, by the kernels that engines ship and by the best known: measured, or else
  * predicted. */

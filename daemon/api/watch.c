@@ -28,6 +28,7 @@ struct task {
 	bool prefetch;
 	struct parts *parts; /* of a watched operator that is in parts: each is waited for; owned */
 	enum nnjit_target target;
+	double runs; /* of a watch: what its kernels are chosen for */
 	uint32_t count, done, failed;
 	struct wait waits[]; /* count */
 };
@@ -68,12 +69,14 @@ static json_t *event(const struct task *task, const char *name)
 
 static void add_kernel(json_t *message, const struct task *task, const struct tune_kernel *kernel)
 {
+	struct tune_kernel chosen = *kernel;
 	struct problem problem;
 	json_t *object;
 
 	json_object_set_new(message, "progress",
 	        json_pack("{s:i,s:i}", "measured", (int)kernel->measured, "of", (int)kernel->of));
-	if (!kernel_json(task->peer->api, kernel, task->target, &object, &problem))
+	tune_for_runs(task->peer->api->tune, task->runs, &chosen);
+	if (!kernel_json(task->peer->api, &chosen, task->target, &object, &problem))
 		json_object_set_new(message, "kernel", object);
 }
 
@@ -108,6 +111,8 @@ static json_t *watch_message(const struct task *task, enum tune_event what,
 	case TUNE_FAILED:
 		message = event(task, "failed");
 		json_object_set_new(message, "error", failure(why));
+		if (kernel->status == TUNE_NAIVE)
+			add_kernel(message, task, kernel);
 		return message;
 	}
 	return NULL;
@@ -267,6 +272,7 @@ static int watch_start(const struct request *request, const struct want *want, s
 		return answer;
 	}
 	task->target = want->target;
+	task->runs = want->runs;
 	task->parts = parts;
 	for (uint32_t i = 0; !answer && i < count; i++)
 		answer = wait_for(task, i, parts ? &parts->want[i] : want, 0,
@@ -349,7 +355,7 @@ static uint32_t prefetch_queued(const struct request *request, const struct want
 	for (uint32_t i = 0; i < wants->count; i++) {
 		const struct wanted *wanted = &wants->items[i];
 		const struct want *want = &wanted->want;
-		queued += !wanted->refused && wanted->kernel.status != TUNE_TUNED &&
+		queued += !wanted->refused && wanted_open(wanted) &&
 		          !tune_subscribe(request->api->tune, want->device, &want->op,
 		                  want->features, TUNE_PREFETCH, wanted->budget_ns, false, NULL,
 		                  NULL, &none, NULL);
@@ -388,13 +394,16 @@ int handle_prefetch(const struct request *request, json_t **ret_result, struct p
 {
 	struct wants wants;
 	uint64_t budget_ns;
+	double runs;
 	int answer = read_budget(request, &budget_ns, ret_problem);
 
+	if (!answer)
+		answer = want_runs(request, &runs, ret_problem);
 	if (!answer)
 		answer = wants_read(request, &wants, ret_problem);
 	if (answer)
 		return answer;
-	wants_share(&wants, budget_ns);
+	wants_share(&wants, budget_ns, runs);
 	if (wants.count == wants.refused)
 		answer = problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, "model",
 		        "%s runs no operator that fits this device%s%.160s",

@@ -4,6 +4,7 @@
  * what they hold. Invariant: `mapped` is set only for coherent memory, so nobody ever flushes.
  */
 #include "daemon/gpu/buffers.h"
+#include "daemon/gpu/fault.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -38,7 +39,10 @@ static uint32_t memory_type(const struct device *device, uint32_t allowed, enum 
 static VkResult allocate(struct device *device, enum placement placement, struct gpu_buffer *buffer)
 {
 	VkMemoryRequirements needs;
+	uint64_t most;
 
+	if (fault_planted(FAULT_MEMORY, &most) && buffer->bytes > most)
+		return VK_ERROR_OUT_OF_DEVICE_MEMORY;
 	vkGetBufferMemoryRequirements(device->vk, buffer->vk, &needs);
 	uint32_t type = memory_type(device, needs.memoryTypeBits, placement);
 	if (type == UINT32_MAX)

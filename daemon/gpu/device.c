@@ -5,6 +5,7 @@
  * queue is idle.
  */
 #include "daemon/gpu/device.h"
+#include "daemon/gpu/fault.h"
 #include "daemon/gpu/matrices.h"
 #include "daemon/gpu/watchdog.h"
 
@@ -135,6 +136,7 @@ static VkResult create_rest(struct device *device)
 	VkResult result = vkCreateCommandPool(device->vk, &pool, NULL, &device->pool);
 	if (!result)
 		result = vkCreateFence(device->vk, &fence, NULL, &device->fence);
+	device->clock_untrusted = fault_planted(FAULT_UNTIMED, &(uint64_t){0});
 	if (!result && device->adapter->timestamp_bits)
 		result = vkCreateQueryPool(device->vk, &queries, NULL, &device->queries);
 	return result;

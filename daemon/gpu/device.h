@@ -17,6 +17,9 @@ struct device {
 	VkFence fence;
 	VkQueryPool queries; /* before and after; NULL where there are no timestamps */
 	VkPhysicalDeviceMemoryProperties memory;
+	uint64_t timed;       /* runs so far */
+	uint32_t clock_odd;   /* timestamps that could not be */
+	bool clock_untrusted; /* too many of them, or none are wanted: the host's clock is used */
 };
 
 /* web: as Dawn opens it, robust buffer access on; native: without. */

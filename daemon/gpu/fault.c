@@ -14,32 +14,55 @@ static const struct {
 	enum fault fault;
 } kinds[] = {
         {"hang:", FAULT_HANG},
+        {"compile:", FAULT_COMPILE},
         {"crash:", FAULT_CRASH},
         {"lost:", FAULT_LOST},
         {"wrong:", FAULT_WRONG},
+        {"slow:", FAULT_SLOW},
+        {"busy:", FAULT_BUSY},
+        {"jump:", FAULT_JUMP},
+        {"untimed:", FAULT_UNTIMED},
+        {"memory:", FAULT_MEMORY},
 };
 
-static enum fault parse_one(const char *text, uint32_t candidate)
+/* The fault at `text`, up to the next comma; *ret_number is UINT64_MAX for `*`. */
+static enum fault parse_one(const char *text, uint64_t *ret_number)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		size_t length = strlen(kinds[i].name);
-		if (!strncmp(text, kinds[i].name, length) &&
-		        strtoul(text + length, NULL, 10) == candidate)
-			return kinds[i].fault;
+		if (strncmp(text, kinds[i].name, length))
+			continue;
+		*ret_number = text[length] == '*' ? UINT64_MAX : strtoull(text + length, NULL, 10);
+		return kinds[i].fault;
 	}
 	return FAULT_NONE;
 }
 
+static const char *next_one(const char *text)
+{
+	text = strchr(text, ',');
+	return text ? text + 1 : NULL;
+}
+
 enum fault fault_of(uint32_t candidate)
 {
-	enum fault fault = FAULT_NONE;
+	uint64_t number;
 
-	for (const char *text = getenv("NNJIT_TEST_FAULT"); text && !fault;) {
-		fault = parse_one(text, candidate);
-		text = strchr(text, ',');
-		text = text ? text + 1 : NULL;
+	for (const char *text = getenv("NNJIT_TEST_FAULT"); text; text = next_one(text)) {
+		enum fault fault = parse_one(text, &number);
+		if (fault && fault < FAULT_CANDIDATES &&
+		        (number == candidate || number == UINT64_MAX))
+			return fault;
 	}
-	return fault;
+	return FAULT_NONE;
+}
+
+bool fault_planted(enum fault fault, uint64_t *ret_number)
+{
+	for (const char *text = getenv("NNJIT_TEST_FAULT"); text; text = next_one(text))
+		if (parse_one(text, ret_number) == fault)
+			return true;
+	return false;
 }
 
 /* Counting by two from 0 never meets an odd bound: the counter wraps around, which is defined. The

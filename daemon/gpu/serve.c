@@ -6,6 +6,7 @@
  */
 #include "daemon/gpu/serve.h"
 #include "daemon/gpu/describe.h"
+#include "daemon/gpu/preparer.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/trial.h"
 #include "daemon/gpu/watchdog.h"
@@ -29,6 +30,7 @@ struct server {
 	struct trial *trials[CANDIDATES_MAX]; /* the right ones of those built */
 	struct nnjit *nnjit;
 	struct validator *validator;
+	struct preparer *preparer;
 };
 
 /* ---- Reading requests. */
@@ -99,6 +101,7 @@ static void drop_trial(struct server *server, uint32_t candidate)
 
 static void unload(struct server *server)
 {
+	preparer_drop(server->preparer);
 	for (uint32_t i = 0; i < CANDIDATES_MAX; i++)
 		drop_trial(server, i);
 	if (server->workload)
@@ -237,25 +240,56 @@ static int read_schedule(const json_t *request, struct schedule *ret_schedule, s
 	return 0;
 }
 
-static int serve_build(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int read_candidate(const struct server *server, const json_t *request,
+        uint32_t *ret_candidate, struct schedule *ret_schedule, struct error *err)
 {
-	struct schedule schedule;
-	struct verdict verdict;
 	uint64_t candidate;
-
 	int answer = need_workload(server, err);
+
 	if (!answer)
 		answer = read_count(request, "candidate", CANDIDATES_MAX - 1, &candidate, err);
 	if (!answer)
-		answer = read_schedule(request, &schedule, err);
-	if (answer)
-		return answer;
+		answer = read_schedule(request, ret_schedule, err);
+	if (!answer)
+		*ret_candidate = (uint32_t)candidate;
+	return answer;
+}
+
+/* Answered at once; what came of it is told when it is built. */
+static int serve_prepare(
+        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+{
+	struct schedule schedule;
+	uint32_t candidate;
+	int answer = read_candidate(server, request, &candidate, &schedule, err);
+
+	if (!answer)
+		answer = preparer_start(server->preparer, server->device, server->workload,
+		        candidate, &schedule, err);
+	if (!answer)
+		*ret_ok = json_object();
+	return answer;
+}
+
+static int serve_build(
+        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+{
 	const struct bench bench = {
 	        server->device, server->workload, server->nnjit, server->validator};
-	drop_trial(server, (uint32_t)candidate);
-	answer = trial_build(
-	        &bench, (uint32_t)candidate, &schedule, &server->trials[candidate], &verdict, err);
+	struct attempt *attempt;
+	struct schedule schedule;
+	struct verdict verdict;
+	uint32_t candidate;
+
+	int answer = read_candidate(server, request, &candidate, &schedule, err);
+	if (answer)
+		return answer;
+	drop_trial(server, candidate);
+	answer = preparer_take(server->preparer, candidate, &schedule, &attempt, err);
+	if (!answer && !attempt)
+		answer = trial_make(&bench, candidate, &schedule, &attempt, err);
+	if (!answer)
+		answer = trial_try(attempt, &server->trials[candidate], &verdict, err);
 	if (!answer)
 		*ret_ok = verdict_json(&verdict);
 	return answer;
@@ -315,8 +349,10 @@ static int serve_drop(
 
 	if (answer)
 		return answer;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		preparer_drop_one(server->preparer, candidates[i]);
 		drop_trial(server, candidates[i]);
+	}
 	*ret_ok = json_object();
 	return 0;
 }
@@ -340,6 +376,7 @@ static const struct request {
         {"open", serve_open},
         {"probe", serve_probe},
         {"load", serve_load},
+        {"prepare", serve_prepare},
         {"build", serve_build},
         {"time", serve_time},
         {"drop", serve_drop},
@@ -357,7 +394,7 @@ static int dispatch(
 		if (!strcmp(name, requests[i].name))
 			return requests[i].serve(server, message, ret_ok, err);
 	return error_set(err, ANSWER_BAD_REQUEST, "do",
-	        "do must be list, open, probe, load, build, time, drop or unload");
+	        "do must be list, open, probe, load, prepare, build, time, drop or unload");
 }
 
 static json_t *reply_json(int answer, json_t *ok, const struct error *err)
@@ -416,10 +453,14 @@ int serve(int fd)
 	if (!failure)
 		failure = validator_create(&server.validator);
 	if (!failure)
+		failure = preparer_create(&server.preparer);
+	if (!failure)
 		failure = serve_lines(&server, fd);
 	if (failure != -EPIPE)
 		fprintf(stderr, "nnjit-gpu: ending: %s\n", strerror(-failure));
-	unload(&server);
+	if (server.preparer)
+		unload(&server);
+	preparer_destroy(server.preparer);
 	device_close(server.device);
 	adapters_free(&server.adapters);
 	validator_destroy(server.validator);

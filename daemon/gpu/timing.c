@@ -6,14 +6,17 @@
  * dispatches of one submission and nothing else.
  */
 #include "daemon/gpu/timing.h"
+#include "daemon/gpu/fault.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 #define REPEATS_MAX 2048
+#define ODD_MAX     3 /* impossible timestamps until the device's clock is trusted no more */
 
 bool timing_has_timestamps(const struct device *device)
 {
-	return device->queries != VK_NULL_HANDLE;
+	return device->queries != VK_NULL_HANDLE && !device->clock_untrusted;
 }
 
 double timing_target_ns(const struct device *device)
@@ -157,22 +160,49 @@ void run_free(struct device *device, struct run *run)
 	*run = (struct run){0};
 }
 
-/* The device's clock between the two timestamps, or wall_ns where it says nothing of use. */
-static double elapsed_ns(struct device *device, double wall_ns)
+/* Between the two timestamps; negative where there are none. */
+static double stamped_ns(struct device *device)
 {
-	uint64_t ticks[2] = {0}, mask = UINT64_MAX;
+	uint64_t ticks[2] = {0}, mask = UINT64_MAX, from;
 	uint32_t bits = device->adapter->timestamp_bits;
-
-	if (!device->queries)
-		return wall_ns;
 	VkResult result = vkGetQueryPoolResults(device->vk, device->queries, 0, 2, sizeof ticks,
 	        ticks, sizeof *ticks, VK_QUERY_RESULT_64_BIT);
+
 	if (bits < 64)
 		mask = (1ull << bits) - 1;
-	uint64_t passed = (ticks[1] - ticks[0]) & mask;
-	double ns = (double)passed * device->adapter->timestamp_ns;
-	/* More than the host saw: a counter that was reset or never written. */
-	return result || !passed || ns > wall_ns * 1.5 ? wall_ns : ns;
+	if (fault_planted(FAULT_JUMP, &from) && device->timed >= from)
+		ticks[1] += mask / 3;
+	return result ? -1 : (double)((ticks[1] - ticks[0]) & mask) * device->adapter->timestamp_ns;
+}
+
+/* Nothing, or more than the host saw, is a counter that was reset or never written: the host's
+ * clock stands in, and after a few such it is all that is used. */
+static double elapsed_ns(struct device *device, double wall_ns)
+{
+	if (!timing_has_timestamps(device))
+		return wall_ns;
+	double ns = stamped_ns(device);
+	if (ns > 0 && ns <= wall_ns * 1.5)
+		return ns;
+	device->clock_untrusted = ++device->clock_odd >= ODD_MAX;
+	if (device->clock_untrusted)
+		fprintf(stderr,
+		        "nnjit-gpu: the timestamps of %s cannot be; using the host's "
+		        "clock\n",
+		        device->adapter->name);
+	return wall_ns;
+}
+
+/* What tests want a device to suffer. */
+static double suffer(const struct device *device, double ns)
+{
+	uint64_t number;
+
+	if (fault_planted(FAULT_SLOW, &number) && device->timed >= number)
+		ns *= 2;
+	if (fault_planted(FAULT_BUSY, &number) && number && device->timed % number == 0)
+		ns *= 4;
+	return ns;
 }
 
 int run_time(struct device *device, const struct run *run, double *ret_ns, struct error *err)
@@ -185,6 +215,7 @@ int run_time(struct device *device, const struct run *run, double *ret_ns, struc
 			return answer;
 		total_ns += elapsed_ns(device, wall_ns);
 	}
-	*ret_ns = total_ns / run->repeats;
+	*ret_ns = suffer(device, total_ns / run->repeats);
+	device->timed++;
 	return 0;
 }

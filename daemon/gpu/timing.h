@@ -39,6 +39,7 @@ void run_free(struct device *device, struct run *run); /* zeroed is fine */
 /* Submits it all; *ret_ns is the time of one launch. */
 int run_time(struct device *device, const struct run *run, double *ret_ns, struct error *err);
 
+/* There are timestamps, and they have been plausible so far. */
 bool timing_has_timestamps(const struct device *device);
 /* What a sample should last with the clock there is. */
 double timing_target_ns(const struct device *device);

@@ -18,12 +18,14 @@
 
 /* A candidate on its way. */
 struct attempt {
-	const struct bench *bench;
+	const struct bench *bench; /* `shared` */
 	enum fault fault;
 	struct buffer endless; /* the planted kernel's words */
-	struct kernel kernel;
+	struct kernel kernel;  /* its code only while it is made */
 	struct trial *trial;
-	struct verdict *verdict;
+	struct verdict *verdict; /* `own` */
+	struct bench shared;
+	struct verdict own;
 };
 
 static void refuse(struct attempt *attempt, const char *why)
@@ -105,14 +107,14 @@ static int compile(struct attempt *attempt, struct error *err)
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		if (!set_launch(attempt, p, sliceable))
 			return 0;
+	if (attempt->fault == FAULT_COMPILE)
+		abort();
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, &bench->workload->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, sliceable, &trial->pipeline, err);
 	attempt->verdict->create_ns = device_now_ns() - start_ns;
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		trial->leg[p].launch.pipeline = trial->pipeline;
-	if (!answer)
-		answer = launch_nothing(bench->device, &trial->leg[0].launch, err);
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
 	return answer;
 }
@@ -130,6 +132,16 @@ static bool validate(struct attempt *attempt)
 	if (failure)
 		refuse(attempt, why.text);
 	return !failure;
+}
+
+/* Of drivers that compile only then, most of the compiling. */
+static int compile_at_launch(struct attempt *attempt, struct error *err)
+{
+	double start_ns = device_now_ns();
+	int answer = launch_nothing(attempt->bench->device, &attempt->trial->leg[0].launch, err);
+
+	attempt->verdict->pipeline_ns += device_now_ns() - start_ns;
+	return answer;
 }
 
 /* ---- Verifying. */
@@ -282,6 +294,7 @@ static int pilot(struct attempt *attempt, struct error *err)
 	for (uint32_t p = bench->workload->timed_count; p < POINTS_MAX; p++)
 		run_free(bench->device, &trial->leg[p].run);
 	trial->legs = bench->workload->timed_count;
+	trial->target_ns = timing_target_ns(bench->device);
 	for (uint32_t p = 0; !answer && p < trial->legs; p++) {
 		answer = size_leg(bench->device, &trial->leg[p], err);
 		trial->pilot_ns += trial->leg[p].pilot_ns / trial->legs;
@@ -292,59 +305,89 @@ static int pilot(struct attempt *attempt, struct error *err)
 
 /* ---- A candidate from start to end. */
 
-static int try_out(struct attempt *attempt, struct error *err)
+static int attempt_create(const struct bench *bench, enum fault fault, struct attempt **ret_attempt,
+        struct error *err)
 {
-	if (!validate(attempt))
-		return 0;
-	int answer = compile(attempt, err);
-	if (!answer && !attempt->verdict->why[0])
+	struct attempt *attempt = calloc(1, sizeof *attempt);
+
+	if (attempt)
+		attempt->trial = calloc(1, sizeof *attempt->trial);
+	if (!attempt || !attempt->trial) {
+		free(attempt);
+		return answer_no_memory("a trial", err);
+	}
+	attempt->shared = *bench;
+	attempt->bench = &attempt->shared;
+	attempt->verdict = &attempt->own;
+	attempt->fault = fault;
+	*ret_attempt = attempt;
+	return 0;
+}
+
+/* Hands the attempt over, or frees it. */
+static int attempt_end(struct attempt *attempt, int answer, struct attempt **ret_attempt)
+{
+	buffer_free(&attempt->endless);
+	if (!answer)
+		*ret_attempt = attempt;
+	else if (answer != ANSWER_DEVICE_LOST)
+		attempt_free(attempt);
+	return answer;
+}
+
+int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = NULL;
+	int answer = attempt_create(bench, fault_of(candidate), &attempt, err);
+
+	if (answer)
+		return answer;
+	answer = generate(attempt, schedule, err);
+	if (!answer && validate(attempt))
+		answer = compile(attempt, err);
+	return attempt_end(attempt, answer, ret_attempt);
+}
+
+int trial_make_kernel(const struct bench *bench, const struct kernel *kernel,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = NULL;
+	int answer = attempt_create(bench, FAULT_NONE, &attempt, err);
+
+	if (answer)
+		return answer;
+	attempt->kernel = *kernel;
+	if (validate(attempt))
+		answer = compile(attempt, err);
+	return attempt_end(attempt, answer, ret_attempt);
+}
+
+int trial_try(struct attempt *attempt, struct trial **ret_trial, struct verdict *ret_verdict,
+        struct error *err)
+{
+	bool made = !attempt->verdict->why[0];
+	int answer = made ? compile_at_launch(attempt, err) : 0;
+
+	if (!answer && made)
 		answer = verify(attempt, err);
 	if (!answer && attempt->verdict->right)
 		answer = pilot(attempt, err);
-	return answer;
-}
-
-/* schedule: NULL where the attempt has its kernel already. */
-static int run_steps(struct attempt *attempt, const struct schedule *schedule,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
-{
-	struct verdict verdict = {0};
-
-	attempt->verdict = &verdict;
-	attempt->trial = calloc(1, sizeof *attempt->trial);
-	if (!attempt->trial)
-		return answer_no_memory("a trial", err);
-	int answer = schedule ? generate(attempt, schedule, err) : 0;
-	if (!answer)
-		answer = try_out(attempt, err);
-	buffer_free(&attempt->endless);
 	if (answer == ANSWER_DEVICE_LOST)
 		return answer; /* what hangs on the device cannot be freed; the process ends */
-	if (answer || !verdict.right) {
-		trial_free(attempt->bench->device, attempt->trial);
-		attempt->trial = NULL;
-	}
 	if (!answer) {
-		*ret_trial = attempt->trial;
-		*ret_verdict = verdict;
+		*ret_verdict = attempt->own;
+		*ret_trial = attempt->own.right ? TAKE(attempt->trial) : NULL;
 	}
+	attempt_free(attempt);
 	return answer;
 }
 
-int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
+void attempt_free(struct attempt *attempt)
 {
-	struct attempt attempt = {.bench = bench, .fault = fault_of(candidate)};
-
-	return run_steps(&attempt, schedule, ret_trial, ret_verdict, err);
-}
-
-int trial_build_kernel(const struct bench *bench, const struct kernel *kernel,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
-{
-	struct attempt attempt = {.bench = bench, .kernel = *kernel};
-
-	return run_steps(&attempt, NULL, ret_trial, ret_verdict, err);
+	if (attempt)
+		trial_free(attempt->bench->device, attempt->trial);
+	free(attempt);
 }
 
 void trial_free(struct device *device, struct trial *trial)
@@ -387,12 +430,31 @@ static int warm(
 	return answer;
 }
 
+/* The clock they were sized for has turned out to be of no use. */
+static int size_again(struct device *device, struct trial *trial, struct error *err)
+{
+	int answer = 0;
+	bool same;
+
+	if (trial->target_ns == timing_target_ns(device))
+		return 0;
+	trial->target_ns = timing_target_ns(device);
+	for (uint32_t p = 0; !answer && p < trial->legs; p++)
+		answer = record_again(device, &trial->leg[p], &same, err);
+	return answer;
+}
+
 int trial_time(struct device *device, struct trial *const trials[], uint32_t count,
         uint32_t samples, double *ret_ns, uint32_t *ret_rounds, struct error *err)
 {
 	double deadline_ns = device_now_ns() + TIME_BUDGET_NS;
-	int answer = warm(device, trials, count, err);
 	uint32_t round = 0;
+	int answer = 0;
+
+	for (uint32_t i = 0; !answer && i < count; i++)
+		answer = size_again(device, trials[i], err);
+	if (!answer)
+		answer = warm(device, trials, count, err);
 
 	while (!answer && round < samples && (!round || device_now_ns() < deadline_ns)) {
 		double *row = ret_ns + (size_t)round * count;

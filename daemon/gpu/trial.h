@@ -19,7 +19,8 @@ struct trial {
 		struct run run;  /* of about one sample */
 		double pilot_ns; /* one dispatch, warm */
 	} leg[POINTS_MAX];
-	double pilot_ns; /* the mean */
+	double pilot_ns;  /* the mean */
+	double target_ns; /* what the runs are sized for */
 };
 
 struct verdict {
@@ -40,14 +41,21 @@ struct bench { /* what every trial of an operator shares; all borrowed */
 	struct validator *validator;
 };
 
-/* Builds and verifies. *ret_trial is NULL for a candidate that is not right; ret_verdict is filled
- * whenever 0 is returned. ANSWER_DRIVER: the driver refused it. */
-int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err);
+/* A candidate whose pipeline is made and which was never launched. */
+struct attempt;
+/* Generates, validates, compiles. On any thread, if nobody else uses the bench's nnjit and
+ * validator meanwhile: it submits nothing. ANSWER_DRIVER: the driver refused it. */
+int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct attempt **ret_attempt, struct error *err);
 /* The same for code that somebody else made, `kernel` saying what nnjit_generate would;
  * bench->nnjit is not used. */
-int trial_build_kernel(const struct bench *bench, const struct kernel *kernel,
-        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err);
+int trial_make_kernel(const struct bench *bench, const struct kernel *kernel,
+        struct attempt **ret_attempt, struct error *err);
+/* Launches, verifies and sizes it, and takes it over. *ret_trial is NULL for a candidate that is
+ * not right; ret_verdict is filled whenever 0 is returned. */
+int trial_try(struct attempt *attempt, struct trial **ret_trial, struct verdict *ret_verdict,
+        struct error *err);
+void attempt_free(struct attempt *attempt);                  /* NULL is fine */
 void trial_free(struct device *device, struct trial *trial); /* NULL is fine */
 
 /* Times the trials in interleaved rounds, so that a drifting clock hits all alike. ret_ns has

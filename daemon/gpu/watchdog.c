@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -23,9 +24,13 @@
 /* The one piece of process-wide state: there is one process to end. */
 static struct {
 	int fd;
-	_Atomic uint64_t deadline_ms; /* 0: none */
-	_Atomic(const char *) sentence;
+	struct vigil {
+		_Atomic uint64_t deadline_ms; /* 0: none */
+		_Atomic(const char *) sentence;
+	} vigils[2]; /* of the main thread, and of the one that compiles ahead */
 } watchdog;
+
+static _Thread_local uint32_t own; /* vigil of this thread */
 
 static uint64_t now_ms(void)
 {
@@ -35,10 +40,9 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void end_late(void)
+static void end_late(const char *sentence)
 {
 	char reply[320];
-	const char *sentence = watchdog.sentence;
 	int length = snprintf(reply, sizeof reply,
 	        "{\"error\":{\"code\":\"device-lost\",\"text\":\"%s\"}}\n", sentence);
 
@@ -48,16 +52,28 @@ static void end_late(void)
 	_exit(EXIT_DEVICE_LOST);
 }
 
+/* Whether anything is waited for; does not return if that is late. */
+static bool look_after(void)
+{
+	bool waiting = false;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		uint64_t deadline = watchdog.vigils[i].deadline_ms;
+		waiting |= deadline != 0;
+		if (deadline && now_ms() > deadline)
+			end_late(watchdog.vigils[i].sentence);
+	}
+	return waiting;
+}
+
 static void *watch(void *unused)
 {
 	struct pollfd poller = {.fd = watchdog.fd, .events = POLLRDHUP};
 
 	(void)unused;
-	for (;;) {
-		int ready = poll(&poller, 1, watchdog.deadline_ms ? TICK_MS : 4 * TICK_MS);
-		uint64_t deadline = watchdog.deadline_ms;
-		if (deadline && now_ms() > deadline)
-			end_late();
+	for (bool waiting = false;;) {
+		int ready = poll(&poller, 1, waiting ? TICK_MS : 4 * TICK_MS);
+		waiting = look_after();
 		if (ready > 0) {
 			poll(NULL, 0, GRACE_MS);
 			_exit(0);
@@ -80,11 +96,16 @@ int watchdog_start(int fd)
 
 void watchdog_expect(unsigned int seconds, const char *sentence)
 {
-	watchdog.sentence = sentence;
-	watchdog.deadline_ms = now_ms() + seconds * 1000ull;
+	watchdog.vigils[own].sentence = sentence;
+	watchdog.vigils[own].deadline_ms = now_ms() + seconds * 1000ull;
 }
 
 void watchdog_rest(void)
 {
-	watchdog.deadline_ms = 0;
+	watchdog.vigils[own].deadline_ms = 0;
+}
+
+void watchdog_second_thread(void)
+{
+	own = 1;
 }

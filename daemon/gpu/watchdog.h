@@ -11,3 +11,5 @@ int watchdog_start(int fd);
  * with `sentence` (static storage) and the process ends. */
 void watchdog_expect(unsigned int seconds, const char *sentence);
 void watchdog_rest(void);
+/* The calling thread is the one that compiles ahead: its deadlines are kept apart. */
+void watchdog_second_thread(void);

@@ -43,6 +43,9 @@ static void encode(struct buffer *record, const struct store_kernel *kernel)
 	record_put_f64(record, kernel->max_rel_err);
 	record_put_u32(record, kernel->checked);
 	record_put_u64(record, kernel->updated_s);
+	record_put_f64(record, kernel->pipeline_ns);
+	record_put_u64(record, kernel->code_bytes);
+	record_put_u8(record, kernel->naive);
 }
 
 /* 0 or -EBADMSG. */
@@ -68,6 +71,9 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 	kernel->max_rel_err = record_get_f64(&reader);
 	kernel->checked = record_get_u32(&reader);
 	kernel->updated_s = record_get_u64(&reader);
+	kernel->pipeline_ns = reader.version > 1 ? record_get_f64(&reader) : 0;
+	kernel->code_bytes = reader.version > 1 ? record_get_u64(&reader) : 0;
+	kernel->naive = reader.version > 1 && record_get_u8(&reader);
 	return record_close(&reader);
 }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define RECORD_MAGIC   0x524a4e4eu /* "NNJR" */
-#define RECORD_VERSION 1
+#define RECORD_VERSION 2           /* 1: kernels and trials without the cost of compiling */
 #define HEADER_BYTES   20
 #define CHECKSUM_AT    12
 
@@ -105,16 +105,19 @@ int record_open(const void *key, size_t key_bytes, const void *data, size_t byte
         enum record_kind kind, struct record_reader *ret_reader)
 {
 	const uint8_t *record = data;
+	uint32_t version;
 
 	if (bytes < HEADER_BYTES || record_decode_u32(record) != RECORD_MAGIC)
 		return -EBADMSG;
-	if (record_decode_u32(record + 4) != (RECORD_VERSION | (uint32_t)kind << 16))
+	version = record_decode_u32(record + 4) & 0xffff;
+	if (record_decode_u32(record + 4) >> 16 != (uint32_t)kind || !version ||
+	        version > RECORD_VERSION)
 		return -EBADMSG;
 	if (record_decode_u32(record + 8) != bytes - HEADER_BYTES)
 		return -EBADMSG;
 	if (record_decode_u64(record + CHECKSUM_AT) != checksum(key, key_bytes, record, bytes))
 		return -EBADMSG;
-	*ret_reader = (struct record_reader){record + HEADER_BYTES, record + bytes, false};
+	*ret_reader = (struct record_reader){record + HEADER_BYTES, record + bytes, false, version};
 	return 0;
 }
 

@@ -27,8 +27,10 @@ int record_seal(struct buffer *record, const void *key, size_t key_bytes);
 struct record_reader {
 	const uint8_t *at, *end;
 	bool failed;
+	uint32_t version; /* fields that came later than it are not there */
 };
-/* 0, or -EBADMSG if it is no intact record of this kind and version under this key. */
+/* 0, or -EBADMSG if it is no intact record of this kind, and of a version that is known, under
+ * this key. */
 int record_open(const void *key, size_t key_bytes, const void *data, size_t bytes,
         enum record_kind kind, struct record_reader *ret_reader);
 uint8_t record_get_u8(struct record_reader *reader);

@@ -34,8 +34,12 @@ struct store_kernel {
 	uint32_t samples;
 	bool wall_clock; /* timed without timestamp queries */
 	double max_rel_err;
-	uint32_t checked;   /* output elements compared */
-	uint64_t updated_s; /* Unix time */
+	uint32_t checked;    /* output elements compared */
+	uint64_t updated_s;  /* Unix time */
+	double pipeline_ns;  /* what the driver took to compile it; 0: not known */
+	uint64_t code_bytes; /* of its SPIR-V; 0: not known */
+	bool naive; /* every candidate failed: the plainest schedule there is, neither verified nor
+	             * measured */
 };
 /* 0, or -ENOENT. Found under another driver only: 0 with *ret_stale true; of several drivers, the
  * one measured last. A record of another operator with the same key counts as absent. */
@@ -63,6 +67,9 @@ struct store_trial {
 	char why[160]; /* "" for timed */
 	double median_ns, mad_ns, pipeline_ns;
 	uint32_t samples;
+	uint64_t code_bytes; /* 0: not known */
+	double max_rel_err;  /* of a timed one, as it was verified */
+	uint32_t checked;    /* output elements compared; 0: not known */
 };
 int store_put_trial(
         struct store *store, const struct store_key *key, const struct store_trial *trial);

@@ -36,6 +36,9 @@ static void encode(struct buffer *record, const struct store_trial *trial)
 	record_put_f64(record, trial->mad_ns);
 	record_put_f64(record, trial->pipeline_ns);
 	record_put_u32(record, trial->samples);
+	record_put_u64(record, trial->code_bytes);
+	record_put_f64(record, trial->max_rel_err);
+	record_put_u32(record, trial->checked);
 }
 
 static int decode(struct store_bytes key, struct store_bytes value, struct store_trial *trial)
@@ -54,6 +57,9 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 	trial->mad_ns = record_get_f64(&reader);
 	trial->pipeline_ns = record_get_f64(&reader);
 	trial->samples = record_get_u32(&reader);
+	trial->code_bytes = reader.version > 1 ? record_get_u64(&reader) : 0;
+	trial->max_rel_err = reader.version > 1 ? record_get_f64(&reader) : 0;
+	trial->checked = reader.version > 1 ? record_get_u32(&reader) : 0;
 	trial->state = (enum store_trial_state)state;
 	return state > STORE_TRIAL_POISONED ? -EBADMSG : record_close(&reader);
 }

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <time.h>
 
+#define TIE         1.03 /* as close to the fastest as this, what compiles sooner is taken */
+#define TIE_SAMPLES 12   /* fewer do not show that it is as close */
+#define SOONER      0.8  /* of the fastest one's compile time: less is noise */
 #define IMPROVEMENT 0.97 /* another schedule is served if it takes this much of the time */
 
 /* What an earlier run left is served until this session has something at least as good. */
@@ -20,7 +23,7 @@ void best_start(struct job *job)
 	job->best = (struct store_kernel){0};
 	job->best_is_ours = false;
 	if (kernel_stored(job->tune, &job->device->public, &job->op, job->features, &kernel) ||
-	        kernel.status == TUNE_STALE)
+	        kernel.status == TUNE_STALE || kernel.status == TUNE_NAIVE)
 		return;
 	job->best = kernel.best;
 	job->best_schedule = kernel.schedule;
@@ -44,10 +47,31 @@ static uint32_t fastest(const struct job *job)
 	return best;
 }
 
+/* The first run counts too: of those that tie with the fastest the one that compiles soonest. */
+static uint32_t choose(const struct job *job)
+{
+	uint32_t best = fastest(job), chosen = best;
+
+	if (best == job->count)
+		return best;
+	double most_ns = TIE * search_timing(job->search, best).median_ns;
+	double least_ns = SOONER * job->attempts[best].trial.pipeline_ns;
+	for (uint32_t i = 0; i < job->count; i++) {
+		const struct attempt *attempt = &job->attempts[i];
+		struct search_timing timing = search_timing(job->search, i);
+		if (!attempt->right || !attempt->timed || timing.samples < TIE_SAMPLES ||
+		        timing.median_ns > most_ns || attempt->trial.pipeline_ns >= least_ns)
+			continue;
+		chosen = i;
+		least_ns = attempt->trial.pipeline_ns;
+	}
+	return chosen;
+}
+
 static void keep(struct job *job)
 {
 	job->best.measured = search_measured(job->search);
-	job->best.of = job->count;
+	job->best.of = search_goal(job->search);
 	job->best.updated_s = (uint64_t)time(NULL);
 	int code = store_put_kernel(job->tune->store, &job->key, &job->best);
 	if (code)
@@ -70,8 +94,11 @@ static void take(struct job *job, uint32_t candidate)
 	best->samples = timing.samples;
 	best->baseline_ns = search_timing(job->search, job->baseline).median_ns;
 	best->wall_clock = job->wall_clock;
-	best->max_rel_err = attempt->max_rel_err;
-	best->checked = attempt->checked;
+	best->max_rel_err = attempt->trial.max_rel_err;
+	best->checked = attempt->trial.checked;
+	best->pipeline_ns = attempt->trial.pipeline_ns;
+	best->code_bytes = attempt->trial.code_bytes;
+	best->naive = false;
 	job->best_schedule = attempt->schedule;
 	job->best_is_ours = true;
 }
@@ -134,7 +161,7 @@ bool best_update(struct job *job)
 int best_finish(struct job *job)
 {
 	const struct attempt *served = served_attempt(job);
-	uint32_t candidate = fastest(job);
+	uint32_t candidate = choose(job);
 
 	/* Cut short, the figures of early candidates are not of the same moment as the later ones'.
 	 */
@@ -147,4 +174,20 @@ int best_finish(struct job *job)
 	job->best.finished = true;
 	keep(job);
 	return 0;
+}
+
+void best_naive(struct job *job, bool finished)
+{
+	struct limits limits = kernel_limits(&job->device->public, job->features);
+	struct schedule plainest = space_plainest(&job->op, &limits);
+
+	job->best = (struct store_kernel){
+	        .generation = nnjit_generation, .naive = true, .finished = finished};
+	snprintf(job->best.op, sizeof job->best.op, "%s", job->text);
+	schedule_print(&plainest, job->best.schedule);
+	job->best_schedule = plainest;
+	log_warning("%s on %s: no schedule could be measured; '%s', the plainest, is served "
+	            "without having been verified",
+	        job->text, job->device->public.name, job->best.schedule);
+	keep(job);
 }

@@ -45,6 +45,7 @@ uint64_t job_screening_ns(const struct job *job)
 /* The device is free again; what was told stays in the store. */
 static void job_stop(struct job *job)
 {
+	trials_undo_launch(job);
 	job->spent_ns = job_elapsed_ns(job);
 	job->running = false;
 	job->device->job = NULL;
@@ -83,6 +84,7 @@ static void job_finish(struct job *job)
 	if (best_finish(job)) {
 		snprintf(why, sizeof why, "none of %u schedules could be measured%s%s", job->count,
 		        job->refusal[0] ? "; the last one: " : "", job->refusal);
+		best_naive(job, search_measured(job->search) == job->count);
 		job_fail(job, why);
 		return;
 	}
@@ -115,8 +117,7 @@ void job_cancel(struct job *job)
 
 void job_abandon(struct job *job)
 {
-	if (job->running && job->search)
-		trial_undo_launch(job);
+	trials_undo_launch(job);
 	job->device->job = NULL;
 }
 
@@ -140,6 +141,7 @@ static void job_lost(struct job *job, const struct worker_reply *reply)
 		job->attempts[i].built = false;
 	job->device->loaded = false;
 	job->timing_count = 0;
+	ahead_undo(job);
 	if (job->cancelled) {
 		job_end(job, TUNE_FAILED, "cancelled");
 		return;
@@ -158,6 +160,8 @@ static void job_lost(struct job *job, const struct worker_reply *reply)
 		return;
 	}
 	snprintf(why, sizeof why, "%.180s, %u times in a row", reply->text, job->deaths);
+	if (job->search && !job->best.schedule[0])
+		best_naive(job, false);
 	job_fail(job, why);
 }
 
@@ -176,41 +180,6 @@ bool job_lost_worker(struct job *job, const struct worker_reply *reply)
 }
 
 /* ---- The device is ready: the space, what is remembered of it, the operator's buffers. */
-
-static void add_candidate(struct job *job, const struct candidate *candidate)
-{
-	struct attempt *attempt = &job->attempts[job->count++];
-
-	*attempt = (struct attempt){
-	        .schedule = candidate->schedule, .predicted_ns = candidate->predicted_ns};
-	schedule_print(&candidate->schedule, attempt->text);
-}
-
-/* In predicted order, but what was best before (another driver, an earlier session) goes first. */
-static void take_space(struct job *job, const struct space *space)
-{
-	struct tune_kernel known;
-	uint32_t first = space->count;
-
-	job->count = 0;
-	if (!kernel_stored(job->tune, &job->device->public, &job->op, job->features, &known))
-		for (uint32_t i = 0; i < space->count; i++)
-			if (!memcmp(&space->candidates[i].schedule, &known.schedule,
-			            sizeof known.schedule))
-				first = i;
-	if (first < space->count)
-		add_candidate(job, &space->candidates[first]);
-	for (uint32_t i = 0; i < space->count; i++)
-		if (i != first)
-			add_candidate(job, &space->candidates[i]);
-	job->baseline = space->count;
-	for (uint32_t i = 0; space->baseline < space->count && i < job->count; i++)
-		if (!memcmp(&job->attempts[i].schedule,
-		            &space->candidates[space->baseline].schedule,
-		            sizeof job->attempts[i].schedule))
-			job->baseline = i;
-	job->launched = job->count;
-}
 
 /* A driver that changed moves the job to its new key. */
 static void take_key(struct job *job)
@@ -235,12 +204,11 @@ static int job_prepare(struct job *job, struct error *err)
 
 	if (code)
 		return code;
-	take_space(job, &space);
-	code = search_create(job->count, job->baseline, &job->search);
+	code = candidates_take(job, &space);
 	if (code)
 		return error_set(err, code, "", "out of memory");
 	best_start(job);
-	code = trials_remember(job);
+	code = trials_remember(job, 0);
 	if (code)
 		log_warning("%s: earlier trials cannot be read: %s; they are done again", job->text,
 		        strerror(-code));
@@ -316,6 +284,7 @@ void job_next(struct job *job)
 	}
 	if (elapsed_ns > job_screening_ns(job))
 		search_hurry(job->search);
+	candidates_expand(job);
 	job->batch_count = 0;
 	if (elapsed_ns + job->time_ns < (timed ? job->budget_ns : 4 * job->budget_ns))
 		job->batch_count = search_ask(job->search, job->batch, &job->samples);

@@ -7,6 +7,9 @@
 
 #include "daemon/tune/state.h"
 
+#define ATTEMPTS_MAX 128        /* candidates of a job: the space and what the search adds */
+#define NO_CANDIDATE UINT32_MAX /* as a candidate's number */
+
 /* What this session knows of one candidate. */
 struct attempt {
 	struct schedule schedule;
@@ -14,8 +17,7 @@ struct attempt {
 	double predicted_ns;
 	bool built; /* in the worker that runs now */
 	bool right; /* verified in this session */
-	double max_rel_err, pilot_ns;
-	uint32_t checked;
+	double pilot_ns;
 	bool timed;      /* in this session */
 	double batch_ns; /* median in the batch it was last timed in, `batches` then */
 	uint32_t batch;
@@ -43,10 +45,12 @@ struct job {
 
 	bool running;
 	struct search *search;
-	uint32_t count, baseline; /* candidates; index of the baseline, or count */
-	struct attempt attempts[SPACE_MAX];
+	uint32_t count, baseline; /* candidates; the number of the baseline */
+	struct attempt attempts[ATTEMPTS_MAX];
 	uint32_t batch[SEARCH_BATCH_MAX], batch_count, samples;
-	uint32_t launched; /* the candidate in the worker's hands while it builds, or count */
+	uint32_t launched; /* the candidate in the worker's hands while it builds */
+	uint32_t ahead;    /* the candidate that the worker compiles while it times others */
+	bool cautious;     /* the worker died meanwhile: nothing is compiled ahead any more */
 	uint32_t deaths;   /* since the worker last answered about a candidate */
 	bool alone;        /* the worker died while timing several: one at a time now */
 	uint32_t batches;  /* timed so far */
@@ -75,20 +79,44 @@ bool job_lost_worker(struct job *job, const struct worker_reply *reply);
 
 /* ---- measure.c */
 void job_measure(struct job *job); /* `batch`, then job_next */
+void job_time(struct job *job);    /* what is built of it */
+
+/* ---- ahead.c */
+/* Lets the worker compile what comes next, where that is worth it; then job_time. */
+void ahead_begin(struct job *job);
+/* The worker is gone, or refused: the candidate was not at fault as far as one can tell. */
+void ahead_undo(struct job *job);
+/* Another candidate is to be built: lets go of it, then job_measure. */
+void ahead_drop(struct job *job);
+
+/* ---- candidates.c */
+/* The job's candidates in the order they are screened, and a search over them. 0 or -ENOMEM. */
+int candidates_take(struct job *job, const struct space *space);
+void candidates_expand(struct job *job); /* by the leader's neighbours, when the search asks */
+
+/* ---- transfer.c */
+/* The best schedules of the nearest shapes of the same operator tuned on this device under this
+ * driver, nearest first, as far as they are legal for the job. Returns how many. */
+#define TRANSFER_MAX 2
+uint32_t transfer_schedules(const struct job *job, struct schedule ret_schedules[TRANSFER_MAX]);
 
 /* ---- trial.c */
-/* Reads what is known of the candidates and tells the search. */
-int trials_remember(struct job *job);
-/* Durable before it returns: the worker may be asked to build now. */
+/* Reads what is known of the candidates from number `first` on and tells the search. */
+int trials_remember(struct job *job, uint32_t first);
+/* Durable before it returns: the worker may have the candidate now. */
 int trial_launch(struct job *job, uint32_t candidate);
+void trial_take_back(struct job *job, uint32_t candidate); /* it was not launched after all */
 /* The candidate is out of the search; also written down. */
 void trial_reject(
         struct job *job, uint32_t candidate, enum store_trial_state state, const char *why);
-void trial_undo_launch(struct job *job); /* of the candidate launched: it was not at fault */
-void trials_timed(struct job *job);      /* writes down the medians of those just timed */
+void trials_undo_launch(struct job *job); /* of what the worker holds: none was at fault */
+void trials_timed(struct job *job);       /* writes down the medians of those just timed */
 
 /* ---- best.c */
 void best_start(struct job *job); /* what the store has from an earlier run */
 /* After a batch. Whether another schedule is served now. */
 bool best_update(struct job *job);
 int best_finish(struct job *job); /* 0, or -ENOENT if nothing was ever measured */
+/* Nothing could be measured: the plainest schedule is served, and marked. finished: every candidate
+ * failed; else the search was cut short. */
+void best_naive(struct job *job, bool finished);

@@ -81,6 +81,10 @@ int kernel_stored(struct tune *tune, const struct tune_device *device, const str
 	kernel.status = kernel.best.finished ? TUNE_TUNED : TUNE_TUNING;
 	if (stale || kernel.best.generation != nnjit_generation)
 		kernel.status = TUNE_STALE;
+	if (kernel.best.naive && kernel.status == TUNE_STALE)
+		return -ENOENT;
+	if (kernel.best.naive)
+		kernel.status = TUNE_NAIVE;
 	kernel.measured = kernel.best.measured;
 	kernel.of = kernel.best.of;
 	kernel.predicted_ns = space_predict_ns(op, &schedule, &device->facts);
@@ -144,7 +148,7 @@ static void kernel_in_tuning(const struct job *job, struct tune_kernel *ret_kern
 
 	*ret_kernel = (struct tune_kernel){.best = job->best};
 	fill(ret_kernel, device, &job->op, job->features, &job->best_schedule);
-	ret_kernel->status = TUNE_TUNING;
+	ret_kernel->status = job->best.naive ? TUNE_NAIVE : TUNE_TUNING;
 	ret_kernel->predicted_ns = space_predict_ns(&job->op, &job->best_schedule, &device->facts);
 }
 
@@ -160,7 +164,7 @@ static int kernel_known(struct tune *tune, const struct tune_device *device, con
 		code = kernel_predicted(tune, device, op, features, ret_kernel, err);
 	if (!code && job && job->search) {
 		ret_kernel->measured = search_measured(job->search);
-		ret_kernel->of = job->count;
+		ret_kernel->of = search_goal(job->search);
 	}
 	return code;
 }

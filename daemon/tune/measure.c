@@ -20,7 +20,7 @@
 #define KEPT_MAX    32  /* built candidates in the worker, but for the best and the baseline */
 #define KEPT_WITHIN 3.0 /* of the best: slower ones, outliers allowed for, will not come back */
 
-static void job_time(struct job *job);
+static void choose_timing(struct job *job);
 
 static void batch_remove(struct job *job, uint32_t candidate)
 {
@@ -53,8 +53,9 @@ static void take_build(struct job *job, uint32_t candidate, const json_t *ok)
 	}
 	attempt->built = attempt->right = true;
 	attempt->trial.pipeline_ns = json_number_value(json_object_get(ok, "pipeline_ns"));
-	attempt->max_rel_err = json_number_value(json_object_get(ok, "max_rel_err"));
-	attempt->checked = (uint32_t)json_integer_value(json_object_get(ok, "checked"));
+	attempt->trial.code_bytes = (uint64_t)json_integer_value(json_object_get(ok, "code_bytes"));
+	attempt->trial.max_rel_err = json_number_value(json_object_get(ok, "max_rel_err"));
+	attempt->trial.checked = (uint32_t)json_integer_value(json_object_get(ok, "checked"));
 	attempt->pilot_ns = json_number_value(json_object_get(ok, "pilot_ns"));
 }
 
@@ -64,7 +65,7 @@ static void built(void *context, const struct worker_reply *reply)
 	uint32_t candidate = job->launched;
 
 	if (reply->asked_to_end)
-		trial_undo_launch(job);
+		trials_undo_launch(job);
 	else if (reply->answer == WORKER_LOST || device_lost(reply))
 		reject(job, candidate, STORE_TRIAL_POISONED, reply->text);
 	if (job_lost_worker(job, reply))
@@ -72,7 +73,7 @@ static void built(void *context, const struct worker_reply *reply)
 	uint64_t took_ns = loop_now_ns() - job->build_begun_ns;
 	job->build_ns = job->build_ns ? (job->build_ns + took_ns) / 2 : took_ns;
 	job->deaths = 0;
-	job->launched = job->count;
+	job->launched = NO_CANDIDATE;
 	if (reply->answer == WORKER_OK)
 		take_build(job, candidate, reply->ok);
 	else
@@ -118,12 +119,18 @@ void job_measure(struct job *job)
 	while (next < job->batch_count && job->attempts[job->batch[next]].built)
 		next++;
 	if (next == job->batch_count) {
-		job_time(job);
+		choose_timing(job);
 		return;
 	}
 	uint32_t candidate = job->batch[next];
 	const struct attempt *attempt = &job->attempts[candidate];
-	int code = trial_launch(job, candidate);
+	if (job->ahead != NO_CANDIDATE && job->ahead != candidate) {
+		ahead_drop(job);
+		return;
+	}
+	int code = job->ahead == candidate ? 0 : trial_launch(job, candidate);
+	job->ahead = NO_CANDIDATE;
+	job->launched = candidate;
 	if (code) { /* never launched unrecorded */
 		job_fail(job, code == -ENOSPC ? "the disk with the state folder is full"
 		                              : "the store cannot be written");
@@ -226,7 +233,8 @@ static void timed(void *context, const struct worker_reply *reply)
 	bool gone = reply->answer == WORKER_LOST || device_lost(reply);
 
 	/* Which of several was at fault shows when each is timed alone. */
-	if (reply->answer != WORKER_OK && !reply->asked_to_end && job->timing_count == 1)
+	if (reply->answer != WORKER_OK && !reply->asked_to_end && job->timing_count == 1 &&
+	        job->ahead == NO_CANDIDATE)
 		reject(job, job->timing[0], gone ? STORE_TRIAL_POISONED : STORE_TRIAL_REFUSED,
 		        reply->text);
 	job->alone |= reply->answer != WORKER_OK;
@@ -241,24 +249,29 @@ static void timed(void *context, const struct worker_reply *reply)
 			take_samples(job, job->timing[i], json_object_get(reply->ok, "samples_ns"));
 		trials_timed(job);
 	}
-	job_time(job);
+	choose_timing(job);
 }
 
-static void job_time(struct job *job)
+/* All that is left of the batch, or the first of it; none: it is told. */
+static void choose_timing(struct job *job)
+{
+	job->timing_count = 0;
+	for (uint32_t i = 0; i < job->batch_count && !(job->alone && i); i++)
+		job->timing[job->timing_count++] = job->batch[i];
+	if (job->timing_count)
+		ahead_begin(job);
+	else
+		job_told(job);
+}
+
+void job_time(struct job *job)
 {
 	json_t *candidates = json_array();
 	double sum_ns = 0;
 
-	job->timing_count = 0;
-	for (uint32_t i = 0; i < job->batch_count && !(job->alone && i); i++) {
-		job->timing[job->timing_count++] = job->batch[i];
-		json_array_append_new(candidates, json_integer((json_int_t)job->batch[i]));
-		sum_ns += job->attempts[job->batch[i]].pilot_ns;
-	}
-	if (!job->timing_count) {
-		json_decref(candidates);
-		job_told(job);
-		return;
+	for (uint32_t i = 0; i < job->timing_count; i++) {
+		json_array_append_new(candidates, json_integer((json_int_t)job->timing[i]));
+		sum_ns += job->attempts[job->timing[i]].pilot_ns;
 	}
 	json_t *request = json_pack("{s:s,s:o,s:I}", "do", "time", "candidates", candidates,
 	        "samples", (json_int_t)job->samples);

@@ -14,6 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define NAIVE_WHY "every schedule failed on this device; the plainest one is served, not verified"
+
 /* ---- The list, most urgent first. */
 
 struct job *queue_find(const struct tune *tune, const struct tune_device *device,
@@ -80,6 +82,7 @@ static struct job *job_create(struct tune *tune, struct device *device, const st
 	job->features = features & device->public.limits.features;
 	job->priority = priority;
 	job->sequence = tune->job_sequence++;
+	job->launched = job->ahead = NO_CANDIDATE;
 	job->key = kernel_key(&device->public, op, features);
 	op_print(op, job->text);
 	job->unsaved = true;
@@ -157,8 +160,20 @@ static void link_subscription(
 	*list = subscription;
 }
 
-/* Releases each before it is told: a callback may subscribe anew or end another subscription.
- * kernel NULL: each has its own. */
+/* To those who asked for what was settled already. */
+static void tell_over(struct tune *tune)
+{
+	while (tune->over) {
+		struct tune_subscription *first = tune->over, told = *first;
+		bool naive = told.kernel.status == TUNE_NAIVE;
+		unlink_subscription(first);
+		free(first);
+		told.notify(told.context, naive ? TUNE_FAILED : TUNE_FINISHED, &told.kernel,
+		        naive ? NAIVE_WHY : NULL);
+	}
+}
+
+/* Releases each before it is told: a callback may subscribe anew or end another subscription. */
 static void tell_last(struct tune_subscription **list, enum tune_event event,
         const struct tune_kernel *kernel, const char *why)
 {
@@ -166,7 +181,7 @@ static void tell_last(struct tune_subscription **list, enum tune_event event,
 		struct tune_subscription *first = *list, told = *first;
 		unlink_subscription(first);
 		free(first);
-		told.notify(told.context, event, kernel ? kernel : &told.kernel, why);
+		told.notify(told.context, event, kernel, why);
 	}
 }
 
@@ -208,7 +223,7 @@ void queue_pump(void *context)
 	struct tune *tune = context;
 	struct job *job;
 
-	tell_last(&tune->over, TUNE_FINISHED, NULL, NULL);
+	tell_over(tune);
 	for (job = tune->jobs; job; job = job->next)
 		if (job->unsaved)
 			remember(job);
@@ -293,6 +308,13 @@ static int join(struct job *job, uint64_t budget_ns, bool again, tune_notify *no
 	return 0;
 }
 
+/* A naive one whose search was cut short by a dying worker is tried again. */
+static bool is_settled(const struct tune_kernel *kernel)
+{
+	return kernel->status == TUNE_TUNED ||
+	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
+}
+
 int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,
         uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
         tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
@@ -304,7 +326,7 @@ int tune_subscribe(struct tune *tune, const struct tune_device *device, const st
 
 	if (code)
 		return code;
-	if (kernel.status == TUNE_TUNED && !again)
+	if (!again && is_settled(&kernel))
 		return subscribe_tuned(tune, &kernel, notify, context, ret_subscription);
 	code = job_for(tune, device, op, features, priority, &job, err);
 	return code ? code : join(job, budget_ns, again, notify, context, ret_subscription);
@@ -312,7 +334,7 @@ int tune_subscribe(struct tune *tune, const struct tune_device *device, const st
 
 static bool nearly_done(const struct job *job)
 {
-	return job->search && search_measured(job->search) * 4 >= job->count * 3;
+	return job->search && search_measured(job->search) * 4 >= search_goal(job->search) * 3;
 }
 
 void tune_unsubscribe(struct tune_subscription *subscription)

@@ -48,6 +48,7 @@ struct tune {
 	struct store *store;
 	char *worker_path;
 	uint64_t budget_ns, idle_ns, answer_ns;
+	uint32_t trials;
 
 	struct device *devices[DEVICES_MAX]; /* best first */
 	uint32_t device_count;

@@ -12,20 +12,18 @@
 
 #include <string.h>
 
-static struct attempt *attempt_of(struct job *job, const char *schedule)
-{
-	for (uint32_t i = 0; i < job->count; i++)
-		if (!strcmp(job->attempts[i].text, schedule))
-			return &job->attempts[i];
-	return NULL;
-}
+struct remembering {
+	struct job *job;
+	uint32_t first; /* those before are known */
+};
 
 static bool remember_one(void *context, const struct store_trial *trial)
 {
-	struct attempt *attempt = attempt_of(context, trial->schedule);
+	const struct remembering *of = context;
 
-	if (attempt)
-		attempt->trial = *trial;
+	for (uint32_t i = of->first; i < of->job->count; i++)
+		if (!strcmp(of->job->attempts[i].text, trial->schedule))
+			of->job->attempts[i].trial = *trial;
 	return true;
 }
 
@@ -39,11 +37,12 @@ static void settle_launched(struct job *job, struct attempt *attempt)
 		        "the machine went down while it ran");
 }
 
-int trials_remember(struct job *job)
+int trials_remember(struct job *job, uint32_t first)
 {
-	int code = store_each_trial(job->tune->store, &job->key, remember_one, job);
+	struct remembering of = {job, first};
+	int code = store_each_trial(job->tune->store, &job->key, remember_one, &of);
 
-	for (uint32_t i = 0; i < job->count; i++) {
+	for (uint32_t i = first; i < job->count; i++) {
 		struct attempt *attempt = &job->attempts[i];
 		const struct store_trial *trial = &attempt->trial;
 		if (!trial->schedule[0])
@@ -85,23 +84,27 @@ int trial_launch(struct job *job, uint32_t candidate)
 	snprintf(trial.schedule, sizeof trial.schedule, "%s", attempt->text);
 	trial.state = STORE_TRIAL_LAUNCHED;
 	snprintf(trial.why, sizeof trial.why, "%s", job->tune->boot);
-	int code = put(job, &trial);
-	if (!code)
-		job->launched = candidate;
-	return code;
+	return put(job, &trial);
 }
 
-void trial_undo_launch(struct job *job)
+void trial_take_back(struct job *job, uint32_t candidate)
 {
-	struct attempt *attempt = &job->attempts[job->launched];
+	struct attempt *attempt = &job->attempts[candidate];
 
-	if (job->launched >= job->count)
-		return;
-	job->launched = job->count;
 	if (attempt->trial.samples)
 		put(job, &attempt->trial);
 	else
 		store_delete_trial(job->tune->store, &job->key, attempt->text);
+}
+
+void trials_undo_launch(struct job *job)
+{
+	uint32_t held[] = {job->launched, job->ahead};
+
+	job->launched = job->ahead = NO_CANDIDATE;
+	for (size_t i = 0; i < 2; i++)
+		if (held[i] != NO_CANDIDATE)
+			trial_take_back(job, held[i]);
 }
 
 void trial_reject(
@@ -117,7 +120,7 @@ void trial_reject(
 	snprintf(attempt->trial.why, sizeof attempt->trial.why, "%s", why);
 	put(job, &attempt->trial);
 	if (job->launched == candidate)
-		job->launched = job->count;
+		job->launched = NO_CANDIDATE;
 	job->tune->stats.trials++;
 }
 

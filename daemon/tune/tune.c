@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define TRIALS    50
 #define ANSWER_NS 80000000000ull /* the worker itself gives a compile 60 s and a kernel 10 s */
 
 /* The kernel's name for this boot: tells a crash of the machine from one of the daemon. */
@@ -34,6 +35,7 @@ int tune_create(struct loop *loop, struct store *store, const struct tune_option
 	tune->loop = loop;
 	tune->store = store;
 	tune->budget_ns = options->budget_ns;
+	tune->trials = options->trials ? options->trials : TRIALS;
 	tune->idle_ns = options->idle_ns;
 	tune->answer_ns = options->answer_ns ? options->answer_ns : ANSWER_NS;
 	tune->version = 1;

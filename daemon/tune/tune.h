@@ -17,6 +17,7 @@ struct tune;
 struct tune_options {
 	const char *worker_path; /* the nnjit-gpu program */
 	uint64_t budget_ns;      /* default time budget of one job */
+	uint32_t trials;         /* candidates measured of one kernel at most; 0: 50 */
 	uint64_t idle_ns;        /* a worker idle this long is stopped */
 	uint64_t answer_ns;      /* a worker silent this long, beyond what the kernel itself may
 	                          * take, is killed; 0: 80 s, as it minds its driver itself */
@@ -31,8 +32,8 @@ struct tune_device {
 	char name[128];
 	bool present; /* seen in this run's enumeration (or not enumerated yet) */
 	struct limits
-	        limits; /* under which kernels for pages are made: met with limits_web_default,
-	                 * but for features and subgroup sizes, which are the device's */
+	        limits;    /* under which kernels for pages are made: met with limits_web_default,
+	                    * but for features and subgroup sizes, which are the device's */
 	struct limits own; /* the device's, all of them */
 	struct facts facts;
 	const json_t *object; /* as the API shows it */
@@ -52,7 +53,13 @@ int tune_find_device(const struct tune *tune, const char *text,
         const struct tune_device **ret_device, struct error *err);
 
 /* ---- Kernels. */
-enum tune_status { TUNE_PREDICTED, TUNE_TUNING, TUNE_TUNED, TUNE_STALE };
+enum tune_status {
+	TUNE_PREDICTED,
+	TUNE_TUNING,
+	TUNE_TUNED,
+	TUNE_STALE,
+	TUNE_NAIVE, /* every candidate failed here: the plainest schedule, not verified */
+};
 struct tune_kernel {
 	struct op op;
 	const struct tune_device *device;
@@ -67,6 +74,9 @@ struct tune_kernel {
  * no schedule is legal on this device; -ENOMEM. */
 int tune_get(struct tune *tune, const struct tune_device *device, const struct op *op,
         uint32_t features, struct tune_kernel *ret_kernel, struct error *err);
+/* Of a kernel that was measured, the schedule that costs least to compile once and run `runs`
+ * times, among those measured and verified, in place of the one that runs fastest. */
+void tune_for_runs(struct tune *tune, double runs, struct tune_kernel *kernel);
 /* Counts up whenever any tune_get could answer differently: for caches. */
 uint64_t tune_version(const struct tune *tune);
 
@@ -78,7 +88,8 @@ typedef void tune_notify(
         void *context, enum tune_event event, const struct tune_kernel *kernel, const char *why);
 struct tune_subscription;
 /* Makes sure the kernel is being tuned (joins the job that does, raising its priority if need be)
- * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`.
+ * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`, one that
+ * is naive FAILED.
  * notify NULL: just queue the job, *ret_subscription NULL. budget_ns 0: the default.
  * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full). */
 int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,

@@ -116,8 +116,8 @@ static void place_slab(struct coop *c, struct slab *slab, ir_id first)
 	uint32_t threads = g->c.wg_x * g->c.wg_y * g->c.split;
 	ir_id matrix = matrix_origin(g, slab), zero = ir_u32(g->b, 0);
 	ir_type type = vector_of(slab->s->width);
-	ir_id nothing = ir_splat(g->b, slab->s->width == 1 ? ir_float(g->b, IR_F16, 0) : zero,
-	        ir_lanes_of(type));
+	ir_id nothing = ir_splat(
+	        g->b, slab->s->width == 1 ? ir_float(g->b, IR_F16, 0) : zero, ir_lanes_of(type));
 
 	for (uint32_t i = 0; i < slab->s->copies; i++) {
 		place_copy(g, slab, matrix, first, i, threads);
@@ -299,8 +299,8 @@ static void finish_matrix(struct coop *c, ir_id first_row, ir_id first_column, i
 		for (uint32_t lane = 0; lane < width; lane++)
 			lanes[lane] = ir_shared_load(g->b, c->sums, lower_plus(g->l, at, lane));
 		ir_id sum = ir_compose(g->b, lanes, width);
-		gemm_finish_vector(g, sum, ir_add(g->b, first_row, row),
-		        ir_add(g->b, first_column, column));
+		gemm_finish_vector(
+		        g, sum, ir_add(g->b, first_row, row), ir_add(g->b, first_column, column));
 	}
 }
 
@@ -314,8 +314,8 @@ static void finish(struct coop *c, ir_id row, ir_id column)
 
 	for (uint32_t i = 0; i < c->across; i++) {
 		for (uint32_t j = 0; j < c->along; j++) {
-			ir_matrix_store(g->b, c->sums, region, c->x->sum_pitch,
-			        ir_get(g->b, c->acc[i][j]));
+			ir_matrix_store(
+			        g->b, c->sums, region, c->x->sum_pitch, ir_get(g->b, c->acc[i][j]));
 			ir_barrier(g->b);
 			finish_matrix(c, lower_plus(g->l, row, i * shape->m),
 			        lower_plus(g->l, column, j * shape->n), region);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Successive halving (Jamieson and Talwalkar, AISTATS 2016) with the screening order given by the
- * caller. Nothing is random: what is asked next follows from what was told. Leaders are found
- * anew at every ask from the medians of that moment, so that a candidate whose rivals slowed down
- * comes back into play by itself. Invariant: a rejected candidate is never asked for again.
+ * caller and a local search on top: whoever leads may bring its neighbours. Nothing is random: what
+ * is asked next follows from what was told. Leaders are found anew at every ask from the medians of
+ * that moment, so that a candidate whose rivals slowed down comes back into play by itself.
+ * Invariant: a rejected candidate is never asked for again.
  */
 #include "search/search.h"
 
@@ -20,6 +21,11 @@
 #define CONTEND_SAMPLES  12   /* before spreads are trusted to tell two apart */
 #define ASKS_MAX         32   /* of one candidate after screening, whatever the tells bring */
 #define TIE              1.02 /* as close to the best as this, more samples are always worth it */
+#define EXPAND_AFTER     6    /* newcomers in predicted order between two leaders' neighbours */
+#define TRUST_AFTER      12   /* timed ones before predictions may end the screening */
+#define TRUST            0.8  /* of the best ratio of measured to predicted seen: what may come */
+#define FLOOR_ABOVE      1.05 /* as close to the floor as this, nothing is left to gain */
+#define FLOOR_BELOW      0.9  /* faster than this, the floor is none */
 
 /* After the screening: who is within `factor` of the best is measured until `samples`. */
 static const struct round {
@@ -30,35 +36,83 @@ static const struct round {
 
 struct entry {
 	enum { UNTRIED, TIMED, REJECTED } state;
-	bool asked; /* in the batch under way and not told yet */
+	bool asked;     /* in the batch under way and not told yet */
+	bool preferred; /* screened before those in predicted order */
+	bool expanded;  /* its neighbours were asked for */
 	uint32_t asks, samples, oldest;
+	double predicted; /* 0: unknown */
 	double median, mad, least;
 	double sample[SAMPLES_MAX];
 };
 
 struct search {
 	uint32_t count, baseline, batch_samples;
-	uint32_t round; /* index into rounds; ROUNDS: done */
+	uint32_t trials; /* candidates measured at most */
+	uint32_t since;  /* newcomers in predicted order since a leader was expanded */
+	uint32_t round;  /* index into rounds; ROUNDS: done */
+	double floor;
 	bool hurried, refining;
-	struct entry entries[];
+	struct entry *entries;
 };
+
+/* ---- The candidates. */
 
 int search_create(uint32_t count, uint32_t baseline, struct search **ret_search)
 {
-	struct search *search = calloc(1, sizeof *search + count * sizeof search->entries[0]);
+	struct search *search = calloc(1, sizeof *search);
 
-	if (!search)
+	if (search)
+		search->entries = calloc(count ? count : 1, sizeof *search->entries);
+	if (!search || !search->entries) {
+		free(search);
 		return -ENOMEM;
+	}
 	search->count = count;
-	search->baseline = baseline;
+	search->baseline = baseline == count ? UINT32_MAX : baseline;
+	search->trials = UINT32_MAX;
 	*ret_search = search;
 	return 0;
 }
 
 void search_destroy(struct search *search)
 {
+	if (search)
+		free(search->entries);
 	free(search);
 }
+
+void search_expect(struct search *search, uint32_t candidate, double predicted_ns)
+{
+	if (candidate < search->count && isfinite(predicted_ns) && predicted_ns > 0)
+		search->entries[candidate].predicted = predicted_ns;
+}
+
+void search_bound(struct search *search, uint32_t trials, double floor_ns)
+{
+	search->trials = trials ? trials : UINT32_MAX;
+	search->floor = isfinite(floor_ns) && floor_ns > 0 ? floor_ns : 0;
+}
+
+int search_add(struct search *search, double predicted_ns)
+{
+	struct entry *entries = realloc(
+	        search->entries, (search->count + 1) * sizeof *search->entries);
+
+	if (!entries)
+		return -ENOMEM;
+	search->entries = entries;
+	entries[search->count] = (struct entry){.preferred = true};
+	search_expect(search, search->count++, predicted_ns);
+	return 0;
+}
+
+void search_prefer(struct search *search, uint32_t candidate)
+{
+	if (candidate < search->count)
+		search->entries[candidate].preferred = true;
+}
+
+/* ---- What is told. */
 
 static int ascending(const void *a, const void *b)
 {
@@ -146,6 +200,11 @@ uint32_t search_measured(const struct search *search)
 	return measured;
 }
 
+uint32_t search_goal(const struct search *search)
+{
+	return search->count < search->trials ? search->count : search->trials;
+}
+
 void search_hurry(struct search *search)
 {
 	search->hurried = true;
@@ -170,23 +229,119 @@ static uint32_t untold(const struct search *search, uint32_t batch[static SEARCH
 	return count;
 }
 
+/* ---- Screening. */
+
 static bool untried(const struct search *search, uint32_t candidate)
 {
 	return candidate < search->count && search->entries[candidate].state == UNTRIED;
 }
 
-/* The next candidate never measured, in predicted order, side by side with the best so far: a
- * newcomer costs a build, which is far dearer than a few samples more, and so what is known of it
- * is known as soon as it is built. The baseline comes with the first. */
+/* A floor that was passed by far was none: what stays in a cache beats the bound of memory. */
+static bool at_floor(const struct search *search)
+{
+	uint32_t best = search_best(search);
+	double least = best < search->count ? search->entries[best].median : 0;
+
+	return search->floor > 0 && least >= FLOOR_BELOW * search->floor &&
+	       least <= FLOOR_ABOVE * search->floor;
+}
+
+/* The least that a prediction has been off by, too much being below 1; 0 while little is known. */
+static double optimism(const struct search *search)
+{
+	double least = INFINITY;
+	uint32_t known = 0;
+
+	for (uint32_t i = 0; i < search->count; i++) {
+		const struct entry *entry = &search->entries[i];
+		if (entry->state != TIMED || !entry->predicted)
+			continue;
+		known++;
+		least = fmin(least, entry->least / entry->predicted);
+	}
+	return known < TRUST_AFTER ? 0 : least;
+}
+
+/* Even if it beat its prediction by as much as any did, and a bit more. */
+static bool hopeless(const struct search *search, uint32_t candidate)
+{
+	uint32_t best = search_best(search);
+	double predicted = search->entries[candidate].predicted;
+
+	return best < search->count &&
+	       predicted * TRUST * optimism(search) > search->entries[best].median;
+}
+
+/* Candidates measured, and those out to be. */
+static uint32_t tried(const struct search *search)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < search->count; i++)
+		count += search->entries[i].state != UNTRIED || search->entries[i].asked;
+	return count;
+}
+
+/* Never while there is nothing to serve yet. */
+static bool screening_over(const struct search *search)
+{
+	return search_best(search) < search->count &&
+	       (search->hurried || at_floor(search) || tried(search) >= search->trials);
+}
+
+/* The next one never measured: neighbours of a leader first, then in predicted order. The last
+ * eighth of the trials is for neighbours. count: none is worth it. */
+static uint32_t newcomer(const struct search *search)
+{
+	uint32_t none = search->count;
+	uint32_t kept = search->trials == UINT32_MAX ? 0 : search->trials / 8;
+
+	if (screening_over(search))
+		return none;
+	for (uint32_t i = 0; i < search->count; i++)
+		if (untried(search, i) && !search->entries[i].asked && search->entries[i].preferred)
+			return i;
+	if (search_best(search) < none && tried(search) + kept >= search->trials)
+		return none;
+	for (uint32_t i = 0; i < search->count; i++)
+		if (untried(search, i) && !search->entries[i].asked && i != search->baseline)
+			return hopeless(search, i) ? none : i;
+	return none;
+}
+
+uint32_t search_next(const struct search *search)
+{
+	return newcomer(search);
+}
+
+uint32_t search_expand(struct search *search)
+{
+	uint32_t best = search_best(search), next = newcomer(search);
+
+	if (best == search->count || screening_over(search) || search->refining ||
+	        search->entries[best].expanded || untold(search, (uint32_t[SEARCH_BATCH_MAX]){0}))
+		return search->count;
+	if (next < search->count &&
+	        (search->entries[next].preferred || search->since < EXPAND_AFTER))
+		return search->count;
+	search->entries[best].expanded = true;
+	search->since = 0;
+	return best;
+}
+
+/* The next newcomer, side by side with the best so far: it costs a build, which is far dearer than
+ * a few samples more, and so what is known of it is known as soon as it is built. The baseline
+ * comes with the first. */
 static uint32_t screen(struct search *search, uint32_t batch[static SEARCH_BATCH_MAX])
 {
-	uint32_t best = search_best(search), count = 0;
+	uint32_t best = search_best(search), next = newcomer(search), count = 0;
 
 	if (search->hurried && best < search->count)
 		return 0;
-	for (uint32_t i = 0; i < search->count && !count; i++)
-		if (untried(search, i) && i != search->baseline)
-			batch[count++] = i;
+	if (next < search->count) {
+		batch[count++] = next;
+		search->since += !search->entries[next].preferred;
+	}
 	if (untried(search, search->baseline))
 		batch[count++] = search->baseline;
 	else if (count && best < search->count)
@@ -194,6 +349,8 @@ static uint32_t screen(struct search *search, uint32_t batch[static SEARCH_BATCH
 	search->batch_samples = SCREEN_SAMPLES;
 	return count;
 }
+
+/* ---- Telling the leaders apart. */
 
 /* Whether `entry` could still turn out to be the best: they tie or their spreads overlap. */
 static bool contends(const struct entry *entry, const struct entry *best)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ask/tell search over a space by successive halving: every candidate is screened once in
- * predicted order, those that cannot win are dropped, the leaders are measured again in
- * interleaved rounds until they separate. Knows no GPU and no clock: daemon and page drive it
- * alike, and the same tells give the same asks.
+ * Ask/tell search over a space by successive halving: candidates are screened once each in
+ * predicted order, neighbours of the leader are added, those that cannot win are dropped, the
+ * leaders are measured again in interleaved rounds until they separate. Knows no GPU and no clock:
+ * daemon and page drive it alike, and the same tells give the same asks.
  */
 #pragma once
 
@@ -21,6 +21,22 @@ enum search_outcome {
 
 int search_create(uint32_t count, uint32_t baseline, struct search **ret_search); /* -ENOMEM */
 void search_destroy(struct search *search);
+
+/* What a candidate is predicted to take: once enough were measured, those that could not win even
+ * if they beat their prediction by more than any did are left out. */
+void search_expect(struct search *search, uint32_t candidate, double predicted_ns);
+/* At most `trials` candidates are measured (0: all), and none further once the best is at
+ * `floor_ns`, below which no candidate can be (0: unknown). */
+void search_bound(struct search *search, uint32_t trials, double floor_ns);
+
+/* Growing. A candidate that leads and whose neighbours should be looked at, or the count of
+ * candidates; each is named once. The caller answers with any number of search_add, for those that
+ * the search does not have, and search_prefer, for those it has: they are screened next. */
+uint32_t search_expand(struct search *search);
+int search_add(struct search *search, double predicted_ns); /* takes the next number; -ENOMEM */
+void search_prefer(struct search *search, uint32_t candidate);
+/* The newcomer that will be asked for next if nothing changes, or the count of candidates. */
+uint32_t search_next(const struct search *search);
 
 /* The next candidates to measure side by side, `*ret_samples` samples each; 0 candidates: done.
  * The batch must be told, each member once, before the next ask; members not told are asked for
@@ -44,4 +60,5 @@ struct search_timing search_timing(const struct search *search, uint32_t candida
 /* The candidate with the least median so far, or `count` while none was timed. */
 uint32_t search_best(const struct search *search);
 uint32_t search_measured(const struct search *search); /* candidates told, timed or rejected */
+uint32_t search_goal(const struct search *search);     /* as many as will be told at most */
 bool search_done(const struct search *search);

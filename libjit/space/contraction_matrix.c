@@ -109,8 +109,7 @@ static int check_tile(const struct contraction *c, struct error *err)
 	struct matrix_shape s = c->matrix.shape;
 
 	if (!s.m || !s.n || !s.k || c->tile_m % s.m || c->tile_n % s.n || c->k_step % s.k)
-		return refuse(
-		        err, "matrix", "tile_m, tile_n and k_step are of whole matrices");
+		return refuse(err, "matrix", "tile_m, tile_n and k_step are of whole matrices");
 	if (c->tile_m > 128 || c->tile_n > 128 || c->k_step > 128 ||
 	        c->tile_m / s.m * (c->tile_n / s.n) > MATRICES_MAX)
 		return refuse(err, "matrix",
@@ -147,8 +146,8 @@ static const uint8_t depths[] = {16, 32, 64};
 #define TILES  (sizeof tiles / sizeof *tiles)
 #define DEPTHS (sizeof depths / sizeof *depths)
 
-bool contraction_matrix_offer(struct matrix_shape shape, uint32_t subgroup, uint32_t i,
-        struct schedule *ret_schedule)
+bool contraction_matrix_offer(
+        struct matrix_shape shape, uint32_t subgroup, uint32_t i, struct schedule *ret_schedule)
 {
 	uint32_t tile = i / 2 / DEPTHS, depth = i / 2 % DEPTHS, slabs = i % 2 ? 2 : 0;
 	uint32_t digits = shape.m / 8u * 100 + shape.n / 8u * 10 + shape.k / 8u;
@@ -197,8 +196,9 @@ static double traffic(const struct contraction *c, const struct op *op)
 	double blocks = ceil((double)c->m / c->a.block) * ceil((double)c->n / c->b.block) *
 	                c->batch;
 
-	return blocks * ((c->a.block + c->b.block) * 2.0 * c->k +
-	                        (double)c->a.block * c->b.block * dtype_bits(contraction_out(op)) / 8);
+	return blocks *
+	       ((c->a.block + c->b.block) * 2.0 * c->k +
+	               (double)c->a.block * c->b.block * dtype_bits(contraction_out(op)) / 8);
 }
 
 struct work contraction_matrix_work(const struct contraction *c, const struct op *op)

@@ -292,8 +292,8 @@ static void offer_matrices(const struct offering *o)
 	        limits->subgroup_min != limits->subgroup_max)
 		return;
 	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX && limits->matrices[i].m; i++)
-		for (uint32_t j = 0; contraction_matrix_offer(
-		             limits->matrices[i], limits->subgroup_max, j, &s);
+		for (uint32_t j = 0;
+		        contraction_matrix_offer(limits->matrices[i], limits->subgroup_max, j, &s);
 		        j++)
 			if ((uint32_t)s.axis[AXIS_WG_X] * s.axis[AXIS_TILE_N] < 2 * o->n + 16 &&
 			        (uint32_t)s.axis[AXIS_WG_Y] * s.axis[AXIS_TILE_M] < 2 * o->m + 16 &&

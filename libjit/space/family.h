@@ -14,6 +14,10 @@ struct pool; /* what offers are made to */
 
 #define SPACE_KINDS 5 /* of schedules that a family may tell apart */
 
+/* Of a kernel, once unrolled. Longer ones take drivers seconds to compile (16x16 tiles with an erf
+ * epilogue: 6 s on software devices) and gain nothing. */
+#define SPACE_INSTRUCTIONS_MAX 640
+
 struct family {
 	/* Fills *ret_geometry, for the dimensions the operator is tuned as. 0, or -ERANGE and err
 	 * where the schedule is not well-formed for op; any values must be safe to ask about. */

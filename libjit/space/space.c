@@ -43,8 +43,8 @@ static int within_features(const struct geometry *g, const struct limits *l, str
 			        feature_info((enum feature_number)i)->name);
 	if (g->features & FEATURE_MATRIX && !limits_have_matrix(l, g->matrix))
 		return error_set(err, -ERANGE, "matrix",
-		        "the device multiplies no cooperative matrices of %ux%ux%u",
-		        g->matrix.m, g->matrix.n, g->matrix.k);
+		        "the device multiplies no cooperative matrices of %ux%ux%u", g->matrix.m,
+		        g->matrix.n, g->matrix.k);
 	if (g->subgroup && (l->subgroup_min != g->subgroup || l->subgroup_max != g->subgroup))
 		return exceeds(err, "invocations in every subgroup", g->subgroup, l->subgroup_max);
 	return 0;
@@ -130,10 +130,6 @@ struct schedule space_baseline(const struct op *op)
 
 /* ---- Enumeration. */
 
-/* Longer kernels take drivers seconds to compile (16x16 tiles with an erf epilogue: 6 s on software
- * devices) and gain nothing. */
-#define INSTRUCTIONS_MAX 640
-
 struct kept {
 	struct candidate best[SPACE_KINDS][SPACE_MAX]; /* ascending predicted_ns */
 	uint32_t count[SPACE_KINDS];
@@ -145,7 +141,8 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 	uint32_t at = pool->kept->count[kind];
 	struct geometry g;
 
-	if (space_geometry(pool->op, schedule, &g, NULL) || g.instructions > INSTRUCTIONS_MAX ||
+	if (space_geometry(pool->op, schedule, &g, NULL) ||
+	        g.instructions > SPACE_INSTRUCTIONS_MAX ||
 	        within_sizes(pool->op, &g, pool->limits, NULL))
 		return;
 	double predicted = cost_ns(pool->op, &g, pool->facts);
@@ -225,8 +222,7 @@ static void add(struct space *space, const struct op *op, const struct schedule 
 	take(space, &candidate);
 }
 
-/* The first legal one, or, where none is, the last. */
-static struct schedule plainest(const struct op *op, const struct limits *limits)
+struct schedule space_plainest(const struct op *op, const struct limits *limits)
 {
 	struct schedule schedule = schedule_initial();
 
@@ -239,7 +235,7 @@ static struct schedule plainest(const struct op *op, const struct limits *limits
 int space_enumerate(const struct op *op, const struct limits *limits, const struct facts *facts,
         struct space *ret_space, struct error *err)
 {
-	struct schedule baseline = space_baseline(op), fallback = plainest(op, limits);
+	struct schedule baseline = space_baseline(op), fallback = space_plainest(op, limits);
 	int r = within_bindings(op, limits, err);
 
 	if (r)

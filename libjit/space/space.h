@@ -33,12 +33,30 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
         struct error *err);
 
+/* What the pruned space may have left out: the legal schedules one step of one axis away from
+ * `schedule`, distinct, ascending predicted_ns. Returns how many. */
+#define SPACE_NEIGHBOURS_MAX (2 * AXIS_COUNT)
+uint32_t space_neighbours(const struct op *op, const struct limits *limits,
+        const struct facts *facts, const struct schedule *schedule,
+        struct candidate ret_neighbours[static SPACE_NEIGHBOURS_MAX]);
+
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts);
+
+/* What no schedule can beat on this device, as far as its facts say: launch, arithmetic, memory,
+ * whichever takes longest. Only bounds that hold are counted, so it may be far below what is
+ * possible: arithmetic counts where all tensors are f32 (other types may run on other units),
+ * memory where the tensors are too many bytes to stay in a cache. Of a dynamic operator the mean
+ * over op_points. */
+double space_roofline_ns(const struct op *op, const struct facts *facts);
 
 /* The static kernel that speedups are stated against; for a matmul 8x8 threads, 4x4 elements, K
  * staged by 32. */
 struct schedule space_baseline(const struct op *op);
+
+/* The plainest kernel of the operator, one that asks least of a driver: the first legal one of its
+ * family's, or, where none is, the last. */
+struct schedule space_plainest(const struct op *op, const struct limits *limits);
 
 /* What the schedule comes to: sizes, features, dispatch. 0, or -ERANGE and err. */
 struct geometry;

@@ -164,6 +164,7 @@ static struct trial *try_way(struct ablation *a, const struct bench *bench, size
 {
 	struct results *results = &a->devices[a->device_count];
 	double *const *figures = results->figures[way];
+	struct attempt *attempt = NULL;
 	struct trial *trial = NULL;
 	struct kernel described;
 	struct verdict verdict = {0};
@@ -176,7 +177,9 @@ static struct trial *try_way(struct ablation *a, const struct bench *bench, size
 	double cost_us = cpu_us() - start_us;
 	described.code = words->data;
 	described.code_bytes = words->length;
-	int answer = trial_build_kernel(bench, &described, &trial, &verdict, &err);
+	int answer = trial_make_kernel(bench, &described, &attempt, &err);
+	if (!answer)
+		answer = trial_try(attempt, &trial, &verdict, &err);
 	if (answer == ANSWER_DEVICE_LOST)
 		devices_must(answer, &err);
 	if (!trial) {

@@ -50,11 +50,14 @@ static void take(const struct verdict *v, double *const stages[STAGE_COUNT], siz
 static bool try_kernel(
         struct bench *bench, const struct catalogue_kernel *kernel, struct verdict *ret_verdict)
 {
+	struct attempt *attempt = NULL;
 	struct trial *trial = NULL;
 	struct error err;
 
 	devices_must(workload_load(bench->device, &kernel->op, 1, &bench->workload, &err), &err);
-	int answer = trial_build(bench, UINT32_MAX, &kernel->schedule, &trial, ret_verdict, &err);
+	int answer = trial_make(bench, UINT32_MAX, &kernel->schedule, &attempt, &err);
+	if (!answer)
+		answer = trial_try(attempt, &trial, ret_verdict, &err);
 	if (answer == ANSWER_DEVICE_LOST)
 		devices_must(answer, &err);
 	bool right = trial;

@@ -78,6 +78,102 @@ START_TEST(crash)
 }
 END_TEST
 
+static void prepare(struct worker *worker, int candidate, const char *schedule)
+{
+	json_decref(worker_ask(worker, "{\"do\":\"prepare\",\"candidate\":%d,\"schedule\":\"%s\"}",
+	        candidate, schedule));
+}
+
+static void time_one(struct worker *worker, int candidate)
+{
+	json_t *ok = worker_ask(
+	        worker, "{\"do\":\"time\",\"candidates\":[%d],\"samples\":2}", candidate);
+
+	ck_assert_ptr_nonnull(json_object_get(ok, "samples_ns"));
+	json_decref(ok);
+}
+
+/* Compiled on the second thread, timed meanwhile; then built, or replaced, dropped, unloaded. */
+START_TEST(compiled_ahead)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, NULL);
+	prepare(&worker, 3, schedule_plain);
+	time_one(&worker, 2);
+	worker_build_right(&worker, 3, plain, schedule_plain);
+	time_one(&worker, 3);
+	prepare(&worker, 4, schedule_plain);
+	worker_build_right(&worker, 5, plain, schedule_plain);  /* another than is prepared */
+	worker_build_right(&worker, 4, plain, "wg_x=2 wg_y=4"); /* another schedule of it */
+	prepare(&worker, 4, schedule_plain);
+	prepare(&worker, 6, schedule_plain);
+	json_decref(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[6,2]}"));
+	prepare(&worker, 6, "wg_x=60000");
+	prepare(&worker, 7, schedule_plain);
+	json_decref(worker_ask(&worker, "{\"do\":\"unload\"}"));
+	worker_refused(&worker, "bad-request",
+	        "{\"do\":\"prepare\",\"candidate\":1,\"schedule\":\"wg_x=4\"}");
+	worker_load(&worker, "softmax rows=8 n=16");
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+START_TEST(dies_while_compiling_ahead)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "compile:3");
+	worker_write(&worker, "{\"do\":\"prepare\",\"candidate\":3,\"schedule\":\"wg_x=4\"}");
+	worker_write(&worker, "{\"do\":\"time\",\"candidates\":[2],\"samples\":1000}");
+	ck_assert_int_eq(worker_wait(&worker, 20), 256 + SIGABRT);
+}
+END_TEST
+
+/* ---- Clocks. */
+
+static const struct {
+	const char *fault, *clock;
+} clocks[] = {{NULL, "timestamp"}, {"untimed:0", "wall"}, {"jump:0", "wall"}};
+#define CLOCKS ((int)(sizeof clocks / sizeof *clocks))
+
+/* By whichever clock: the time of a kernel is what it was, within a factor that allows for a
+ * machine that does other things too. */
+START_TEST(clocks_agree)
+{
+	struct worker worker;
+	char line[] = "{\"do\":\"time\",\"candidates\":[2],\"samples\":5}";
+
+	start_loaded(&worker, _i / CLOCKS, clocks[_i % CLOCKS].fault);
+	json_t *verdict = worker_build(&worker, 3, schedule_plain);
+	double pilot_ns = worker_number(verdict, "pilot_ns");
+	json_decref(verdict);
+	json_t *ok = worker_ask(&worker, "%s", line);
+	double ns = json_number_value(
+	        json_array_get(json_object_get(json_object_get(ok, "samples_ns"), "2"), 2));
+	if (clocks[_i % CLOCKS].fault)
+		ck_assert_str_eq(worker_text(ok, "clock"), clocks[_i % CLOCKS].clock);
+	ck_assert_double_gt(ns, pilot_ns / 30);
+	ck_assert_double_lt(ns, pilot_ns * 30);
+	json_decref(ok);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+START_TEST(out_of_memory)
+{
+	struct worker worker;
+
+	worker_start(&worker, "memory:4096");
+	worker_open(&worker, _i, "web");
+	worker_refused(&worker, "out-of-memory",
+	        "{\"do\":\"load\",\"op\":\"matmul m=64 n=64 k=64\",\"seed\":1}");
+	worker_load(&worker, "matmul m=8 n=8 k=8"); /* the device is as good as before */
+	worker_build_right(&worker, 0, "matmul m=8 n=8 k=8", "wg_x=2");
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 START_TEST(wrong_numbers)
 {
 	struct worker worker;
@@ -177,6 +273,10 @@ int main(void)
 	worker_each_device(suite, "kernel_that_never_ends", kernel_that_never_ends, 1);
 	worker_each_device(suite, "lost_device", lost_device, 1);
 	worker_each_device(suite, "crash", crash, 1);
+	worker_each_device(suite, "compiled_ahead", compiled_ahead, 1);
+	worker_each_device(suite, "dies_while_compiling_ahead", dies_while_compiling_ahead, 1);
+	worker_each_device(suite, "clocks_agree", clocks_agree, CLOCKS);
+	worker_each_device(suite, "out_of_memory", out_of_memory, 1);
 	worker_each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
 	tcase_set_timeout(process, 60);
 	tcase_add_test(process, orphan);

@@ -22,8 +22,7 @@
 static const struct {
 	const char *op, *schedule;
 } right[] = {
-        {"matmul m=32 n=32 k=32 " F16,
-                W32 "matrix=222 tile_m=16 tile_n=16 k_step=16 unroll=16"},
+        {"matmul m=32 n=32 k=32 " F16, W32 "matrix=222 tile_m=16 tile_n=16 k_step=16 unroll=16"},
         {"matmul m=64 n=64 k=64 out=f16 " F16,
                 W32 "matrix=222 tile_m=32 tile_n=32 k_step=32 unroll=32 slabs=2"},
         {"matmul m=128 n=128 k=96 out=f16 " F16,
@@ -71,7 +70,8 @@ START_TEST(well_formed)
 
 	parse(right[_i].op, right[_i].schedule, &op, &schedule);
 	ck_assert_int_eq(ir_builder_create(&builder), 0);
-	ck_assert_msg(space_check(&op, &schedule, NULL, &err) == 0, "%s: %s", right[_i].op, err.text);
+	ck_assert_msg(
+	        space_check(&op, &schedule, NULL, &err) == 0, "%s: %s", right[_i].op, err.text);
 	ck_assert_int_eq(lower_kernel(builder, &op, &schedule), 0);
 	ck_assert_int_eq(ir_finish(builder, &module), 0);
 	ck_assert_msg(ir_check(module, &err) == 0, "%s: %s", right[_i].op, err.text);

@@ -15,6 +15,7 @@ struct device {
 	uint32_t count;
 	double cost_ns[64];
 	double noise, outlier, drift; /* relative */
+	uint32_t slow_from;           /* from that sample on all takes twice as long; 0: never */
 	uint64_t state;
 	uint32_t measured; /* samples taken */
 };
@@ -32,6 +33,8 @@ static double measure(struct device *device, uint32_t candidate)
 
 	if (uniform(device) < 0.04)
 		slow += device->outlier * uniform(device);
+	if (device->slow_from && device->measured >= device->slow_from)
+		slow *= 2;
 	return device->cost_ns[candidate] * slow;
 }
 
@@ -136,6 +139,160 @@ START_TEST(finds_the_best)
 	}
 	ck_assert_uint_le(misses, seeds / 200);
 	ck_assert_uint_le(samples / seeds, 600);
+}
+END_TEST
+
+/* The device changes its clock in the middle, wherever that is. */
+START_TEST(clock_changes)
+{
+	uint32_t misses = 0, samples = 0;
+
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		struct device device = device_make(40, 0.5, 0.05, seed);
+		struct log log = {0};
+		struct search *search;
+		device.slow_from = (uint32_t)(1 + seed);
+		ck_assert_int_eq(search_create(40, 39, &search), 0);
+		run(search, &device, &log);
+		double ratio = device.cost_ns[search_best(search)] / least(&device);
+		ck_assert_double_le(ratio, 1.1);
+		misses += ratio > 1.03;
+		samples += device.measured;
+		search_destroy(search);
+	}
+	ck_assert_uint_le(misses, 3);
+	ck_assert_uint_le(samples / 300, 600);
+}
+END_TEST
+
+/* ---- Bounds. */
+
+START_TEST(trials_are_bounded)
+{
+	struct device device = device_make(64, 0.5, 0.05, 9);
+	struct log log = {0};
+	struct search *search;
+
+	ck_assert_int_eq(search_create(64, 60, &search), 0);
+	search_bound(search, 24, 0);
+	ck_assert_uint_eq(search_goal(search), 24);
+	run(search, &device, &log);
+	ck_assert_uint_le(search_measured(search), 24);
+	ck_assert_uint_ge(search_measured(search), 20); /* some are kept for neighbours */
+	search_destroy(search);
+}
+END_TEST
+
+/* While nothing could be measured, the bound does not hold: there must be something to serve. */
+START_TEST(rejections_do_not_use_up_the_trials)
+{
+	uint32_t batch[SEARCH_BATCH_MAX], samples, count;
+	double ns[] = {7, 7, 7};
+	struct search *search;
+
+	ck_assert_int_eq(search_create(40, 40, &search), 0);
+	search_bound(search, 10, 0);
+	while ((count = search_ask(search, batch, &samples)))
+		for (uint32_t i = 0; i < count; i++)
+			search_tell(search, batch[i],
+			        batch[i] < 30 ? SEARCH_REJECTED : SEARCH_TIMED, ns,
+			        batch[i] < 30 ? 0 : 3);
+	ck_assert_uint_eq(search_best(search), 30);
+	ck_assert_uint_eq(search_measured(search), 31);
+	search_destroy(search);
+}
+END_TEST
+
+static const struct floor {
+	double floor_ns;
+	bool stops;
+} floors[] = {{0, false}, {10, false}, {97, true}, {120, false}, {500, false}};
+
+/* At the floor the screening ends; far beneath it, it was none. */
+START_TEST(floor_ends_the_screening)
+{
+	uint32_t batch[SEARCH_BATCH_MAX], samples, count;
+	struct search *search;
+
+	ck_assert_int_eq(search_create(30, 30, &search), 0);
+	search_bound(search, 0, floors[_i].floor_ns);
+	while ((count = search_ask(search, batch, &samples)))
+		for (uint32_t i = 0; i < count; i++) {
+			double ns = 100 + batch[i];
+			search_tell(search, batch[i], SEARCH_TIMED, (double[]){ns, ns, ns}, 3);
+		}
+	ck_assert_uint_eq(search_measured(search), floors[_i].stops ? 1 : 30);
+	search_destroy(search);
+}
+END_TEST
+
+/* Measured as predicted but for a factor: whatever is predicted to take far longer than the best is
+ * left out, though not before a dozen were measured. */
+START_TEST(hopeless_are_left_out)
+{
+	uint32_t batch[SEARCH_BATCH_MAX], samples, count, last = 0;
+	struct search *search;
+
+	ck_assert_int_eq(search_create(60, 60, &search), 0);
+	for (uint32_t i = 0; i < 60; i++)
+		search_expect(search, i, 100 + 10 * i);
+	while ((count = search_ask(search, batch, &samples)))
+		for (uint32_t i = 0; i < count; i++) {
+			double ns = 3 * (100 + 10 * batch[i]) * (batch[i] % 2 ? 1.2 : 1);
+			last = batch[i] > last ? batch[i] : last;
+			search_tell(search, batch[i], SEARCH_TIMED, (double[]){ns, ns, ns}, 3);
+		}
+	ck_assert_uint_ge(last, 11);
+	ck_assert_uint_lt(last, 20);
+	search_destroy(search);
+}
+END_TEST
+
+/* ---- Growing. */
+
+/* The space holds every eighth number; whoever leads brings those beside it. The best of all is
+ * reached from the best of the space. */
+START_TEST(neighbours_of_the_leader_win)
+{
+	uint32_t batch[SEARCH_BATCH_MAX], samples, count, leader, expansions = 0;
+	double at[128];
+	struct search *search;
+
+	ck_assert_int_eq(search_create(16, 16, &search), 0);
+	for (count = 0; count < 16; count++)
+		at[count] = 8 * count;
+	search_bound(search, 40, 0);
+	for (uint32_t known = 16;;) {
+		if ((leader = search_expand(search)) < known) {
+			double beside[] = {at[leader] - 1, at[leader] + 1};
+			ck_assert_uint_eq(leader, search_best(search));
+			expansions++;
+			for (int i = 0; i < 2; i++) {
+				uint32_t have = 0;
+				while (have < known && at[have] != beside[i])
+					have++;
+				if (have < known) {
+					search_prefer(search, have);
+					continue;
+				}
+				at[known++] = beside[i];
+				ck_assert_int_eq(search_add(search, 0), 0);
+			}
+		}
+		uint32_t next = search_next(search);
+		if (!(count = search_ask(search, batch, &samples)))
+			break;
+		if (batch[0] >= 16 && !search_timing(search, batch[0]).samples)
+			ck_assert_uint_eq(batch[0], next);
+		for (uint32_t i = 0; i < count; i++) {
+			double ns = 1000 + 50 * fabs(at[batch[i]] - 45);
+			search_tell(search, batch[i], SEARCH_TIMED, (double[]){ns, ns, ns}, 3);
+		}
+	}
+	ck_assert_double_eq(at[search_best(search)], 45);
+	ck_assert_uint_ge(expansions, 3);
+	ck_assert_uint_le(search_measured(search), 40);
+	search_destroy(search);
 }
 END_TEST
 
@@ -348,7 +505,14 @@ int main(void)
 	Suite *suite = suite_create("search");
 	TCase *tcase = tcase_create("search");
 
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, finds_the_best, 0, sizeof landscapes / sizeof landscapes[0]);
+	tcase_add_test(tcase, clock_changes);
+	tcase_add_test(tcase, trials_are_bounded);
+	tcase_add_test(tcase, rejections_do_not_use_up_the_trials);
+	tcase_add_loop_test(tcase, floor_ends_the_screening, 0, sizeof floors / sizeof floors[0]);
+	tcase_add_test(tcase, hopeless_are_left_out);
+	tcase_add_test(tcase, neighbours_of_the_leader_win);
 	tcase_add_test(tcase, same_tells_same_asks);
 	tcase_add_test(tcase, baseline_is_in_the_first_batch);
 	tcase_add_test(tcase, rejected_is_not_asked_again);

@@ -62,6 +62,64 @@ START_TEST(spaces_are_sound)
 }
 END_TEST
 
+/* One step of one axis away, but for k_step and unroll, which may step together. */
+static uint32_t axes_apart(const struct schedule *a, const struct schedule *b)
+{
+	uint32_t apart = 0;
+
+	for (uint32_t i = 0; i < AXIS_COUNT; i++)
+		apart += a->axis[i] != b->axis[i];
+	bool together = a->axis[AXIS_K_STEP] != b->axis[AXIS_K_STEP] &&
+	                a->axis[AXIS_UNROLL] != b->axis[AXIS_UNROLL];
+	return apart - together;
+}
+
+/* Of every candidate: legal, distinct, in order, near. */
+START_TEST(neighbours_are_sound)
+{
+	struct candidate near[SPACE_NEIGHBOURS_MAX];
+	struct limits all = case_limits();
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(shapes[_i], &op, NULL), 0);
+	ck_assert_int_eq(space_enumerate(&op, &all, &case_facts[0], &space, NULL), 0);
+	for (uint32_t c = 0; c < space.count; c++) {
+		const struct schedule *from = &space.candidates[c].schedule;
+		uint32_t count = space_neighbours(&op, &all, &case_facts[0], from, near);
+		ck_assert_uint_le(count, SPACE_NEIGHBOURS_MAX);
+		for (uint32_t i = 0; i < count; i++) {
+			ck_assert_int_eq(space_check(&op, &near[i].schedule, &all, NULL), 0);
+			ck_assert_uint_eq(axes_apart(from, &near[i].schedule), 1);
+			if (i)
+				ck_assert_double_ge(near[i].predicted_ns, near[i - 1].predicted_ns);
+			for (uint32_t j = 0; j < i; j++)
+				ck_assert_mem_ne(&near[i].schedule, &near[j].schedule,
+				        sizeof near[i].schedule);
+		}
+	}
+}
+END_TEST
+
+/* No schedule is said to be slower than it can be: predictions respect the bound of the launch, and
+ * the bound grows with the work. */
+START_TEST(roofline_is_a_bound)
+{
+	const struct facts facts = {.fma_gflops = 1000, .memory_gbps = 100, .launch_ns = 2000};
+	struct op small, large, half;
+
+	ck_assert_int_eq(op_parse("matmul m=8 n=8 k=8", &small, NULL), 0);
+	ck_assert_int_eq(op_parse("matmul m=1024 n=1024 k=1024", &large, NULL), 0);
+	ck_assert_int_eq(op_parse("matmul m=1024 n=1024 k=1024 a=f16 b=f16", &half, NULL), 0);
+	ck_assert_double_eq(space_roofline_ns(&small, &facts), 2000);
+	ck_assert_double_eq_tol(space_roofline_ns(&large, &facts), 2.147e6, 1e4);
+	ck_assert_double_eq(space_roofline_ns(&half, &facts), 2000); /* other units may do it */
+	ck_assert_double_eq(space_roofline_ns(&large, &(struct facts){0}), 0);
+	ck_assert_int_eq(op_parse("add shape=64000000", &large, NULL), 0);
+	ck_assert_double_eq_tol(space_roofline_ns(&large, &facts), 7.68e6, 1e5);
+}
+END_TEST
+
 /* What the code uses is what the geometry says, and no more than was allowed. */
 static void check_features(struct nnjit *nnjit, const struct op *op, uint32_t features,
         const struct candidate *candidate, const char *text)
@@ -276,6 +334,8 @@ int main(void)
 
 	tcase_set_timeout(tests, 60);
 	tcase_add_loop_test(tests, spaces_are_sound, 0, SHAPES);
+	tcase_add_loop_test(tests, neighbours_are_sound, 0, SHAPES);
+	tcase_add_test(tests, roofline_is_a_bound);
 	tcase_add_loop_test(tests, features_are_never_exceeded, 0, SHAPES);
 	tcase_add_loop_test(tests, what_can_be_bound_can_be_dispatched, 0, SHAPES);
 	tcase_add_test(tests, huge_shapes_have_a_space_too);

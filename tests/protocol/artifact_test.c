@@ -23,6 +23,8 @@ static struct artifact example(const char *op_text, enum nnjit_target target)
 	        .mad_ns = 1000.6,
 	        .baseline_ns = 4194304,
 	        .samples = 20,
+	        .pipeline_ns = 31000000,
+	        .spirv_bytes = 9120,
 	        .max_rel_err = 1e-7,
 	        .checked = 4096,
 	};
@@ -60,7 +62,8 @@ static const char expected[] =
         "\"required_features\":[],\"required_language_features\":[],\"required_limits\":{},"
         "\"schedule\":\"%s\",\"status\":\"tuned\",\"progress\":{\"measured\":30,\"of\":34},"
         "\"timing\":{\"median_ns\":1048576,\"mad_ns\":1001,\"samples\":20,\"gflops\":8.0,"
-        "\"roofline\":0.2,\"baseline_ns\":4194304},"
+        "\"roofline\":0.2,\"baseline_ns\":4194304,\"clock\":\"timestamp\"},"
+        "\"compile\":{\"pipeline_ns\":31000000,\"spirv_bytes\":9120},"
         "\"verified\":{\"max_rel_err\":1e-7,\"checked\":4096}}";
 
 START_TEST(members_are_as_promised)

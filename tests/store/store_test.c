@@ -62,7 +62,10 @@ static struct store_kernel kernel_make(const char *op, uint32_t n)
 	        .wall_clock = n % 3 == 0,
 	        .max_rel_err = 1e-7,
 	        .checked = 4096,
-	        .updated_s = 1700000000 + n};
+	        .updated_s = 1700000000 + n,
+	        .pipeline_ns = 5.5e6,
+	        .code_bytes = 1234 + n,
+	        .naive = n % 5 == 0};
 
 	snprintf(kernel.op, sizeof kernel.op, "%s", op);
 	snprintf(kernel.schedule, sizeof kernel.schedule, "wg_x=8 wg_y=%u", n);
@@ -85,6 +88,9 @@ static void kernel_same(const struct store_kernel *a, const struct store_kernel 
 	ck_assert_double_eq(a->max_rel_err, b->max_rel_err);
 	ck_assert_uint_eq(a->checked, b->checked);
 	ck_assert_uint_eq(a->updated_s, b->updated_s);
+	ck_assert_double_eq(a->pipeline_ns, b->pipeline_ns);
+	ck_assert_uint_eq(a->code_bytes, b->code_bytes);
+	ck_assert_int_eq(a->naive, b->naive);
 }
 
 /* ---- Kernels. */
@@ -413,15 +419,16 @@ START_TEST(truncated_database)
 }
 END_TEST
 
-/* Changes one byte of the only record of a table, behind the store's back. */
-static void corrupt(const char *table, size_t at)
+/* Changes the only record of a table, behind the store's back. */
+static void meddle(
+        const char *table, void (*change)(struct buffer *record, MDB_val key, size_t by), size_t by)
 {
 	MDB_env *env;
 	MDB_txn *txn;
 	MDB_dbi dbi;
 	MDB_cursor *cursor;
 	MDB_val key, value;
-	char copy[2048];
+	AUTO(buffer_free) struct buffer record = {0};
 
 	ck_assert_int_eq(mdb_env_create(&env), 0);
 	ck_assert_int_eq(mdb_env_set_maxdbs(env, 8), 0);
@@ -430,14 +437,58 @@ static void corrupt(const char *table, size_t at)
 	ck_assert_int_eq(mdb_dbi_open(txn, table, 0, &dbi), 0);
 	ck_assert_int_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
 	ck_assert_int_eq(mdb_cursor_get(cursor, &key, &value, MDB_FIRST), 0);
-	memcpy(copy, value.mv_data, value.mv_size);
-	copy[at % value.mv_size] ^= 0x10;
-	value.mv_data = copy;
-	ck_assert_int_eq(mdb_cursor_put(cursor, &key, &value, MDB_CURRENT), 0);
+	buffer_append(&record, value.mv_data, value.mv_size);
+	change(&record, key, by);
+	value = (MDB_val){record.length, record.data};
+	ck_assert_int_eq(mdb_cursor_put(cursor, &key, &value, 0), 0);
 	mdb_cursor_close(cursor);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
 }
+
+static void flip_bit(struct buffer *record, MDB_val key, size_t at)
+{
+	(void)key;
+	((char *)record->data)[at % record->length] ^= 0x10;
+}
+
+static void corrupt(const char *table, size_t at)
+{
+	meddle(table, flip_bit, at);
+}
+
+/* As version 1 wrote it: without the last `bytes`. */
+static void make_old(struct buffer *record, MDB_val key, size_t bytes)
+{
+	record->length -= bytes;
+	((char *)record->data)[4] = 1;
+	ck_assert_int_eq(record_seal(record, key.mv_data, key.mv_size), 0);
+}
+
+START_TEST(old_records_are_read)
+{
+	struct store *store = open_here();
+	struct store_kernel put = kernel_make("op", 1), got;
+	struct trials trials = {0};
+	struct store_trial trial = trial_make(1, STORE_TRIAL_TIMED);
+	bool stale;
+
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
+	ck_assert_int_eq(store_put_trial(store, &key_a, &trial), 0);
+	store_close(store);
+	meddle("kernels", make_old, 8 + 8 + 1);
+	meddle("trials", make_old, 8 + 8 + 4);
+	store = open_here();
+	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
+	ck_assert_double_eq(got.median_ns, put.median_ns);
+	ck_assert_double_eq(got.pipeline_ns, 0);
+	ck_assert_uint_eq(got.code_bytes, 0);
+	ck_assert(!got.naive);
+	ck_assert_int_eq(store_each_trial(store, &key_a, collect, &trials), 0);
+	ck_assert_uint_eq(trials.count, 1);
+	store_close(store);
+}
+END_TEST
 
 START_TEST(corrupt_record_is_absent_and_stays)
 {
@@ -471,7 +522,7 @@ END_TEST
 START_TEST(record_bytes_are_fixed)
 {
 	AUTO(buffer_free) struct buffer record = {0};
-	static const unsigned char expected[] = {0x4e, 0x4e, 0x4a, 0x52, 1, 0, 5, 0, 18, 0, 0, 0};
+	static const unsigned char expected[] = {0x4e, 0x4e, 0x4a, 0x52, 2, 0, 5, 0, 18, 0, 0, 0};
 	static const unsigned char fields[] = {
 	        2, 0, 0, 0, 'o', 'p', 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f};
 
@@ -509,7 +560,8 @@ START_TEST(full_disk_loses_nothing)
 		struct store_kernel kernel = kernel_make("op", (uint32_t)key.op);
 		code = store_put_kernel(store, &key, &kernel);
 	}
-	ck_assert_int_eq(code, -ENOSPC);
+	/* LMDB calls it an error of input and output where the last write was cut short. */
+	ck_assert(code == -ENOSPC || code == -EIO);
 	uint64_t written = key.op - 1;
 	ck_assert_uint_gt(written, 100);
 	limit.rlim_cur = RLIM_INFINITY;
@@ -615,6 +667,7 @@ int main(void)
 	tcase_add_test(tcase, not_a_folder);
 	tcase_add_test(tcase, not_a_database);
 	tcase_add_test(tcase, truncated_database);
+	tcase_add_test(tcase, old_records_are_read);
 	tcase_add_loop_test(tcase, corrupt_record_is_absent_and_stays, 0, 12);
 	tcase_add_test(tcase, record_bytes_are_fixed);
 	tcase_add_test(tcase, full_disk_loses_nothing);

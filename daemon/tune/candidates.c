@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which schedules a job looks at and in which order: what was best before, what was best for the
+ * nearest shapes, then the space as predicted; later the neighbours of what leads. Must not know
+ * what becomes of them. Invariant: no schedule stands twice among a job's candidates, and a
+ * candidate keeps its number.
+ */
+#include "daemon/log.h"
+#include "daemon/tune/job.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NEIGHBOURS 6 /* of a leader: so many newcomers at most, the best predicted of them */
+
+static uint32_t find(const struct job *job, const struct schedule *schedule)
+{
+	for (uint32_t i = 0; i < job->count; i++)
+		if (!memcmp(&job->attempts[i].schedule, schedule, sizeof *schedule))
+			return i;
+	return NO_CANDIDATE;
+}
+
+static void add(struct job *job, const struct schedule *schedule, double predicted_ns)
+{
+	if (find(job, schedule) != NO_CANDIDATE || job->count == ATTEMPTS_MAX)
+		return;
+	struct attempt *attempt = &job->attempts[job->count++];
+	*attempt = (struct attempt){.schedule = *schedule, .predicted_ns = predicted_ns};
+	schedule_print(schedule, attempt->text);
+}
+
+/* What experience says goes before what is predicted: another driver's or an earlier session's
+ * best, then those of other shapes. */
+static void add_experience(struct job *job)
+{
+	const struct facts *facts = &job->device->public.facts;
+	struct schedule near[TRANSFER_MAX];
+	struct tune_kernel known;
+	uint32_t count = transfer_schedules(job, near);
+
+	if (!kernel_stored(job->tune, &job->device->public, &job->op, job->features, &known) &&
+	        known.status != TUNE_NAIVE)
+		add(job, &known.schedule, known.predicted_ns);
+	for (uint32_t i = 0; i < count; i++)
+		add(job, &near[i], space_predict_ns(&job->op, &near[i], facts));
+}
+
+int candidates_take(struct job *job, const struct space *space)
+{
+	const struct facts *facts = &job->device->public.facts;
+
+	job->count = 0;
+	job->launched = job->ahead = job->baseline = NO_CANDIDATE;
+	add_experience(job);
+	for (uint32_t i = 0; i < space->count; i++)
+		add(job, &space->candidates[i].schedule, space->candidates[i].predicted_ns);
+	if (space->baseline < space->count)
+		job->baseline = find(job, &space->candidates[space->baseline].schedule);
+	int code = search_create(job->count, job->baseline, &job->search);
+	if (code)
+		return code;
+	search_bound(job->search, job->tune->trials, space_roofline_ns(&job->op, facts));
+	for (uint32_t i = 0; i < job->count; i++)
+		search_expect(job->search, i, job->attempts[i].predicted_ns);
+	return 0;
+}
+
+/* The search and the job number candidates alike. */
+static bool grow(struct job *job, const struct candidate *candidate)
+{
+	uint32_t number = find(job, &candidate->schedule);
+
+	if (number != NO_CANDIDATE) {
+		search_prefer(job->search, number);
+		return true;
+	}
+	if (job->count == ATTEMPTS_MAX || search_add(job->search, candidate->predicted_ns))
+		return false;
+	add(job, &candidate->schedule, candidate->predicted_ns);
+	return true;
+}
+
+void candidates_expand(struct job *job)
+{
+	const struct tune_device *device = &job->device->public;
+	struct limits limits = kernel_limits(device, job->features);
+	struct candidate neighbours[SPACE_NEIGHBOURS_MAX];
+	uint32_t leader = search_expand(job->search), first = job->count;
+
+	if (leader >= job->count)
+		return;
+	uint32_t count = space_neighbours(
+	        &job->op, &limits, &device->facts, &job->attempts[leader].schedule, neighbours);
+	for (uint32_t i = 0; i < count && i < NEIGHBOURS; i++)
+		if (!grow(job, &neighbours[i]))
+			break;
+	log_debug("%s: '%s' leads; %u schedules around it are new", job->text,
+	        job->attempts[leader].text, job->count - first);
+	if (job->count > first && trials_remember(job, first))
+		log_warning("%s: earlier trials of neighbours cannot be read; they are done again",
+		        job->text);
+}
