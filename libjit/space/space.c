@@ -126,10 +126,6 @@ struct schedule space_baseline(const struct op *op)
 
 /* ---- Enumeration. */
 
-/* Longer kernels take drivers seconds to compile (16x16 tiles with an erf epilogue: 6 s on software
- * devices) and gain nothing. */
-#define INSTRUCTIONS_MAX 640
-
 struct kept {
 	struct candidate best[SPACE_KINDS][SPACE_MAX]; /* ascending predicted_ns */
 	uint32_t count[SPACE_KINDS];
@@ -141,7 +137,8 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 	uint32_t at = pool->kept->count[kind];
 	struct geometry g;
 
-	if (space_geometry(pool->op, schedule, &g, NULL) || g.instructions > INSTRUCTIONS_MAX ||
+	if (space_geometry(pool->op, schedule, &g, NULL) ||
+	        g.instructions > SPACE_INSTRUCTIONS_MAX ||
 	        within_sizes(pool->op, &g, pool->limits, NULL))
 		return;
 	double predicted = cost_ns(pool->op, &g, pool->facts);
