@@ -44,6 +44,8 @@ static int spawn(struct gpu *gpu, int theirs)
 	find_program(path);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, theirs, WIRE_FD);
+	/* What it complains of is in its answers. */
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
 	int r = posix_spawn(&gpu->pid, path, &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (r)
