@@ -85,8 +85,8 @@ static struct plan make_plan(const struct ctl *ctl)
 static int study_one(const struct ctl *ctl, struct lab *lab, const char *op_text)
 {
 	struct plan plan = make_plan(ctl);
-	struct study study = {.ctl = ctl, .plan = &plan, .lab = lab};
-	int answer = study_run(&study, op_text);
+	struct study study = {.ctl = ctl, .plan = &plan, .lab = lab, .asked = op_text};
+	int answer = study_run(&study);
 
 	if (!answer)
 		study_print(&study);

@@ -33,6 +33,11 @@ static bool is_over(const struct study *study)
 	return study->lab->broken || study_now_s() > study->deadline_s;
 }
 
+static bool is_half_over(const struct study *study)
+{
+	return study_now_s() > (study->begun_s + study->deadline_s) / 2;
+}
+
 static void show(const struct study *study, const char *what, double done, double of)
 {
 	if (!isatty(STDERR_FILENO))
@@ -158,7 +163,7 @@ static void drive(struct study *study, struct search *search)
 		build_batch(study, search, &batch);
 		if (holds_batch(study, &batch))
 			time_batch(study, search, &batch);
-		if (search_measured(search) >= study->plan->trials)
+		if (search_measured(search) >= study->plan->trials || is_half_over(study))
 			search_hurry(search);
 	}
 }
@@ -235,7 +240,7 @@ static void weigh(struct study *study, struct tried *tried, uint32_t slot)
 
 static void weigh_lite(struct study *study)
 {
-	for (uint32_t i = 0; i < study->space.count && !study->lab->broken; i++) {
+	for (uint32_t i = 0; i < study->space.count && !is_over(study); i++) {
 		show(study, "lite space", i, study->space.count);
 		weigh(study, &study->tried[i], i);
 	}
@@ -430,9 +435,9 @@ static int prepare(struct study *study)
 	return r ? failed(study, strerror(-r)) : CTL_DONE;
 }
 
-int study_run(struct study *study, const char *op_text)
+int study_run(struct study *study)
 {
-	int answer = lab_load(study->lab, op_text);
+	int answer = lab_load(study->lab, study->asked);
 
 	study->begun_s = study_now_s();
 	study->deadline_s = study->begun_s + study->plan->budget_s;

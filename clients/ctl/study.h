@@ -29,6 +29,7 @@ struct study {
 	const struct ctl *ctl;
 	const struct plan *plan;
 	struct lab *lab;
+	const char *asked; /* the operator's text as it was given */
 	struct full *full;
 	struct space space;
 	struct tried *tried; /* the lite space first, in its order */
@@ -41,7 +42,7 @@ struct study {
 };
 
 /* Runs it; failures are printed; an exit code. */
-int study_run(struct study *study, const char *op_text);
+int study_run(struct study *study);
 void study_free(struct study *study);
 double study_now_s(void);
 /* The best of those that come from `from`, by the last comparison; count: none. */

@@ -241,6 +241,7 @@ static json_t *report_json(const struct report *report)
 	        (int)study->trials, "elapsed_s", study_now_s() - study->begun_s, "workers_lost",
 	        (int)study->lab->deaths, "spread", spread_json(report), "tried",
 	        tried_json(report));
+	json_object_set_new(object, "asked", json_string(study->asked));
 	for (size_t i = 0; i < PLACES; i++)
 		json_object_set_new(
 		        object, places[i].name, place_json(report, at_place(report, i)));

@@ -81,7 +81,7 @@ row() {
 			$1, $2, $3, $4, $5, $6, $7, $8, $9, $10 }'
 }
 
-known=$(kept | jq -r .op)
+known=$(kept | jq -r .asked)
 printf '%-62s %9s %6s %6s %6s %10s %10s %7s\n' pair "best ms" lite pick cold trials sample took
 for ((i = first; i <= last && i <= ${#pairs[@]}; i++)); do
 	grep -qxF -- "${pairs[i - 1]}" <<<"$known" || echo "${pairs[i - 1]}"
