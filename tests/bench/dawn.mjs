@@ -8,7 +8,7 @@ import { register } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-import { modules, source } from './browser.mjs';
+import { modules, source, Unavailable } from './browser.mjs';
 
 const TOGGLES = ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia', 'disable-dawn-features=timestamp_quantization'];
 export const npm = join(source, 'tests/web/node_modules');
@@ -52,4 +52,12 @@ export async function openDawn() {
 		return null;
 	const { vendor, architecture, device, description } = adapter.info;
 	return { adapter, features: [...adapter.features], text: [description || device, vendor, architecture].filter(Boolean).join(', ') };
+}
+
+// The same as browser.mjs's openPage, for who drives a page by page.evaluate alone: the function runs here.
+export async function openPage() {
+	const dawn = await openDawn();
+	if (!dawn)
+		throw new Unavailable('Dawn finds no adapter here');
+	return { page: { evaluate: async (work, given) => work(given) }, dawn, close: async () => {} };
 }

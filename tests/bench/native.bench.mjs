@@ -190,8 +190,7 @@ async function main() {
 	if (!dawn)
 		throw new Unavailable('Dawn finds no adapter here');
 	console.log(`Dawn's adapter: ${dawn.text}\n  ${dawn.features.join(' ')}`);
-	const ops = (positionals.length ? positionals : Object.keys(SETS)).flatMap(word => SETS[word] ?? [opText(word)])
-		.filter(op => dawn.features.includes('shader-f16') || !/f16/.test(op));
+	const ops = (positionals.length ? positionals : Object.keys(SETS)).flatMap(word => SETS[word] ?? [opText(word)]);
 	const limit_s = Number(values['limit-s']);
 	const { device, kernels, models } = await tune(ops, dawn, { budget_s: values['budget-s'], limit_s,
 		models: values.models.split(',').filter(Boolean) });
