@@ -16,7 +16,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 import { Unavailable } from './browser.mjs';
-import { ctl, findDevice, startDaemon } from './daemon.mjs';
+import { ctl, findDevice, runCtl, startDaemon } from './daemon.mjs';
 import { npm, openDawn } from './dawn.mjs';
 
 const half = op => op.startsWith('matmul') ? `${op} a=f16 b=f16 out=f16` : `${op} dtype=f16`;
@@ -56,7 +56,12 @@ const geomean = list => list.length ? Math.exp(list.reduce((sum, x) => sum + Mat
 function tuneModel(daemon, common, text) {
 	const [name, ...inputs] = text.split(':'), begin = seconds();
 	const options = inputs.flatMap(input => [`--${input.split('=')[0]}`, input.split('=')[1]]);
-	const result = JSON.parse(ctl(daemon, ...common, '--json', 'tune', '--model', name, ...options));
+	const { stdout, complaint } = runCtl(daemon, ...common, '--json', 'tune', '--model', name, ...options);
+	if (!stdout.startsWith('{')) { // else all is told there, of operators that failed too
+		console.log(`model ${text}: ${complaint}`);
+		return { model: text, failure: complaint };
+	}
+	const result = JSON.parse(stdout);
 	const { default_ns, tuned_ns } = result.total;
 	console.log(`model ${text}: ${result.ops.length} operators in ${(seconds() - begin).toFixed(1)} s, ` +
 		`a pass ${(default_ns / 1e6).toFixed(3)} ms with default kernels, ${(tuned_ns / 1e6).toFixed(3)} ms with tuned ones`);
@@ -99,7 +104,9 @@ async function tune(ops, dawn, { budget_s, models, limit_s }) {
 		const common = ['--device', device.id, '--features', features];
 		const tunedModels = models.map(text => tuneModel(daemon, common, text));
 		const kernels = tuneAll(daemon, common, ops, limit_s * 0.6);
-		return { device: (await (await fetch(`${daemon.url}/v1/devices`)).json()).devices.find(({ id }) => id === device.id), kernels, models: tunedModels };
+		// Asked anew for what the probe measured; not by fetch, whose connection was closed while this was blocked.
+		const { devices } = JSON.parse(ctl(daemon, '--json', 'devices'));
+		return { device: devices.find(({ id }) => id === device.id), kernels, models: tunedModels };
 	} finally {
 		await daemon.stop();
 	}
