@@ -4,13 +4,14 @@
 // timed natively under profile web, natively under profile native, and by timestamp queries in a page of
 // headless Chromium, all on one device, in interleaved rounds.
 //
-//   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows]
+//   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows] [--dawn]
 //   tests/bench/run fidelity --load FILE ...
 //
-// Without an OP, ten operators. --device (default swiftshader) is a part of the Vulkan device's name; it must
-// be the one that Chromium uses. --seconds bounds the timing of one operator (default 60). --save adds the
-// measured times to FILE, one JSON line an operator; --load prints what such files hold, all together, the
-// last of each operator. --rows prints every candidate.
+// Without an OP, ten operators. --dawn puts Dawn in Node in Chromium's place, for a machine with a GPU and no
+// browser. --device (default swiftshader) is a part of the Vulkan device's name; it must be the one that
+// Chromium or Dawn uses. --seconds bounds the timing of one operator (default 60). --save adds the measured
+// times to FILE, one JSON line an operator; --load prints what such files hold, all together, the last of
+// each operator. --rows prints every candidate.
 // tau: Kendall's tau-b against the page, pairs within 2% of each other tied. loss: the page's time of the
 // candidate that our web timing puts first, over the page's own least. `self`: the page's odd rounds
 // against its even ones, which is as near as noise lets anything come.
@@ -21,7 +22,8 @@ import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { build, chromiumVersion, openPage, Unavailable } from './browser.mjs';
+import { build, chromiumVersion, openPage as openInChromium, Unavailable } from './browser.mjs';
+import { openPage as openInDawn } from './dawn.mjs';
 import { geomean, kendall, loss, median } from './rank.mjs';
 import { nativeDevice, startWorker } from './worker.mjs';
 
@@ -109,7 +111,7 @@ async function measureOp(op, { workers, device, page, options }) {
 		throw new Error(`${op}: fewer than two candidates run on all sides: ${JSON.stringify(failures)}`);
 	const times = await measure(sidesOf(workers, page), usable, artifacts.length, options);
 	await page.evaluate(async () => (await import('/bench/fidelity.js')).unload());
-	return { op, device: device.name, adapter: loaded.adapter, left_out: artifacts.length - usable.length,
+	return { op, device: device.name, browser: options.dawn ? 'Dawn in Node' : chromiumVersion(), adapter: loaded.adapter, left_out: artifacts.length - usable.length,
 		candidates: usable.map(i => ({ schedule: artifacts[i].schedule, pipeline_ms: loaded.kernels[i].pipeline_ms,
 			...Object.fromEntries(Object.entries(times).map(([name, all]) => [name, all[i]])) })) };
 }
@@ -137,7 +139,7 @@ function printRows(row) {
 
 function print(rows, withRows) {
 	const verdicts = rows.map(judge);
-	console.log(`${rows[0].device}; ${Object.values(rows[0].adapter).filter(Boolean).join(' ')}; ${chromiumVersion()}`);
+	console.log(`${rows[0].device}; ${Object.values(rows[0].adapter).filter(Boolean).join(' ')}; ${rows[0].browser}`);
 	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss | native: tau    loss | page itself: tau    loss`);
 	verdicts.forEach((v, i) => {
 		console.log(`${v.op.padEnd(54)} ${String(v.count).padStart(5)} ${String(v.rounds).padStart(6)} ${v.best_ms.toFixed(3).padStart(8)} | ` +
@@ -159,8 +161,8 @@ function readRows(files) {
 
 async function measureAll(ops, values) {
 	const device = nativeDevice(values.device), workers = { web: startWorker(), native: startWorker() };
-	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
-	const opened = await openPage().catch(async error => {
+	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), dawn: values.dawn };
+	const opened = await (options.dawn ? openInDawn : openInChromium)().catch(async error => {
 		await Promise.all(Object.values(workers).map(worker => worker.stop()));
 		throw error;
 	});
@@ -183,7 +185,8 @@ async function measureAll(ops, values) {
 async function main() {
 	const { values, positionals } = parseArgs({ allowPositionals: true, options: {
 		device: { type: 'string', default: 'swiftshader' }, rounds: { type: 'string', default: '15' }, seconds: { type: 'string', default: '60' },
-		save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false } } });
+		save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false },
+		dawn: { type: 'boolean', default: false } } });
 	print(values.load ? readRows(positionals) : await measureAll(positionals.length ? positionals : OPS, values), values.rows);
 }
 
@@ -191,3 +194,4 @@ await main().catch(error => {
 	console.error(error instanceof Unavailable ? `fidelity: ${error.message}` : error);
 	process.exitCode = error instanceof Unavailable ? 77 : 1;
 });
+process.exit(); // Dawn's threads would keep Node
