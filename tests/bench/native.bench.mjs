@@ -2,7 +2,8 @@
 //
 // native: what pages would get on this machine's best GPU, without a browser: through Dawn in Node.
 //
-//   tests/bench/run native [SET | m,n,k | OP ...] [--rounds N] [--budget-s N] [--limit-s N] [--models LIST] [--json FILE]
+//   tests/bench/run native [SET | m,n,k | OP ...] [--rounds N] [--budget-s N] [--limit-s N] [--models LIST]
+//     [--features LIST] [--contenders LIST] [--json FILE]
 //
 // nnjit's tuned WGSL against the kernels of ONNX Runtime's WebGPU provider and TensorFlow.js, by timestamps
 // around repeated dispatches in one pass, robust access on. SET is roofline, transformer or catalogue; without
@@ -10,6 +11,8 @@
 // each; what is not reached within --limit-s is said and left out. Of the several ways to put an operator
 // to ONNX Runtime its fastest right one counts. Fractions of the roofline are of what nnjit's probe measured
 // on this device. --models NAME[:seq=N...],... tunes whole models first and prints how long each took.
+// --features: what our kernels may use of what Dawn has here (subgroups,shader-f16); the experimental
+// chromium-experimental-subgroup-matrix may be named too. --contenders: of nnjit,tfjs,ort.
 // Last line: geometric means of the peers' times over ours, and the fractions.
 
 import { writeFileSync } from 'node:fs';
@@ -94,14 +97,13 @@ function tuneAll(daemon, common, ops, untilS) {
 }
 
 // { device, kernels, models }: all tuning is done, and the daemon gone, before anything is timed.
-async function tune(ops, dawn, { budget_s, models, limit_s }) {
+async function tune(ops, dawn, { budget_s, features, models, limit_s }) {
 	const daemon = await startDaemon({ args: ['--budget', budget_s] });
 	try {
 		const swift = /swiftshader/i.test(dawn.text), name = swift ? 'swiftshader' : process.env.NNJIT_DEVICE ?? '';
 		const device = await findDevice(daemon, name.toLowerCase());
 		console.log(`tuning for ${device.name}: ${JSON.stringify(device.facts ?? device)}`);
-		const features = ['subgroups', 'shader-f16'].filter(feature => dawn.features.includes(feature)).join() || 'none';
-		const common = ['--device', device.id, '--features', features];
+		const common = ['--device', device.id, '--features', features.filter(name => dawn.features.includes(name)).join() || 'none'];
 		const tunedModels = models.map(text => tuneModel(daemon, common, text));
 		const kernels = tuneAll(daemon, common, ops, limit_s * 0.6);
 		// Asked anew for what the probe measured; not by fetch, whose connection was closed while this was blocked.
@@ -192,7 +194,8 @@ async function measureAll(ops, kernels, device, { rounds, limit_s, contenders })
 async function main() {
 	const option = (initial) => ({ type: 'string', default: initial });
 	const { values, positionals } = parseArgs({ allowPositionals: true, options: { rounds: option('5'), 'budget-s': option('3'),
-		'limit-s': option('3600'), models: option(''), json: option(''), contenders: option('nnjit,tfjs,ort') } });
+		'limit-s': option('3600'), models: option(''),
+		features: option('subgroups,shader-f16'), json: option(''), contenders: option('nnjit,tfjs,ort') } });
 	const dawn = await openDawn();
 	if (!dawn)
 		throw new Unavailable('Dawn finds no adapter here');
@@ -200,7 +203,7 @@ async function main() {
 	const ops = (positionals.length ? positionals : Object.keys(SETS)).flatMap(word => SETS[word] ?? [opText(word)]);
 	const limit_s = Number(values['limit-s']);
 	const { device, kernels, models } = await tune(ops, dawn, { budget_s: values['budget-s'], limit_s,
-		models: values.models.split(',').filter(Boolean) });
+		features: values.features.split(','), models: values.models.split(',').filter(Boolean) });
 	console.log(`tuning took ${seconds().toFixed(1)} s`);
 	const rows = await measureAll(ops, kernels, device, { rounds: Number(values.rounds), limit_s, contenders: values.contenders.split(',') });
 	summarise(rows, device.facts);
