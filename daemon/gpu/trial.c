@@ -48,7 +48,6 @@ static int generate(struct attempt *attempt, const struct schedule *schedule, st
 	attempt->verdict->generate_ns = device_now_ns() - start_ns;
 	if (failure)
 		return answer_no_memory("the kernel", err);
-	attempt->verdict->code_bytes = kernel->code_bytes;
 	if (attempt->fault != FAULT_HANG)
 		return 0;
 	if (fault_endless_kernel(kernel->tensors, kernel->tensor_count, &attempt->endless))
@@ -109,12 +108,28 @@ static int compile(struct attempt *attempt, struct error *err)
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, &bench->workload->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, sliceable, &trial->pipeline, err);
+	attempt->verdict->create_ns = device_now_ns() - start_ns;
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		trial->leg[p].launch.pipeline = trial->pipeline;
 	if (!answer)
 		answer = launch_nothing(bench->device, &trial->leg[0].launch, err);
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
 	return answer;
+}
+
+/* False, and a verdict, for words that are no SPIR-V a driver may see. */
+static bool validate(struct attempt *attempt)
+{
+	struct error why;
+	double start_ns = device_now_ns();
+	int failure = validator_check(
+	        attempt->bench->validator, attempt->kernel.code, attempt->kernel.code_bytes, &why);
+
+	attempt->verdict->validate_ns = device_now_ns() - start_ns;
+	attempt->verdict->code_bytes = attempt->kernel.code_bytes;
+	if (failure)
+		refuse(attempt, why.text);
+	return !failure;
 }
 
 /* ---- Verifying. */
@@ -217,6 +232,7 @@ static int verify_point(struct attempt *attempt, uint32_t p, struct error *err)
 
 static int verify(struct attempt *attempt, struct error *err)
 {
+	double start_ns = device_now_ns();
 	int answer = 0;
 
 	for (uint32_t p = 0;
@@ -224,6 +240,7 @@ static int verify(struct attempt *attempt, struct error *err)
 	        p++)
 		answer = verify_point(attempt, p, err);
 	attempt->verdict->right = !answer && !attempt->verdict->why[0];
+	attempt->verdict->verify_ns = device_now_ns() - start_ns;
 	return answer;
 }
 
@@ -275,19 +292,11 @@ static int pilot(struct attempt *attempt, struct error *err)
 
 /* ---- A candidate from start to end. */
 
-static int run_steps(struct attempt *attempt, const struct schedule *schedule, struct error *err)
+static int try_out(struct attempt *attempt, struct error *err)
 {
-	struct error why;
-	int answer = generate(attempt, schedule, err);
-
-	if (answer)
-		return answer;
-	if (validator_check(attempt->bench->validator, attempt->kernel.code,
-	            attempt->kernel.code_bytes, &why)) {
-		refuse(attempt, why.text);
+	if (!validate(attempt))
 		return 0;
-	}
-	answer = compile(attempt, err);
+	int answer = compile(attempt, err);
 	if (!answer && !attempt->verdict->why[0])
 		answer = verify(attempt, err);
 	if (!answer && attempt->verdict->right)
@@ -295,30 +304,47 @@ static int run_steps(struct attempt *attempt, const struct schedule *schedule, s
 	return answer;
 }
 
-int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+/* schedule: NULL where the attempt has its kernel already. */
+static int run_steps(struct attempt *attempt, const struct schedule *schedule,
         struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
 {
 	struct verdict verdict = {0};
-	struct attempt attempt = {.bench = bench,
-	        .fault = fault_of(candidate),
-	        .trial = calloc(1, sizeof *attempt.trial),
-	        .verdict = &verdict};
 
-	if (!attempt.trial)
+	attempt->verdict = &verdict;
+	attempt->trial = calloc(1, sizeof *attempt->trial);
+	if (!attempt->trial)
 		return answer_no_memory("a trial", err);
-	int answer = run_steps(&attempt, schedule, err);
-	buffer_free(&attempt.endless);
+	int answer = schedule ? generate(attempt, schedule, err) : 0;
+	if (!answer)
+		answer = try_out(attempt, err);
+	buffer_free(&attempt->endless);
 	if (answer == ANSWER_DEVICE_LOST)
 		return answer; /* what hangs on the device cannot be freed; the process ends */
 	if (answer || !verdict.right) {
-		trial_free(bench->device, attempt.trial);
-		attempt.trial = NULL;
+		trial_free(attempt->bench->device, attempt->trial);
+		attempt->trial = NULL;
 	}
 	if (!answer) {
-		*ret_trial = attempt.trial;
+		*ret_trial = attempt->trial;
 		*ret_verdict = verdict;
 	}
 	return answer;
+}
+
+int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
+{
+	struct attempt attempt = {.bench = bench, .fault = fault_of(candidate)};
+
+	return run_steps(&attempt, schedule, ret_trial, ret_verdict, err);
+}
+
+int trial_build_kernel(const struct bench *bench, const struct kernel *kernel,
+        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err)
+{
+	struct attempt attempt = {.bench = bench, .kernel = *kernel};
+
+	return run_steps(&attempt, NULL, ret_trial, ret_verdict, err);
 }
 
 void trial_free(struct device *device, struct trial *trial)

@@ -25,7 +25,9 @@ struct trial {
 struct verdict {
 	bool right;
 	char why[160]; /* "" if right */
-	double generate_ns, pipeline_ns, first_ns, pilot_ns;
+	double generate_ns, validate_ns;
+	double create_ns, pipeline_ns;        /* create_ns: the pipeline without its empty launch */
+	double verify_ns, first_ns, pilot_ns; /* verify_ns: of all points; first_ns: one launch */
 	size_t code_bytes;
 	double max_rel_err;
 	uint32_t checked;
@@ -41,6 +43,10 @@ struct bench { /* what every trial of an operator shares; all borrowed */
 /* Builds and verifies. *ret_trial is NULL for a candidate that is not right; ret_verdict is filled
  * whenever 0 is returned. ANSWER_DRIVER: the driver refused it. */
 int trial_build(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct trial **ret_trial, struct verdict *ret_verdict, struct error *err);
+/* The same for code that somebody else made, `kernel` saying what nnjit_generate would;
+ * bench->nnjit is not used. */
+int trial_build_kernel(const struct bench *bench, const struct kernel *kernel,
         struct trial **ret_trial, struct verdict *ret_verdict, struct error *err);
 void trial_free(struct device *device, struct trial *trial); /* NULL is fine */
 
