@@ -7,6 +7,7 @@
 import { register } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 import { modules, source, Unavailable } from './browser.mjs';
 
@@ -41,6 +42,7 @@ function copySharedViews() {
 // Makes navigator.gpu; returns { adapter, features, text }. Once a process: a device lives as long as its
 // instance, which is kept for good.
 export async function openDawn() {
+	setFlagsFromString('--liftoff-only'); // optimising ONNX Runtime's WebAssembly takes a core-minute, which exit waits for
 	const dawn = await import(modules().resolve('webgpu'));
 	Object.assign(globalThis, dawn.globals);
 	const gpu = dawn.create(TOGGLES);

@@ -146,6 +146,17 @@ function bestOf(row, names) {
 	return times.length ? Math.min(...times) : null;
 }
 
+// Of the set roofline: 'f32_gemv=0.91 ...', the best of each kind.
+function fractions(rows, facts) {
+	const best = {};
+	for (const { set, task: { op, dtype }, task, result } of rows) {
+		const limit = set === 'roofline' && facts && roofline(task, facts), name = `${dtype}_${op.m === 1 ? 'gemv' : `matmul_${op.m}`}`;
+		if (limit)
+			best[name] = Math.max(best[name] ?? 0, limit.ms / result.nnjit.median_ms);
+	}
+	return Object.entries(best).map(([name, fraction]) => `${name}=${fraction.toFixed(3)}`);
+}
+
 function summarise(rows, facts) {
 	const ratio = (row, names) => bestOf(row, names) / row.result.nnjit.median_ms;
 	const ort = ['ort', 'ort_fused', 'ort_nchw'], line = [];
@@ -162,7 +173,7 @@ function summarise(rows, facts) {
 		console.log(`${row.text}: ${us(row.result.nnjit.median_ms)} ${us(bestOf(row, ort))} ${us(bestOf(row, ['tfjs']))} ` +
 			`${limit ? `${(limit.ms / row.result.nnjit.median_ms).toFixed(3)} ${limit.bound}` : '-'}`);
 	}
-	console.log(`wrong=${rows.length - right.length} ${line.join(' ')}`);
+	console.log([`wrong=${rows.length - right.length}`, ...fractions(right, facts), ...line].join(' '));
 }
 
 // ----
