@@ -7,6 +7,7 @@
 #pragma once
 
 #include "op/op.h"
+#include "space/cost.h"
 #include "space/limits.h"
 #include "space/schedule.h"
 
@@ -33,6 +34,10 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
         struct error *err);
 
+/* What the cost model says: 0, or -ERANGE where the schedule is not well-formed. */
+int space_predict(const struct op *op, const struct schedule *schedule, const struct facts *facts,
+        struct prediction *ret_prediction);
+/* Its time alone; 0 where it is not. */
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts);
 

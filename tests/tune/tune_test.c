@@ -11,6 +11,7 @@
 #include <check.h>
 #include <errno.h>
 #include <ftw.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,6 +331,58 @@ START_TEST(predicted_then_tuned)
 	begin(8 * S_NS);
 	ck_assert_int_eq(known_of(SMALL).status, TUNE_TUNED);
 	end();
+}
+END_TEST
+
+/* How far a prediction is from the time measured, as a factor's logarithm. */
+static double distance(const struct tune_kernel *kernel, const struct facts *facts)
+{
+	return fabs(log(
+	        space_predict_ns(&kernel->op, &kernel->schedule, facts) / kernel->best.median_ns));
+}
+
+START_TEST(predictions_learn_from_trials)
+{
+	begin(4 * S_NS);
+	run_until(enumerated);
+	ask(SMALL, false);
+	run_until(over);
+	struct tune_kernel kernel = known_of(SMALL);
+	struct facts facts = device()->facts;
+	ck_assert_int_eq(kernel.status, TUNE_TUNED);
+	ck_assert_ptr_nonnull(facts.correction);
+	double learnt = distance(&kernel, &facts);
+	facts.correction = NULL;
+	ck_assert_double_lt(learnt, distance(&kernel, &facts) + 1e-9);
+	end();
+	begin(4 * S_NS); /* what was learnt is known again after a restart */
+	ck_assert_double_eq_tol(distance(&kernel, &device()->facts), learnt, 1e-6);
+	end();
+}
+END_TEST
+
+/* What an older probe stored serves until it is measured again. */
+START_TEST(old_facts_are_measured_again)
+{
+	json_t *was[DEVICES_MAX];
+
+	for (uint32_t i = 0; i < known_count; i++) {
+		was[i] = known[i];
+		known[i] = json_deep_copy(was[i]);
+		json_object_set_new(known[i], "facts",
+		        json_pack("{s:f,s:f}", "fma_gflops", 1.0, "memory_gbps", 1.0));
+	}
+	begin(4 * S_NS);
+	ck_assert_double_eq(device()->facts.fma_gflops, 1);
+	run_until(enumerated);
+	ck_assert_uint_eq(device()->facts.version, FACTS_VERSION);
+	ck_assert_double_ne(device()->facts.fma_gflops, 1);
+	ck_assert_double_gt(device()->facts.launch_ns, 0);
+	end();
+	for (uint32_t i = 0; i < known_count; i++) {
+		json_decref(known[i]);
+		known[i] = was[i];
+	}
 }
 END_TEST
 
@@ -653,6 +706,8 @@ static Suite *make_suite(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, predicted_then_tuned);
+	tcase_add_test(tcase, predictions_learn_from_trials);
+	tcase_add_test(tcase, old_facts_are_measured_again);
 	tcase_add_test(tcase, one_job_for_all);
 	tcase_add_test(tcase, nobody_waits_nothing_runs);
 	tcase_add_test(tcase, urgent_goes_first);
