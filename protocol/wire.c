@@ -266,12 +266,30 @@ uint32_t wire_features_parse(const json_t *array)
 	return features;
 }
 
-/* ---- Facts. */
+/* ---- Facts, by the rows of facts.def. */
+
+static json_t *caches_json(const struct facts *facts)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < FACTS_CACHES && facts->caches[i].bytes > 0; i++)
+		json_array_append_new(
+		        array, json_pack("{s:f, s:f}", "bytes", facts->caches[i].bytes, "gbps",
+		                       facts->caches[i].gbps));
+	return array;
+}
 
 json_t *wire_facts_json(const struct facts *facts)
 {
-	return json_pack("{s:f, s:f, s:f, s:b}", "fma_gflops", facts->fma_gflops, "memory_gbps",
-	        facts->memory_gbps, "launch_ns", facts->launch_ns, "cpu", facts->cpu);
+	json_t *object = json_object();
+
+	for (uint32_t i = 0; i < FACT_COUNT; i++)
+		json_object_set_new(
+		        object, fact_infos[i].name, json_real(fact_value(facts, (enum fact)i)));
+	json_object_set_new(object, "caches", caches_json(facts));
+	json_object_set_new(object, "cpu", json_boolean(facts->cpu));
+	json_object_set_new(object, "version", json_integer(facts->version));
+	return object;
 }
 
 static double measure_of(const json_t *object, const char *name)
@@ -283,12 +301,18 @@ static double measure_of(const json_t *object, const char *name)
 
 void wire_facts_parse(const json_t *object, struct facts *ret_facts)
 {
-	*ret_facts = (struct facts){
-	        .fma_gflops = measure_of(object, "fma_gflops"),
-	        .memory_gbps = measure_of(object, "memory_gbps"),
-	        .launch_ns = measure_of(object, "launch_ns"),
-	        .cpu = json_is_true(json_object_get(object, "cpu")),
-	};
+	const json_t *caches = json_object_get(object, "caches");
+	struct facts facts = {.cpu = json_is_true(json_object_get(object, "cpu")),
+	        .version = (uint32_t)count_of(json_object_get(object, "version"), UINT32_MAX)};
+
+	for (uint32_t i = 0; i < FACT_COUNT; i++)
+		fact_set(&facts, (enum fact)i, measure_of(object, fact_infos[i].name));
+	for (uint32_t i = 0; i < FACTS_CACHES; i++) {
+		const json_t *cache = json_array_get(caches, i);
+		facts.caches[i].bytes = measure_of(cache, "bytes");
+		facts.caches[i].gbps = measure_of(cache, "gbps");
+	}
+	*ret_facts = facts;
 }
 
 /* ---- Ids. */

@@ -8,7 +8,8 @@
  *   list                                   {"devices":[DEVICE,...]} without facts
  *   open   device, profile "web"|"native"  DEVICE; profile web creates it as Dawn does
  *                                          (robustBufferAccess on)
- *   probe                                  {"facts":{"fma_gflops","memory_gbps","launch_ns"}}
+ *   probe                                  {"facts":{the rows of facts.def, "caches":[{"bytes",
+ *                                          "gbps"},...],"cpu":bool,"version":N}}; 0 is unknown
  *   load   op, seed                        {}: buffers, random inputs, sampled reference elements,
  *                                          at every point that a dynamic operator is tried at
  *   prepare candidate, schedule            {} at once: the pipeline is made meanwhile, and waits

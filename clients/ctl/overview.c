@@ -4,6 +4,8 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "nnjit.h"
+
 #include <string.h>
 
 /* Prints JSON and answers true where that was asked for. */
@@ -61,20 +63,62 @@ static void add_device(struct table *table, const json_t *device)
 	table_addf(table, "%.1f", number_at(facts, "memory_gbps"));
 }
 
-int command_devices(const struct ctl *ctl)
+static void add_measure(struct table *table, const char *name, double value, const char *unit)
+{
+	if (value <= 0)
+		return;
+	table_add(table, name);
+	table_addf(table, value < 100 ? "%.3g" : "%.0f", value);
+	table_add(table, unit);
+}
+
+/* What the probe measured, row by row of facts.def; what is unknown is left out. */
+static void print_facts(const json_t *device)
+{
+	static const char *const headers[] = {"MEASURED", ">VALUE", "UNIT"};
+	const json_t *facts = json_object_get(device, "facts"), *cache;
+	struct table *table = table_create(headers, 3);
+	char name[48];
+	size_t i;
+
+	for (i = 0; i < FACT_COUNT; i++)
+		add_measure(table, fact_infos[i].name, number_at(facts, fact_infos[i].name),
+		        fact_infos[i].unit);
+	json_array_foreach(json_object_get(facts, "caches"), i, cache)
+	{
+		snprintf(name, sizeof name, "cache up to %.0f KiB",
+		        number_at(cache, "bytes") / 1024);
+		add_measure(table, name, number_at(cache, "gbps"), "GB/s");
+	}
+	printf("\n%s\n", text_at(device, "name"));
+	table_print(table);
+}
+
+static void print_devices(const json_t *devices)
 {
 	static const char *const headers[] = {"ID", "NAME", "KIND", "DRIVER", ">GFLOP/S", ">GB/S"};
-	json_t *object, *device;
+	struct table *table = table_create(headers, 6);
+	const json_t *device;
 	size_t i;
+
+	json_array_foreach(devices, i, device) add_device(table, device);
+	table_print(table);
+	json_array_foreach(devices, i, device)
+	{
+		if (number_at(json_object_get(device, "facts"), "fma_gflops") > 0)
+			print_facts(device);
+	}
+}
+
+int command_devices(const struct ctl *ctl)
+{
+	json_t *object;
 	int answer = ask(ctl, METHOD_DEVICES, ask_params(ctl, METHOD_DEVICES), &object);
 
 	if (answer)
 		return answer;
 	if (!printed_json(ctl, object)) {
-		struct table *table = table_create(headers, 6);
-		json_array_foreach(json_object_get(object, "devices"), i, device)
-		        add_device(table, device);
-		table_print(table);
+		print_devices(json_object_get(object, "devices"));
 		if (!json_is_true(json_object_get(object, "enumerated")))
 			puts("(still looking for devices)");
 	}

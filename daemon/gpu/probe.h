@@ -7,5 +7,5 @@
 #include "daemon/gpu/device.h"
 #include "space/limits.h"
 
-/* Takes about two seconds at most. What could not be measured stays 0. */
+/* Takes about four seconds at most. What could not be measured stays 0. */
 int probe_facts(struct device *device, struct facts *ret_facts, struct error *err);

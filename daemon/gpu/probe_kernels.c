@@ -6,8 +6,6 @@
 #include "daemon/gpu/probe_kernels.h"
 #include "emit/emit.h"
 
-#define CHAINS_MAX 16
-
 static const ir_type vec4 = IR_TYPE(IR_F32, 4);
 
 static void begin(struct ir_builder *b, uint32_t invocations, uint32_t length)
@@ -35,38 +33,104 @@ static ir_id element(struct ir_builder *b, uint32_t per_workgroup)
 	return ir_add(b, start, ir_builtin(b, IR_LOCAL_ID_X));
 }
 
-static ir_id step(struct ir_builder *b, bool fused, ir_id x, ir_id scale, ir_id offset)
+/* ---- Arithmetic. */
+
+/* One step of a chain: of `x`, given two values that no compiler knows. */
+typedef ir_id step_of(
+        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset);
+
+static ir_id step_fma(
+        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset)
 {
-	if (fused)
+	if (shape->fused)
 		return ir_compute(b, IR_FMA, x, scale, offset);
 	return ir_add(b, ir_mul(b, x, scale), offset);
 }
 
-int probe_fma_kernel(
-        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+static ir_id step_dot4(
+        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset)
 {
-	ir_id chains[CHAINS_MAX];
+	ir_id word = ir_bitcast(b, x, IR_TYPE(IR_U32, 1));
 
-	begin(b, shape->invocations, length);
-	ir_id at = element(b, shape->invocations);
-	ir_id scale = ir_load(b, 0, ir_u32(b, 0)), offset = ir_load(b, 0, ir_u32(b, 1));
-	ir_id seed = ir_splat(b, ir_convert(b, ir_builtin(b, IR_LOCAL_ID_X), IR_F32), 4);
+	(void)shape;
+	(void)offset;
+	return ir_add(b, x, ir_dot4i8(b, word, scale));
+}
+
+/* Chain i begins with first[i]. Returns the sum of all. */
+static ir_id run_chains(struct ir_builder *b, const struct fma_shape *shape, step_of *step,
+        const ir_id first[PROBE_CHAINS_MAX], ir_id scale, ir_id offset)
+{
+	ir_id chains[PROBE_CHAINS_MAX];
+
 	for (uint32_t i = 0; i < shape->chains; i++)
-		chains[i] = ir_var(b, ir_add(b, seed, ir_splat(b, ir_f32(b, (float)(i + 1)), 4)));
+		chains[i] = ir_var(b, first[i]);
 	ir_loop(b, ir_u32(b, 0), ir_u32(b, shape->turns), 1);
 	for (uint32_t i = 0; i < shape->chains; i++) {
 		ir_id x = ir_get(b, chains[i]);
 		for (uint32_t j = 0; j < shape->unroll; j++)
-			x = step(b, shape->fused, x, scale, offset);
+			x = step(b, shape, x, scale, offset);
 		ir_set(b, chains[i], x);
 	}
 	ir_end(b);
 	ir_id sum = ir_get(b, chains[0]);
 	for (uint32_t i = 1; i < shape->chains; i++)
 		sum = ir_add(b, sum, ir_get(b, chains[i]));
-	ir_store(b, 1, at, sum);
+	return sum;
+}
+
+static ir_id converted(struct ir_builder *b, ir_id value, enum ir_scalar to)
+{
+	return ir_scalar_of(ir_type_of(b, value)) == to ? value : ir_convert(b, value, to);
+}
+
+static int fma_kernel(struct ir_builder *b, const struct fma_shape *shape, enum ir_scalar scalar,
+        uint32_t length, struct buffer *out)
+{
+	ir_id first[PROBE_CHAINS_MAX];
+
+	begin(b, shape->invocations, length);
+	ir_id at = element(b, shape->invocations);
+	ir_id scale = converted(b, ir_load(b, 0, ir_u32(b, 0)), scalar);
+	ir_id offset = converted(b, ir_load(b, 0, ir_u32(b, 1)), scalar);
+	ir_id seed = ir_splat(b, ir_convert(b, ir_builtin(b, IR_LOCAL_ID_X), scalar), 4);
+	for (uint32_t i = 0; i < shape->chains; i++)
+		first[i] = ir_add(b, seed, ir_splat(b, ir_float(b, scalar, (float)(i + 1)), 4));
+	ir_id sum = run_chains(b, shape, step_fma, first, scale, offset);
+	ir_store(b, 1, at, converted(b, sum, IR_F32));
 	return end(b, out);
 }
+
+int probe_fma_kernel(
+        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+{
+	return fma_kernel(b, shape, IR_F32, length, out);
+}
+
+int probe_half_kernel(
+        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+{
+	return fma_kernel(b, shape, IR_F16, length, out);
+}
+
+int probe_dot4_kernel(
+        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+{
+	ir_id first[PROBE_CHAINS_MAX];
+
+	begin(b, shape->invocations, length);
+	ir_id at = element(b, shape->invocations);
+	ir_id loaded = ir_extract(b, ir_load(b, 0, ir_u32(b, 0)), 0);
+	ir_id scale = ir_bitcast(b, loaded, IR_TYPE(IR_U32, 1));
+	ir_id seed = ir_convert(b, ir_builtin(b, IR_LOCAL_ID_X), IR_I32);
+	for (uint32_t i = 0; i < shape->chains; i++)
+		first[i] = ir_add(b, seed, ir_i32(b, (int32_t)i + 1));
+	ir_id sum = run_chains(b, shape, step_dot4, first, scale, 0);
+	ir_store(b, 1, at, ir_splat(b, ir_convert(b, sum, IR_F32), 4));
+	return end(b, out);
+}
+
+/* ---- Memory. */
 
 int probe_copy_kernel(
         struct ir_builder *b, const struct copy_shape *shape, uint32_t length, struct buffer *out)
@@ -77,6 +141,65 @@ int probe_copy_kernel(
 		ir_id here = ir_add(b, at, ir_u32(b, i * shape->invocations));
 		ir_store(b, 1, here, ir_load(b, 0, here));
 	}
+	return end(b, out);
+}
+
+static void fill_shared(struct ir_builder *b)
+{
+	ir_id local = ir_builtin(b, IR_LOCAL_ID_X), value = ir_load(b, 0, local);
+
+	ir_shared_store(b, 0, local, value);
+	ir_barrier(b);
+}
+
+#define READ_CHAINS 4
+
+int probe_read_kernel(struct ir_builder *b, const struct read_shape *shape, bool shared,
+        uint32_t length, struct buffer *out)
+{
+	uint32_t turn = shape->invocations * shape->each;
+	ir_id sums[READ_CHAINS], here, value;
+
+	begin(b, shape->invocations, length);
+	if (shared) {
+		ir_shared(b, vec4, shape->invocations);
+		fill_shared(b);
+	}
+	ir_id mask = shared ? ir_u32(b, shape->invocations - 1) : ir_uniform(b, 0);
+	ir_id start = element(b, turn * shape->turns);
+	for (uint32_t i = 0; i < READ_CHAINS; i++)
+		sums[i] = ir_var(b, ir_splat(b, ir_f32(b, 0), 4));
+	ir_id i = ir_loop(b, ir_u32(b, 0), ir_u32(b, turn * shape->turns), turn);
+	ir_id at = ir_add(b, start, i);
+	for (uint32_t j = 0; j < shape->each; j++) {
+		/* Of workgroup memory the neighbour's: else each would read its own again. */
+		here = ir_add(b, at, ir_u32(b, j * (shape->invocations + (shared ? 1 : 0))));
+		here = ir_compute(b, IR_AND, here, mask, 0);
+		value = shared ? ir_shared_load(b, 0, here) : ir_load(b, 0, here);
+		ir_set(b, sums[j % READ_CHAINS],
+		        ir_add(b, ir_get(b, sums[j % READ_CHAINS]), value));
+	}
+	ir_end(b);
+	ir_id sum = ir_get(b, sums[0]);
+	for (uint32_t j = 1; j < READ_CHAINS; j++)
+		sum = ir_add(b, sum, ir_get(b, sums[j]));
+	ir_store(b, 1, element(b, shape->invocations), sum);
+	return end(b, out);
+}
+
+/* ---- Overheads. */
+
+int probe_barrier_kernel(struct ir_builder *b, uint32_t invocations, uint32_t turns,
+        uint32_t length, struct buffer *out)
+{
+	begin(b, invocations, length);
+	ir_shared(b, vec4, invocations);
+	fill_shared(b); /* memory that the barriers are about */
+	ir_loop(b, ir_u32(b, 0), ir_u32(b, turns), 1);
+	ir_barrier(b);
+	ir_end(b);
+	ir_id local = ir_builtin(b, IR_LOCAL_ID_X);
+	ir_store(b, 1, local, ir_shared_load(b, 0, local));
 	return end(b, out);
 }
 

@@ -46,15 +46,22 @@ static struct limits limits_for_pages(const struct limits *device)
 	return limits;
 }
 
+/* Those that an older probe measured do until they are measured again. */
 static bool has_facts(const struct device *device)
 {
-	return device->public.facts.fma_gflops > 0;
+	const struct facts *facts = &device->public.facts;
+
+	return facts->fma_gflops > 0 && facts->version == FACTS_VERSION;
 }
 
 static void set_facts(struct device *device, const json_t *facts)
 {
+	const struct correction *correction = device->public.facts.correction;
+
 	wire_facts_parse(facts, &device->public.facts);
 	device->public.facts.cpu = device->rank == rank_of("cpu");
+	/* It corrects predictions from facts: without them, from the next probe on again. */
+	device->public.facts.correction = json_is_object(facts) ? correction : NULL;
 }
 
 /* Takes over what a worker said of the device (a copy). Facts that it leaves out stay, unless the
@@ -187,6 +194,7 @@ static void probed(void *context, const struct worker_reply *reply)
 		json_object_set(device->object, "facts", facts);
 		set_facts(device, facts);
 		device_keep(device);
+		device_calibrate(device);
 		devices_changed(device->tune);
 		log_info("device %s: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch",
 		        device->public.name, device->public.facts.fma_gflops,
@@ -359,6 +367,8 @@ int devices_start(struct tune *tune)
 	if (code)
 		log_warning("the stored devices cannot be read: %s; they are probed anew",
 		        strerror(-code));
+	for (uint32_t i = 0; i < tune->device_count; i++)
+		device_calibrate(tune->devices[i]);
 	devices_changed(tune);
 	code = worker_create(tune->loop, tune->worker_path, &tune->lister);
 	if (!code)

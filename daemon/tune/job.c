@@ -92,6 +92,7 @@ static void job_finish(struct job *job)
 	        job->text, job->device->public.name, job->best.median_ns / 1e6,
 	        job->best.baseline_ns / 1e6, job->best.measured, job->best.of,
 	        (double)job_elapsed_ns(job) / 1e9, job->best.schedule);
+	device_calibrate(job->device);
 	job_end(job, TUNE_FINISHED, NULL);
 }
 

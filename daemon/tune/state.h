@@ -23,7 +23,8 @@ struct device {
 	struct tune_device public; /* first: the API's pointer is the device's */
 	struct tune *tune;
 	json_t *object;
-	uint32_t rank; /* by kind, less is better */
+	struct correction correction; /* of its predictions, where its facts say so */
+	uint32_t rank;                /* by kind, less is better */
 	struct worker *worker;
 	uint32_t opened;   /* worker_starts() of the process that has the device open */
 	bool probe_failed; /* in this run: not tried again, facts stay unknown */
@@ -75,6 +76,9 @@ void devices_stop(struct tune *tune);
 struct device *device_by_id(const struct tune *tune, uint64_t id);
 void device_ready(struct device *device, device_readied *done, void *context);
 void device_rest(struct device *device); /* no job follows: stops the worker after a while */
+
+/* ---- calibrate.c */
+void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */
 
 /* ---- kernel.c */
 struct limits kernel_limits(const struct tune_device *device, uint32_t features);

@@ -66,6 +66,7 @@ enum op_family {
 	FAMILY_MAP,
 	FAMILY_ATTENTION
 };
+#define OP_FAMILIES (FAMILY_ATTENTION + 1)
 
 /* Kinds of fields and how many values each takes. */
 enum op_field_kind {

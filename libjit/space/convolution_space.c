@@ -132,7 +132,7 @@ static void offer_workgroups(struct offering *o, enum kind kind, const struct sc
 		s.axis[AXIS_WG_Y] = wg->y;
 		s.axis[AXIS_SPLIT_K] = wg->k;
 		if (!derive(pool->op, &s, &g, NULL) && fits(pool, &g))
-			rank(best, &s, cost_ns(pool->op, &g, pool->facts));
+			rank(best, &s, cost_predict(pool->op, &g, pool->facts).ns);
 	}
 	for (uint32_t i = 0; i < 2; i++)
 		if (best[i].ns < NONE_NS)

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cost model: time is the launch plus the slower of arithmetic and memory, where arithmetic
- * counts every instruction an invocation issues (not only multiply-adds) and is slowed when the
- * dispatch is too small to fill the device. Two machines are told apart by a measured fact, not by
+ * The cost model: time is the launch plus the slower of instructions and memory traffic, where
+ * every instruction an invocation issues counts (not only multiply-adds) and a dispatch too small
+ * to fill the device leaves part of it idle. Two machines are told apart by a measured fact, not by
  * a name: on a processor a load is a gather that costs as much as several multiply-adds and no
- * parallelism is needed; on a GPU loads are cheap, lanes are many and registers are few.
+ * parallelism is needed; on a GPU loads are cheap, lanes are many and registers are few. What the
+ * probe measured takes the place of a weight; weights stand for what it cannot measure. Invariant:
+ * the parts add up to the time.
  */
 #include "space/cost.h"
+
+#include "space/calibrate.h"
 
 #include <math.h>
 
@@ -23,6 +27,8 @@ struct weights {
 	double lanes_per_gflops;        /* invocations that fill the device, per GFLOP/s of peak */
 	double cores, cores_per_gflops; /* workgroups that run side by side: the greater of both */
 	double start;                   /* an invocation's fixed work */
+	double reuse;                   /* of traffic by caches: times that memory seems faster */
+	double fma_gflops, memory_gbps; /* where these could not be measured */
 };
 /* Fitted on an NVIDIA H200: 750 schedules of eight operators. */
 static const struct weights weights_gpu = {.load = 4.6,
@@ -38,7 +44,10 @@ static const struct weights weights_gpu = {.load = 4.6,
         .lanes_per_gflops = 1.2,
         .cores = 1,
         .cores_per_gflops = 0.0016,
-        .start = 170};
+        .start = 170,
+        .reuse = 3,
+        .fma_gflops = 1000,
+        .memory_gbps = 50};
 /* Fitted on SwiftShader, 256x256x256: a load is a checked gather that costs six multiply-adds a
  * lane however wide it is, variables live in memory, and four invocations share a vector. */
 static const struct weights weights_cpu = {.load = 0.5,
@@ -54,19 +63,45 @@ static const struct weights weights_cpu = {.load = 0.5,
         .lanes_per_gflops = 0.1,
         .cores = 4,
         .cores_per_gflops = 0,
-        .start = 60};
+        .start = 60,
+        .reuse = 3,
+        .fma_gflops = 20,
+        .memory_gbps = 10};
 
-static double invocation_cost(const struct work *work, const struct weights *w)
+static const struct {
+	const char *name;
+} bounds[COST_BOUNDS] = {
+#define BOUND(name, text) {text},
+#include "space/bounds.def"
+};
+static const enum cost_bound bound_of[COST_PARTS] = {
+#define PART(name, bound, doc) COST_##bound,
+#include "space/bounds.def"
+};
+
+const char *cost_bound_name(enum cost_bound bound)
 {
-	double cost = w->start + work->arithmetic;
-	double beyond = work->registers - w->registers;
+	return bounds[bound].name;
+}
 
-	cost += work->turns * (w->turn + w->turn_accumulator * work->accumulators);
+/* What one invocation issues, in multiply-adds. */
+static double count_issued(const struct work *work, const struct weights *w, double *part)
+{
+	double beyond = work->registers - w->registers, sum = 0;
+
+	part[PART_ARITHMETIC] = work->arithmetic;
+	part[PART_TURNS] = work->turns * (w->turn + w->turn_accumulator * work->accumulators);
 	if (beyond > 0 && work->accumulators > 0)
-		cost += work->arithmetic / work->accumulators * beyond * w->spill;
-	cost += work->loads * w->load + work->lanes * w->lane;
-	cost += work->shared_loads * w->shared_load + work->shared_lanes * w->shared_lane;
-	return cost + work->barriers * w->barrier;
+		part[PART_SPILLS] = work->arithmetic / work->accumulators * beyond * w->spill;
+	part[PART_START] = w->start;
+	part[PART_LOADS] = work->loads * w->load;
+	part[PART_LANES] = work->lanes * w->lane;
+	part[PART_SHARED] = work->shared_loads * w->shared_load +
+	                    work->shared_lanes * w->shared_lane;
+	part[PART_BARRIERS] = work->barriers * w->barrier;
+	for (uint32_t i = 0; i < COST_PARTS; i++)
+		sum += part[i];
+	return sum;
 }
 
 /* The part of the device that the dispatch keeps busy, at most 1. */
@@ -80,24 +115,83 @@ static double filled(const struct work *work, double workgroups, double invocati
 	return fmin(fmin(lanes, 1), workgroups / (turns * cores));
 }
 
-double cost_ns(const struct op *op, const struct geometry *g, const struct facts *facts)
+/* Workgroups of the dispatch; *ret_invocations of each. */
+static double count_workgroups(
+        const struct op *op, const struct geometry *g, double *ret_invocations)
 {
-	const struct weights *w = facts->cpu ? &weights_cpu : &weights_gpu;
-	double gflops = facts->fma_gflops > 0 ? facts->fma_gflops : facts->cpu ? 20 : 1000;
-	double gbps = facts->memory_gbps > 0 ? facts->memory_gbps : facts->cpu ? 10 : 50;
-	double invocations = 1, workgroups = 1;
 	uint32_t dims[OP_DYNAMIC_MAX] = {0};
+	double workgroups = 1;
 
 	for (uint32_t i = 0; i < op->dynamic_count; i++)
 		dims[i] = op->value[op->dynamic[i].value];
+	*ret_invocations = 1;
 	for (uint32_t i = 0; i < 3; i++) {
-		invocations *= g->workgroup_size[i];
+		*ret_invocations *= g->workgroup_size[i];
 		workgroups *= (double)extent_at(&g->grid[i], dims);
 	}
-	double lockstep = ceil(invocations / w->simd) * w->simd;
-	double all = workgroups * lockstep * invocation_cost(&g->work, w);
-	double compute = all * 2 / gflops / filled(&g->work, workgroups, invocations, gflops, w);
-	double memory = g->work.traffic_bytes / (gbps * 3);
+	return workgroups;
+}
 
-	return facts->launch_ns + fmax(compute, memory) + 0.1 * fmin(compute, memory);
+/* The time of each part, as if it were the only one. Returns that of instructions together. */
+static double time_parts(const struct op *op, const struct geometry *g, const struct facts *facts,
+        const struct weights *w, double part[COST_PARTS])
+{
+	double gflops = facts->fma_gflops > 0 ? facts->fma_gflops : w->fma_gflops;
+	double gbps = facts->memory_gbps > 0 ? facts->memory_gbps : w->memory_gbps;
+	double invocations, workgroups = count_workgroups(op, g, &invocations);
+	double lockstep = ceil(invocations / w->simd) * w->simd;
+	double unit_ns = workgroups * lockstep * 2 / gflops;
+	double issued_ns = unit_ns * count_issued(&g->work, w, part);
+	double busy = filled(&g->work, workgroups, invocations, gflops, w);
+
+	for (uint32_t i = 0; i < COST_PARTS; i++)
+		part[i] *= unit_ns;
+	part[PART_IDLE] = issued_ns / busy - issued_ns;
+	part[PART_TRAFFIC] = g->work.traffic_bytes / (gbps * w->reuse);
+	part[PART_LAUNCH] = facts->launch_ns;
+	return issued_ns / busy;
+}
+
+/* Instructions and traffic overlap: of the faster a tenth shows. */
+#define HIDDEN 0.1
+
+static double overlap(double part[COST_PARTS], double issued_ns)
+{
+	bool memory = part[PART_TRAFFIC] > issued_ns;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < COST_PARTS; i++) {
+		if (i != PART_LAUNCH && (i == PART_TRAFFIC) != memory)
+			part[i] *= HIDDEN;
+		sum += part[i];
+	}
+	return sum;
+}
+
+static enum cost_bound greatest(const double share[COST_PARTS])
+{
+	double sums[COST_BOUNDS] = {0};
+	enum cost_bound bound = 0;
+
+	for (uint32_t i = 0; i < COST_PARTS; i++)
+		sums[bound_of[i]] += share[i];
+	for (uint32_t i = 1; i < COST_BOUNDS; i++)
+		if (sums[i] > sums[bound])
+			bound = (enum cost_bound)i;
+	return bound;
+}
+
+struct prediction cost_predict(
+        const struct op *op, const struct geometry *g, const struct facts *facts)
+{
+	const struct weights *w = facts->cpu ? &weights_cpu : &weights_gpu;
+	struct prediction p = {0};
+	double issued_ns = time_parts(op, g, facts, w, p.share);
+
+	p.ns = overlap(p.share, issued_ns);
+	for (uint32_t i = 0; i < COST_PARTS; i++)
+		p.share[i] /= p.ns;
+	p.bound = greatest(p.share);
+	p.ns *= correction_factor(facts->correction, op_family(op->kind), p.share);
+	return p;
 }

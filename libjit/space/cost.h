@@ -7,4 +7,23 @@
 #include "space/geometry.h"
 #include "space/limits.h"
 
-double cost_ns(const struct op *op, const struct geometry *geometry, const struct facts *facts);
+enum cost_bound { /* what most of the time is spent on */
+#define BOUND(name, ...) COST_##name,
+#include "space/bounds.def"
+	COST_BOUNDS
+};
+const char *cost_bound_name(enum cost_bound bound);
+
+enum cost_part {
+#define PART(name, ...) PART_##name,
+#include "space/bounds.def"
+	COST_PARTS
+};
+
+struct prediction {
+	double ns; /* > 0 */
+	enum cost_bound bound;
+	double share[COST_PARTS]; /* of the time, before it was corrected; they add up to 1 */
+};
+struct prediction cost_predict(
+        const struct op *op, const struct geometry *geometry, const struct facts *facts);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The WebGPU default limits, and how two sets of limits meet.
+ * The WebGPU default limits, how two sets of limits meet, and the facts by their rows.
  */
 #include "space/limits.h"
+
+#include <stddef.h>
 
 enum { DEVICE, LANGUAGE };
 
@@ -64,4 +66,31 @@ struct limits limits_meet(const struct limits *a, const struct limits *b)
 		if (limits_have_matrix(b, a->matrices[i]))
 			ret.matrices[count++] = a->matrices[i];
 	return ret;
+}
+
+/* ---- Facts. */
+
+const struct fact_info fact_infos[FACT_COUNT] = {
+#define FACT(name, ...) {#name, __VA_ARGS__},
+#include "space/facts.def"
+};
+
+static size_t offset_of(enum fact fact)
+{
+	static const size_t offsets[FACT_COUNT] = {
+#define FACT(name, ...) offsetof(struct facts, name),
+#include "space/facts.def"
+	};
+
+	return offsets[fact];
+}
+
+double fact_value(const struct facts *facts, enum fact fact)
+{
+	return *(const double *)((const char *)facts + offset_of(fact));
+}
+
+void fact_set(struct facts *facts, enum fact fact, double value)
+{
+	*(double *)((char *)facts + offset_of(fact)) = value;
 }

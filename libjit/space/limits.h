@@ -49,10 +49,33 @@ extern const struct limits limits_web_default;
 bool limits_have_matrix(const struct limits *limits, struct matrix_shape shape);
 struct limits limits_meet(const struct limits *a, const struct limits *b);
 
+struct correction;
+
 /* Measured on the device by the worker's probe; 0 is unknown. */
+#define FACTS_VERSION 1 /* of what is measured and how; other versions are out of date */
+#define FACTS_CACHES  3
 struct facts {
-	double fma_gflops;  /* peak f32 multiply-adds, two operations each */
-	double memory_gbps; /* global memory, read plus written */
-	double launch_ns;   /* one empty dispatch within a batch */
-	bool cpu;           /* the device runs on the processor (lavapipe, SwiftShader, PoCL) */
+#define FACT(name, ...) double name;
+#include "space/facts.def"
+	/* Levels of the memory hierarchy above global memory, nearest first: what fits in `bytes`
+	 * is read at `gbps` by the whole device. bytes 0: no more of them. */
+	struct cache {
+		double bytes, gbps;
+	} caches[FACTS_CACHES];
+	/* Of predictions, learnt on this device (calibrate.h); NULL: none. Whoever sets it keeps
+	 * it. Not on the wire. */
+	const struct correction *correction;
+	bool cpu;         /* the device runs on the processor (lavapipe, SwiftShader, PoCL) */
+	uint32_t version; /* FACTS_VERSION when they were measured; 0: never */
 };
+
+enum fact {
+#define FACT(name, ...) FACT_##name,
+#include "space/facts.def"
+	FACT_COUNT
+};
+extern const struct fact_info {
+	const char *name, *unit, *doc;
+} fact_infos[FACT_COUNT];
+double fact_value(const struct facts *facts, enum fact fact);
+void fact_set(struct facts *facts, enum fact fact, double value);

@@ -35,7 +35,7 @@ static uint32_t step(uint32_t value, uint32_t initial, bool up)
 /* An axis that the family does not look at makes no other kernel. */
 static bool same_kernel(const struct neighbours *n, const struct geometry *g)
 {
-	return cost_ns(n->op, g, n->facts) == cost_ns(n->op, &n->at, n->facts) &&
+	return cost_predict(n->op, g, n->facts).ns == cost_predict(n->op, &n->at, n->facts).ns &&
 	       g->instructions == n->at.instructions &&
 	       g->workgroup_bytes == n->at.workgroup_bytes && g->features == n->at.features &&
 	       !memcmp(g->workgroup_size, n->at.workgroup_size, sizeof g->workgroup_size);
@@ -50,7 +50,7 @@ static void offer(struct neighbours *n, const struct schedule *schedule)
 	        space_geometry(n->op, schedule, &g, NULL) ||
 	        g.instructions > SPACE_INSTRUCTIONS_MAX || same_kernel(n, &g))
 		return;
-	n->list[n->count++] = (struct candidate){*schedule, cost_ns(n->op, &g, n->facts)};
+	n->list[n->count++] = (struct candidate){*schedule, cost_predict(n->op, &g, n->facts).ns};
 }
 
 static void move(struct neighbours *n, enum axis axis, bool up)

@@ -8,7 +8,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "space/cost.h"
 #include "space/family.h"
 
 #include <errno.h>
@@ -115,12 +114,23 @@ int space_check(const struct op *op, const struct schedule *schedule, const stru
 	return r;
 }
 
+int space_predict(const struct op *op, const struct schedule *schedule, const struct facts *facts,
+        struct prediction *ret_prediction)
+{
+	struct geometry g;
+	int r = space_geometry(op, schedule, &g, NULL);
+
+	if (!r)
+		*ret_prediction = cost_predict(op, &g, facts);
+	return r;
+}
+
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts)
 {
-	struct geometry g;
+	struct prediction prediction;
 
-	return space_geometry(op, schedule, &g, NULL) ? 0 : cost_ns(op, &g, facts);
+	return space_predict(op, schedule, facts, &prediction) ? 0 : prediction.ns;
 }
 
 struct schedule space_baseline(const struct op *op)
@@ -145,7 +155,7 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 	        g.instructions > SPACE_INSTRUCTIONS_MAX ||
 	        within_sizes(pool->op, &g, pool->limits, NULL))
 		return;
-	double predicted = cost_ns(pool->op, &g, pool->facts);
+	double predicted = cost_predict(pool->op, &g, pool->facts).ns;
 	if (at == SPACE_MAX && predicted >= best[at - 1].predicted_ns)
 		return;
 	if (at < SPACE_MAX)

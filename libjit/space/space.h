@@ -7,6 +7,7 @@
 #pragma once
 
 #include "op/op.h"
+#include "space/cost.h"
 #include "space/limits.h"
 #include "space/schedule.h"
 
@@ -43,6 +44,10 @@ uint32_t space_neighbours(const struct op *op, const struct limits *limits,
         const struct facts *facts, const struct schedule *schedule,
         struct candidate ret_neighbours[static SPACE_NEIGHBOURS_MAX]);
 
+/* What the cost model says: 0, or -ERANGE where the schedule is not well-formed. */
+int space_predict(const struct op *op, const struct schedule *schedule, const struct facts *facts,
+        struct prediction *ret_prediction);
+/* Its time alone; 0 where it is not. */
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts);
 

@@ -19,7 +19,8 @@ static const char device_form[] =
         "\"workgroup_bytes\":32768,\"storage_buffers\":30,\"binding_bytes\":1073741824,"
         "\"subgroup_min\":4,\"subgroup_max\":4},\"features\":[\"subgroups\",\"packed_4x8_integer_"
         "dot_product\"],\"timestamps\":true,"
-        "\"facts\":{\"fma_gflops\":%d,\"memory_gbps\":4,\"launch_ns\":20000,\"cpu\":true}}";
+        "\"facts\":{\"fma_gflops\":%d,\"memory_gbps\":4,\"launch_ns\":20000,\"cpu\":true,"
+        "\"version\":1}}";
 
 static char state_dir[] = "/tmp/nnjit-api-test-XXXXXX";
 static char models_dir[512];

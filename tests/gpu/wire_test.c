@@ -277,23 +277,63 @@ END_TEST
 
 START_TEST(facts_round_trip)
 {
-	const struct facts facts = {21.75, 1e-3, 12345.5, true};
-	json_t *object = wire_facts_json(&facts);
+	struct facts facts = {.cpu = true, .version = 7, .caches = {{32768, 900}, {1 << 20, 80.5}}};
 	struct facts again;
 
+	for (uint32_t i = 0; i < FACT_COUNT; i++)
+		fact_set(&facts, (enum fact)i, 1e-3 + 12345.5 * i);
+	json_t *object = wire_facts_json(&facts);
 	wire_facts_parse(object, &again);
-	ck_assert_double_eq(again.fma_gflops, facts.fma_gflops);
-	ck_assert_double_eq(again.memory_gbps, facts.memory_gbps);
-	ck_assert_double_eq(again.launch_ns, facts.launch_ns);
+	for (uint32_t i = 0; i < FACT_COUNT; i++)
+		ck_assert_double_eq(
+		        fact_value(&again, (enum fact)i), fact_value(&facts, (enum fact)i));
+	ck_assert_mem_eq(again.caches, facts.caches, sizeof facts.caches);
 	ck_assert(again.cpu);
-	json_object_set_new(object, "fma_gflops", json_integer(-3));
-	json_object_set_new(object, "memory_gbps", json_string("7"));
-	wire_facts_parse(object, &again);
-	ck_assert_double_eq(again.fma_gflops, 0);
-	ck_assert_double_eq(again.memory_gbps, 0);
-	wire_facts_parse(NULL, &again);
-	ck_assert_double_eq(again.launch_ns, 0);
-	ck_assert(!again.cpu);
+	ck_assert_uint_eq(again.version, 7);
+	json_decref(object);
+}
+END_TEST
+
+/* The rows are the members: each name reaches the member of that name. */
+START_TEST(facts_by_row)
+{
+	json_t *object = json_pack(
+	        "{s:f,s:f,s:f}", "fma_gflops", 1.5, "memory_gbps", 2.5, "dot4_gops", 3.5);
+	struct facts facts;
+
+	wire_facts_parse(object, &facts);
+	ck_assert_double_eq(facts.fma_gflops, 1.5);
+	ck_assert_double_eq(facts.memory_gbps, 2.5);
+	ck_assert_double_eq(facts.dot4_gops, 3.5);
+	ck_assert_double_eq(facts.launch_ns, 0); /* missing */
+	ck_assert_uint_eq(facts.version, 0);
+	json_decref(object);
+}
+END_TEST
+
+static const char *const odd_facts[] = {
+        "{\"fma_gflops\":-3,\"memory_gbps\":\"7\",\"cores\":null,\"version\":-1,\"cpu\":1}",
+        "{\"caches\":[{\"bytes\":-4,\"gbps\":\"x\"},7,[],{\"bytes\":9,\"gbps\":9}]}",
+        "{\"caches\":{\"bytes\":1},\"version\":\"2\"}",
+        "[]",
+        "{}",
+};
+
+START_TEST(facts_odd)
+{
+	const struct facts none = {0};
+	json_t *object = json_loads(odd_facts[_i], 0, NULL);
+	struct facts facts;
+
+	ck_assert_ptr_nonnull(object);
+	wire_facts_parse(object, &facts);
+	for (uint32_t i = 0; i < FACT_COUNT; i++)
+		ck_assert_double_eq(fact_value(&facts, (enum fact)i), 0);
+	ck_assert_mem_eq(facts.caches, none.caches, sizeof none.caches);
+	ck_assert(!facts.cpu);
+	ck_assert_uint_eq(facts.version, 0);
+	wire_facts_parse(NULL, &facts);
+	ck_assert_double_eq(facts.fma_gflops, 0);
 	json_decref(object);
 }
 END_TEST
@@ -348,6 +388,8 @@ int main(void)
 	tcase_add_test(data, limits_out_of_range);
 	tcase_add_test(data, features_unknown);
 	tcase_add_test(data, facts_round_trip);
+	tcase_add_test(data, facts_by_row);
+	tcase_add_loop_test(data, facts_odd, 0, sizeof odd_facts / sizeof *odd_facts);
 	tcase_add_loop_test(data, id, 0, sizeof ids / sizeof *ids);
 	suite_add_tcase(suite, data);
 	srunner_run_all(runner, CK_ENV);

@@ -62,24 +62,63 @@ START_TEST(no_driver)
 }
 END_TEST
 
+/* What a fact is at least and at most on any device of today, where it is known. */
+static const struct {
+	const char *name;
+	double least, most;
+} plausible[] = {
+        {"fma_gflops", 0.1, 1e6},
+        {"memory_gbps", 0.1, 1e5},
+        {"launch_ns", 10, 1e7},
+        {"cores", 1, 1e5},
+        {"lanes", 1, 128},
+        {"workgroup_gbps", 0.05, 1e6},
+        {"barrier_ns", 0.5, 1e6},
+        {"registers", 16, 256},
+        {"fma16_gflops", 0.01, 1e7},
+        {"dot4_gops", 0.01, 1e7},
+};
+
+static void check_facts(const json_t *facts, bool cpu)
+{
+	const json_t *caches = json_object_get(facts, "caches"), *cache;
+	double bytes = 0;
+	size_t i;
+
+	ck_assert_uint_eq(sizeof plausible / sizeof *plausible, FACT_COUNT);
+	for (i = 0; i < FACT_COUNT; i++) {
+		double value = worker_number(facts, plausible[i].name);
+		ck_assert_msg((i >= 3 && value == 0) ||
+		                      (value >= plausible[i].least && value <= plausible[i].most),
+		        "%s is %g", plausible[i].name, value);
+	}
+	json_array_foreach(caches, i, cache)
+	{
+		ck_assert_double_gt(worker_number(cache, "bytes"), bytes);
+		ck_assert_double_gt(worker_number(cache, "gbps"), 0.05);
+		bytes = worker_number(cache, "bytes");
+	}
+	ck_assert(json_is_true(json_object_get(facts, "cpu")) == cpu);
+	ck_assert_int_eq(worker_number(facts, "version"), FACTS_VERSION);
+}
+
+/* Seconds at most, and what a device lacks stays unknown. */
 START_TEST(probing)
 {
 	struct worker worker;
 
 	worker_start(&worker, NULL);
-	worker_open(&worker, _i, "native");
+	worker_open(&worker, _i, "web");
 	json_t *answer = worker_ask(&worker, "{\"do\":\"probe\"}");
 	json_t *facts = json_object_get(answer, "facts");
-	ck_assert_double_gt(worker_number(facts, "fma_gflops"), 0.1);
-	ck_assert_double_lt(worker_number(facts, "fma_gflops"), 1e6);
-	ck_assert_double_gt(worker_number(facts, "memory_gbps"), 0.1);
-	ck_assert_double_lt(worker_number(facts, "memory_gbps"), 1e5);
-	ck_assert_double_gt(worker_number(facts, "launch_ns"), 10);
-	ck_assert_double_lt(worker_number(facts, "launch_ns"), 1e7);
-	ck_assert(json_is_true(json_object_get(facts, "cpu")) == devices[_i].cpu);
-	printf("%s: %.1f GFLOP/s, %.2f GB/s, %.0f ns a launch\n", devices[_i].name,
-	        worker_number(facts, "fma_gflops"), worker_number(facts, "memory_gbps"),
-	        worker_number(facts, "launch_ns"));
+	char *text = json_dumps(facts, JSON_COMPACT | JSON_REAL_PRECISION(4));
+	printf("%s: %s\n", devices[_i].name, text);
+	free(text);
+	check_facts(facts, devices[_i].cpu);
+	if (!(devices[_i].limits.features & FEATURE_F16))
+		ck_assert_double_eq(worker_number(facts, "fma16_gflops"), 0);
+	if (!(devices[_i].limits.features & FEATURE_DOT4))
+		ck_assert_double_eq(worker_number(facts, "dot4_gops"), 0);
 	json_decref(answer);
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }

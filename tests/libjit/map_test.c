@@ -13,7 +13,9 @@
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define ROOM          64 /* elements of any tensor here */
 
-static const struct facts cpu = {20, 10, 5000, true}, gpu = {10000, 500, 3000, false};
+static const struct facts cpu = {
+        .fma_gflops = 20, .memory_gbps = 10, .launch_ns = 5000, .cpu = true};
+static const struct facts gpu = {.fma_gflops = 10000, .memory_gbps = 500, .launch_ns = 3000};
 
 static struct op parse(const char *text)
 {

@@ -6,6 +6,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,48 @@ START_TEST(predicted_then_tuned)
 	begin(8 * S_NS);
 	ck_assert_int_eq(known_of(LONGER).status, TUNE_TUNED);
 	end();
+}
+END_TEST
+
+/* How far a prediction is from the time measured, as a factor's logarithm. */
+static double distance(const struct tune_kernel *kernel, const struct facts *facts)
+{
+	return fabs(log(
+	        space_predict_ns(&kernel->op, &kernel->schedule, facts) / kernel->best.median_ns));
+}
+
+START_TEST(predictions_learn_from_trials)
+{
+	begin(4 * S_NS);
+	run_until(enumerated);
+	ask(SMALL, false);
+	run_until(over);
+	struct tune_kernel kernel = known_of(SMALL);
+	struct facts facts = device()->facts;
+	ck_assert_int_eq(kernel.status, TUNE_TUNED);
+	ck_assert_ptr_nonnull(facts.correction);
+	double learnt = distance(&kernel, &facts);
+	facts.correction = NULL;
+	ck_assert_double_lt(learnt, distance(&kernel, &facts) + 1e-9);
+	end();
+	begin(4 * S_NS); /* what was learnt is known again after a restart */
+	ck_assert_double_eq_tol(distance(&kernel, &device()->facts), learnt, 1e-6);
+	end();
+}
+END_TEST
+
+/* What an older probe stored serves until it is measured again. */
+START_TEST(old_facts_are_measured_again)
+{
+	facts_outdate();
+	begin(4 * S_NS);
+	ck_assert_double_eq(device()->facts.fma_gflops, 1);
+	run_until(enumerated);
+	ck_assert_uint_eq(device()->facts.version, FACTS_VERSION);
+	ck_assert_double_ne(device()->facts.fma_gflops, 1);
+	ck_assert_double_gt(device()->facts.launch_ns, 0);
+	end();
+	facts_restore();
 }
 END_TEST
 
@@ -243,6 +286,8 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, predicted_then_tuned);
+	tcase_add_test(tcase, predictions_learn_from_trials);
+	tcase_add_test(tcase, old_facts_are_measured_again);
 	tcase_add_test(tcase, one_job_for_all);
 	tcase_add_test(tcase, nobody_waits_nothing_runs);
 	tcase_add_test(tcase, urgent_goes_first);

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is measured, and with which kernels. Peaks are the best of several shapes; everything else
+ * has one shape for processors and one for GPUs. Invariant: a measure that runs out of time or that
+ * the driver refuses leaves its facts as they were.
+ */
+#include "daemon/gpu/probe_measures.h"
+
+#include <math.h>
+
+#define COUNT(table)   (sizeof(table) / sizeof *(table))
+#define WORKGROUPS_MAX 65535
+#define LAUNCHES       100
+
+static bool fits(const struct probe *probe, uint32_t invocations)
+{
+	return invocations <= probe->device->adapter->limits.invocations;
+}
+
+/* As many as the device may launch, and as the target has room for. */
+static uint32_t most_workgroups(const struct probe *probe, uint32_t invocations)
+{
+	return probe_at_most(probe->length / invocations, WORKGROUPS_MAX);
+}
+
+static bool has(const struct probe *probe, enum feature feature)
+{
+	return probe->device->adapter->limits.features & feature;
+}
+
+/* ---- Launch overhead. */
+
+int measure_launch(struct probe *probe, struct facts *facts, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	struct probe_kernel kernel = {.workgroups = 1, .workgroups_max = 1};
+	bool failed = probe_empty_kernel(probe->builder, probe->length, &code);
+	int answer = probe_make(probe, failed, &code, &kernel, err);
+
+	if (answer)
+		return answer;
+	answer = probe_time_repeated(probe, &kernel, LAUNCHES, &facts->launch_ns, err);
+	probe_drop(probe, answer, &kernel);
+	return answer;
+}
+
+/* Of one workgroup alone, without the launch. */
+static int time_alone(struct probe *probe, struct probe_kernel *kernel, double launch_ns,
+        double *ret_ns, struct error *err)
+{
+	struct probe_kernel alone = {
+	        .pipeline = kernel->pipeline, .workgroups = 1, .workgroups_max = 1};
+	double ns;
+	int answer = probe_time_repeated(probe, &alone, 8, &ns, err);
+
+	if (!answer)
+		*ret_ns = fmax(ns - launch_ns, 1);
+	return answer;
+}
+
+/* ---- Multiply-adds. */
+
+static const struct fma_shape fma_cpu[] = {
+        {16, 4, 8, 64, true},
+        {16, 4, 8, 64, false},
+        {16, 2, 16, 64, true},
+        {16, 2, 16, 64, false},
+        {16, 3, 8, 64, false},
+        {16, 8, 4, 64, false},
+        {16, 1, 32, 64, false},
+};
+static const struct fma_shape fma_gpu[] = {
+        {256, 4, 8, 64, true},
+        {256, 8, 8, 64, true},
+        {128, 4, 16, 64, true},
+        {64, 8, 4, 64, true},
+        {256, 2, 16, 64, true},
+        {256, 4, 8, 64, false},
+        {256, 8, 8, 64, false},
+};
+
+typedef int chain_kernel(struct ir_builder *builder, const struct fma_shape *shape, uint32_t length,
+        struct buffer *out);
+
+/* Of chains whose steps are `step_ops` operations each; *best is raised where these are faster. */
+static int measure_chains(struct probe *probe, const struct fma_shape *shape, chain_kernel *write,
+        double step_ops, double *best, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	struct probe_kernel kernel = {.workgroups = probe_is_cpu(probe) ? 16 : 256,
+	        .workgroups_max = most_workgroups(probe, shape->invocations)};
+	double ops = step_ops * shape->chains * shape->unroll * shape->turns * shape->invocations;
+	double ns;
+	bool failed = write(probe->builder, shape, probe->length, &code);
+	int answer = probe_make(probe, failed, &code, &kernel, err);
+
+	if (answer)
+		return answer;
+	answer = probe_time(probe, &kernel, &ns, err);
+	probe_drop(probe, answer, &kernel);
+	if (!answer)
+		*best = fmax(*best, ops * kernel.workgroups / ns);
+	return answer;
+}
+
+#define FMA_OPS  8 /* of a step: four lanes, two operations */
+#define DOT4_OPS 8 /* of one lane: four products, four sums */
+
+int measure_fma_shape(struct probe *probe, size_t i, struct facts *facts, struct error *err)
+{
+	bool cpu = probe_is_cpu(probe);
+	const struct fma_shape *shape = cpu ? &fma_cpu[i] : &fma_gpu[i];
+
+	if (i >= (cpu ? COUNT(fma_cpu) : COUNT(fma_gpu)) || !fits(probe, shape->invocations))
+		return 0;
+	double best = facts->fma_gflops;
+	int answer = measure_chains(probe, shape, probe_fma_kernel, FMA_OPS, &best, err);
+	if (best > facts->fma_gflops)
+		probe->fastest = *shape;
+	facts->fma_gflops = best;
+	return answer;
+}
+
+/* One workgroup of the fastest shape, but long enough for its launch not to matter. */
+#define ALONE_TIMES 64
+
+int measure_cores(struct probe *probe, struct facts *facts, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	struct fma_shape shape = probe->fastest;
+	struct probe_kernel kernel = {0};
+	double ns;
+
+	if (!shape.turns)
+		return 0;
+	shape.turns *= ALONE_TIMES;
+	bool failed = probe_fma_kernel(probe->builder, &shape, probe->length, &code);
+	int answer = probe_make(probe, failed, &code, &kernel, err);
+	if (answer)
+		return answer;
+	answer = time_alone(probe, &kernel, facts->launch_ns, &ns, err);
+	probe_drop(probe, answer, &kernel);
+	if (!answer)
+		facts->cores = fmax(1, facts->fma_gflops * ns / shape.chains / shape.unroll /
+		                               shape.turns / shape.invocations / FMA_OPS);
+	return answer;
+}
+
+/* The best of the first shapes: what is fast in f32 is fast in what f32 is replaced by. */
+#define NARROW_SHAPES 3
+
+/* `lanes`: chains that take the place of one of four lanes. */
+static int measure_narrow(struct probe *probe, chain_kernel *write, uint32_t lanes, double step_ops,
+        double *best, struct error *err)
+{
+	int answer = 0;
+
+	for (size_t i = 0; !answer && i < NARROW_SHAPES && probe_has_time(probe); i++) {
+		struct fma_shape shape = probe_is_cpu(probe) ? fma_cpu[i] : fma_gpu[i];
+		shape.chains *= lanes;
+		if (fits(probe, shape.invocations))
+			answer = measure_chains(probe, &shape, write, step_ops, best, err);
+	}
+	return answer;
+}
+
+int measure_half(struct probe *probe, struct facts *facts, struct error *err)
+{
+	if (!has(probe, FEATURE_F16))
+		return 0;
+	return measure_narrow(probe, probe_half_kernel, 1, FMA_OPS, &facts->fma16_gflops, err);
+}
+
+int measure_dot4(struct probe *probe, struct facts *facts, struct error *err)
+{
+	if (!has(probe, FEATURE_DOT4))
+		return 0;
+	return measure_narrow(probe, probe_dot4_kernel, 2, DOT4_OPS, &facts->dot4_gops, err);
+}
+
+/* ---- Registers. */
+
+/* Every turn multiplies all the values an invocation holds, KNEE_STEPS times four lanes in all. */
+static const uint32_t held[] = {16, 32, 64, 96, 128, 192, 256};
+#define KNEE_STEPS 64
+#define KNEE_RATE  0.7 /* of the best: the rate has dropped */
+
+int measure_registers(struct probe *probe, struct facts *facts, struct error *err)
+{
+	bool fused = probe->fastest.fused;
+	double best = 0, knee = 0;
+	int answer = 0;
+
+	for (size_t i = 0; !answer && i < COUNT(held) && probe_has_time(probe); i++) {
+		uint32_t chains = held[i] / 4, unroll = (KNEE_STEPS + chains - 1) / chains;
+		struct fma_shape shape = {64, chains, unroll, 32, fused};
+		double rate = 0;
+		answer = measure_chains(probe, &shape, probe_fma_kernel, FMA_OPS, &rate, err);
+		best = fmax(best, rate);
+		if (!answer && rate < KNEE_RATE * best)
+			break;
+		knee = held[i];
+	}
+	if (!answer)
+		facts->registers = knee;
+	return answer;
+}
+
+/* ---- Global memory and its caches. */
+
+static const struct copy_shape copy_cpu[] = {{16, 16}, {64, 1}, {4, 64}};
+static const struct copy_shape copy_gpu[] = {{256, 1}, {256, 4}, {128, 8}, {64, 4}};
+
+int measure_copy_shape(struct probe *probe, size_t i, struct facts *facts, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	bool cpu = probe_is_cpu(probe);
+	const struct copy_shape *shape = cpu ? &copy_cpu[i] : &copy_gpu[i];
+
+	if (i >= (cpu ? COUNT(copy_cpu) : COUNT(copy_gpu)) || !fits(probe, shape->invocations))
+		return 0;
+	uint32_t each = shape->invocations * shape->each;
+	uint32_t workgroups = probe_at_most(probe->length / each, WORKGROUPS_MAX);
+	struct probe_kernel kernel = {.workgroups = workgroups, .workgroups_max = workgroups};
+	double ns;
+	bool failed = probe_copy_kernel(probe->builder, shape, probe->length, &code);
+	int answer = probe_make(probe, failed, &code, &kernel, err);
+	if (answer)
+		return answer;
+	answer = probe_time(probe, &kernel, &ns, err);
+	probe_drop(probe, answer, &kernel);
+	if (!answer)
+		facts->memory_gbps = fmax(facts->memory_gbps, 32.0 * each * workgroups / ns);
+	return answer;
+}
+
+static const struct read_shape read_cpu = {16, 8, 16}, read_gpu = {256, 8, 16};
+
+/* Of one workgroup's reads. */
+static double bytes_read(const struct read_shape *shape)
+{
+	return 16.0 * shape->invocations * shape->each * shape->turns;
+}
+
+static int make_reading(
+        struct probe *probe, bool shared, struct probe_kernel *kernel, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	const struct read_shape *shape = probe_is_cpu(probe) ? &read_cpu : &read_gpu;
+	bool failed = probe_read_kernel(probe->builder, shape, shared, probe->length, &code);
+
+	*kernel = (struct probe_kernel){.workgroups = probe_is_cpu(probe) ? 16 : 256,
+	        .workgroups_max = most_workgroups(probe, shape->invocations)};
+	return probe_make(probe, failed, &code, kernel, err);
+}
+
+#define WINDOW_LEAST (4u << 10)
+#define WINDOWS_MAX  20
+
+static int measure_window(struct probe *probe, struct probe_kernel *kernel, double bytes,
+        double *ret_gbps, struct error *err)
+{
+	const struct read_shape *shape = probe_is_cpu(probe) ? &read_cpu : &read_gpu;
+	double ns;
+
+	*(uint32_t *)probe->word.mapped = (uint32_t)(bytes / 16) - 1;
+	int answer = probe_time(probe, kernel, &ns, err);
+	if (!answer)
+		*ret_gbps = bytes_read(shape) * kernel->workgroups / ns;
+	return answer;
+}
+
+int measure_caches(struct probe *probe, struct facts *facts, struct error *err)
+{
+	double bytes[WINDOWS_MAX], gbps[WINDOWS_MAX];
+	struct probe_kernel kernel;
+	uint32_t count = 0;
+	int answer = make_reading(probe, false, &kernel, err);
+
+	if (answer)
+		return answer;
+	for (double window = WINDOW_LEAST; !answer && window <= 16.0 * probe->length &&
+	                                   count < WINDOWS_MAX && probe_has_time(probe);
+	        window *= 2) {
+		bytes[count] = window;
+		answer = measure_window(probe, &kernel, window, &gbps[count], err);
+		count += !answer;
+	}
+	probe_drop(probe, answer, &kernel);
+	levels_find(bytes, gbps, count, facts->caches);
+	return answer;
+}
+
+/* ---- Workgroup memory and barriers. */
+
+int measure_workgroup_memory(struct probe *probe, struct facts *facts, struct error *err)
+{
+	const struct read_shape *shape = probe_is_cpu(probe) ? &read_cpu : &read_gpu;
+	struct probe_kernel kernel;
+	double ns;
+	int answer = make_reading(probe, true, &kernel, err);
+
+	if (answer)
+		return answer;
+	answer = probe_time(probe, &kernel, &ns, err);
+	probe_drop(probe, answer, &kernel);
+	if (!answer)
+		facts->workgroup_gbps = bytes_read(shape) * kernel.workgroups / ns;
+	return answer;
+}
+
+#define BARRIERS 256
+
+int measure_barrier(struct probe *probe, struct facts *facts, struct error *err)
+{
+	AUTO(buffer_free) struct buffer code = {0};
+	struct probe_kernel kernel = {0};
+	double ns;
+	bool failed = probe_barrier_kernel(probe->builder, 64, BARRIERS, probe->length, &code);
+	int answer = probe_make(probe, failed, &code, &kernel, err);
+
+	if (answer)
+		return answer;
+	answer = time_alone(probe, &kernel, facts->launch_ns, &ns, err);
+	probe_drop(probe, answer, &kernel);
+	if (!answer)
+		facts->barrier_ns = ns / BARRIERS;
+	return answer;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every measure of the probe needs: buffers, a budget, and the least time of a kernel.
+ */
+#pragma once
+
+#include "daemon/gpu/probe_kernels.h"
+#include "daemon/gpu/timing.h"
+
+struct probe {
+	struct device *device;
+	struct ir_builder *builder;
+	struct gpu_buffer source, target, word;
+	struct bindings bindings;
+	uint32_t length;          /* vec4s in each of the first two buffers, a power of two */
+	struct fma_shape fastest; /* so far; zero: none */
+	double deadline_ns;       /* no measure goes on behind it */
+};
+
+int probe_prepare(struct probe *probe, struct device *device, struct error *err);
+void probe_finish(struct probe *probe); /* not after ANSWER_DEVICE_LOST */
+bool probe_is_cpu(const struct probe *probe);
+bool probe_has_time(const struct probe *probe);
+uint32_t probe_at_most(double value, uint32_t most); /* 1 at least */
+
+/* A kernel as it is run: over `workgroups`; where more are allowed, over as many as fill a sample.
+ */
+struct probe_kernel {
+	VkPipeline pipeline;
+	uint32_t workgroups, workgroups_max;
+};
+/* `code` is what a function of probe_kernels.h wrote, or no memory if `failed`. */
+int probe_make(struct probe *probe, bool failed, const struct buffer *code,
+        struct probe_kernel *kernel, struct error *err);
+void probe_drop(struct probe *probe, int answer, struct probe_kernel *kernel);
+/* Nanoseconds of one dispatch, the least of several; `kernel` keeps the workgroups it took. */
+int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns, struct error *err);
+/* The same of `repeats` at least dispatches in one submission. */
+int probe_time_repeated(struct probe *probe, const struct probe_kernel *kernel, uint32_t repeats,
+        double *ret_ns, struct error *err);
