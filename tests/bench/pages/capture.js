@@ -42,7 +42,7 @@ export function install() {
 }
 
 // The dispatches that `work` records or submits.
-export async function record(work) {
+async function record(work) {
 	log = [];
 	try {
 		await work();
@@ -70,22 +70,24 @@ function encode(device, dispatches, times, timestampWrites) {
 // Replays recorded dispatches on their device.
 export class Replay {
 	#device;
-	#dispatches;
+	#dispatches = [];
 	#set;
 	#resolved;
 	#readable;
 
-	constructor(device, dispatches) {
-		if (!dispatches.length)
-			throw new Error('nothing was dispatched: the contender did not use this device');
+	constructor(device) {
 		this.#device = device;
-		this.#dispatches = dispatches;
 		this.#set = device.createQuerySet({ type: 'timestamp', count: 2 });
 		this.#resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
 		this.#readable = device.createBuffer({ size: 16, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
 	}
 
-	get length() {
+	// Takes what `work` dispatches. To be called before each measurement: a library uses its buffers again, those
+	// of sizes and strides too, so what was recorded holds only until it next does anything else.
+	async take(work) {
+		this.#dispatches = await record(work);
+		if (!this.#dispatches.length)
+			throw new Error('nothing was dispatched: the contender did not use this device');
 		return this.#dispatches.length;
 	}
 
@@ -114,7 +116,11 @@ export class Replay {
 
 	// How many repetitions fill so many milliseconds of one submission.
 	async size(budgetMs) {
+		this.#device.pushErrorScope('validation');
 		await this.stamped(1); // the driver may compile at the first dispatch
+		const invalid = await this.#device.popErrorScope();
+		if (invalid)
+			throw new Error(`what it dispatched cannot be repeated: ${invalid.message}`);
 		let times = 1, ms = await this.stamped(1);
 		while (ms * times < 0.5 && times < 256) // too short for the clock
 			ms = await this.stamped(times *= 8);

@@ -9,7 +9,7 @@
 import { createRunner } from '/web/runner.js';
 import { compare, randomArray } from '/web/reference.js';
 import { fromNumbers, toNumbers } from '/web/tensor.js';
-import { record, Replay } from './capture.js';
+import { Replay } from './capture.js';
 import { median, openDevice } from './kernels.js';
 import { onnxModel } from './onnx.js';
 import { inputsFor, operatorOf, outputFrom, outputShapeFor, sampleOf, withOrt } from './operators.js';
@@ -200,10 +200,14 @@ async function prepare(contender, want, elements, budgetMs) {
 
 async function prepareReplay(contender, want, elements, budgetMs) {
 	const error = compare(await contender.result(), want, elements);
-	const dispatches = await record(() => contender.run(1));
-	const replay = new Replay(contender.device, dispatches), times = await replay.size(budgetMs);
-	return { contender, measure: () => replay.stamped(times), times, max_rel_err: error.max_rel_err, ms: [], replay,
-		kernels: dispatches.length, how: 'timestamps around its dispatches, repeated in one pass' };
+	const replay = new Replay(contender.device), once = () => contender.run(1);
+	const kernels = await replay.take(once), times = await replay.size(budgetMs);
+	const fresh = measure => async () => {
+		await replay.take(once);
+		return measure();
+	};
+	return { contender, measure: fresh(() => replay.stamped(times)), wall: fresh(() => replay.wall(times, 4)), times, kernels,
+		max_rel_err: error.max_rel_err, ms: [], how: 'timestamps around its dispatches, repeated in one pass', destroy: () => replay.destroy() };
 }
 
 const makers = { nnjit: nnjitContender, tfjs: tfjsContender, ort: ortContender };
@@ -240,9 +244,8 @@ export async function measure(text, artifact, { rounds = 7, budgetMs = 250, cloc
 			trial.ms.push(await trial.measure());
 		}
 	for (const trial of list) {
-		if (trial.replay)
-			trial.wall_ms = await trial.replay.wall(trial.times, 4);
-		trial.replay?.destroy();
+		trial.wall_ms = await trial.wall?.();
+		trial.destroy?.();
 		await trial.contender.destroy();
 	}
 	return { ...Object.fromEntries(Object.entries(trials).map(([name, trial]) => [name, summaryOf(trial)])), ...failures };
