@@ -140,13 +140,6 @@ static int build_all(struct lab *lab, struct side *side)
 	return CTL_DONE;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void print_side(const struct ctl *ctl, const struct lab *lab, const struct side *side,
         double ns[], uint32_t rounds)
 {
@@ -154,14 +147,13 @@ static void print_side(const struct ctl *ctl, const struct lab *lab, const struc
 
 	for (uint32_t i = 0; i < side->count; i++) {
 		char text[SCHEDULE_TEXT_BYTES], time[TIME_TEXT_BYTES];
-		double *own = ns + i * SIDE_SAMPLES;
-		qsort(own, rounds, sizeof *own, ascending);
+		double typical_ns = lab_typical(ns + i * SIDE_SAMPLES, rounds);
 		schedule_print(&side->schedule[i], text);
 		if (ctl->json)
-			json_array_append_new(times,
-			        json_pack("{s:s, s:f}", "schedule", text, "ns", own[rounds / 2]));
+			json_array_append_new(
+			        times, json_pack("{s:s, s:f}", "schedule", text, "ns", typical_ns));
 		else
-			printf("%10s  %s\n", time_text(own[rounds / 2], time), text);
+			printf("%10s  %s\n", time_text(typical_ns, time), text);
 	}
 	json_t *object = json_pack("{s:s, s:s, s:s, s:o}", "op", lab->op_text, "device",
 	        lab->device, "device_name", lab->name, "times", times);

@@ -259,3 +259,16 @@ uint32_t lab_time(
 		revive(lab);
 	return rounds;
 }
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double lab_typical(double samples_ns[], uint32_t count)
+{
+	qsort(samples_ns, count, sizeof *samples_ns, ascending);
+	return samples_ns[count / 8];
+}

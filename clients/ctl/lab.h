@@ -43,3 +43,6 @@ bool lab_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
  * whoever wants to know whose fault it was times them alone. */
 uint32_t lab_time(
         struct lab *lab, const uint32_t slots[], uint32_t count, uint32_t samples, double *ret_ns);
+/* One time for these samples, which it sorts: what an eighth of them does not exceed. Samples err
+ * towards too long, and on a processor that others use as well by much. */
+double lab_typical(double samples_ns[], uint32_t count);

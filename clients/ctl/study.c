@@ -46,20 +46,6 @@ static void show(const struct study *study, const char *what, double done, doubl
 	fprintf(stderr, " %s: %s\033[K", study->lab->op_text, what);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* Sorts. */
-static double median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof *values, ascending);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 /* ---- What is tried. */
 
 static struct tried *find(struct study *study, const struct schedule *schedule)
@@ -206,23 +192,20 @@ static bool hold_pick(struct study *study)
 	return lab_build(study->lab, study->pick, &study->tried[study->pick].schedule, why);
 }
 
-/* The median of what each round says of the two: what slows both down is in neither. */
 static void compare(struct study *study, struct tried *tried, uint32_t slot)
 {
 	uint32_t slots[2] = {study->pick, slot};
-	double ns[2 * SAMPLES], ratios[SAMPLES];
+	double ns[2 * SAMPLES];
 	uint32_t rounds = lab_time(study->lab, slots, 2, SAMPLES, ns);
 
-	for (uint32_t i = 0; i < rounds; i++)
-		ratios[i] = ns[SAMPLES + i] / ns[i];
 	tried->measured = rounds;
 	tried->failed |= !rounds;
 	if (!rounds) {
 		snprintf(tried->why, sizeof tried->why, "%.79s", study->lab->why);
 		return;
 	}
-	tried->ratio = median(ratios, rounds);
-	study->pick_ns = median(ns, rounds);
+	study->pick_ns = lab_typical(ns, rounds);
+	tried->ratio = lab_typical(&ns[SAMPLES], rounds) / study->pick_ns;
 }
 
 static void weigh(struct study *study, struct tried *tried, uint32_t slot)
@@ -391,7 +374,8 @@ static int compare_all(struct study *study)
 	build_final(study, &final);
 	uint32_t rounds = lab_time(study->lab, final.slot, final.count, FINAL_SAMPLES, ns);
 	for (uint32_t i = 0; i < final.count && rounds; i++)
-		study->tried[final.member[i]].final_ns = median(&ns[i * FINAL_SAMPLES], rounds);
+		study->tried[final.member[i]].final_ns = lab_typical(
+		        &ns[i * FINAL_SAMPLES], rounds);
 	return rounds ? 0 : -EIO;
 }
 

@@ -86,7 +86,9 @@ printf '%-62s %9s %6s %6s %6s %10s %10s %7s\n' pair "best ms" lite pick cold tri
 for ((i = first; i <= last && i <= ${#pairs[@]}; i++)); do
 	grep -qxF -- "${pairs[i - 1]}" <<<"$known" || echo "${pairs[i - 1]}"
 done | "$NNJIT_BUILD/nnjitctl" bench space - --json "${options[@]}" | tee -a "$keep" |
-	while read -r line; do row <<<"$line"; done || [ "${PIPESTATUS[1]}" -eq 1 ] # a pair that failed
+	while read -r line; do row <<<"$line"; done
+status=${PIPESTATUS[1]}
+[ "$status" -ne 2 ] || exit 2
 kept | jq -s -e 'length > 0' >/dev/null || { echo "no pair could be measured"; exit 77; }
 kept | jq -rs 'def geomean: map(log) | add / length | exp | . * 1000 | round / 1000;
 	def worst: max | . * 1000 | round / 1000;
