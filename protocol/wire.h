@@ -9,12 +9,13 @@
  *   open   device, profile "web"|"native"  DEVICE; profile web creates it as Dawn does
  *                                          (robustBufferAccess on)
  *   probe                                  {"facts":{"fma_gflops","memory_gbps","launch_ns"}}
- *   load   op, seed                        {}: buffers, random inputs, sampled reference elements,
- *                                          at every point that a dynamic operator is tried at
- *   prepare candidate, schedule            {} at once: the pipeline is made meanwhile, and waits
- *                                          for the build of this candidate and schedule, which
- *                                          says what came of it; one candidate at a time
- *   build  candidate, schedule             {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
+ *   load   op, seed                        {"share"}: 1, or the part of the operator that there is
+ *                                          memory for: that part is built, verified and timed, and
+ *                                          times are for the whole all the same; buffers, random
+ * inputs, sampled reference elements, at every point that a dynamic operator is tried at prepare
+ * candidate, schedule            {} at once: the pipeline is made meanwhile, and waits for the
+ * build of this candidate and schedule, which says what came of it; one candidate at a time build
+ * candidate, schedule             {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
  *                                          "first_ns","code_bytes","max_rel_err","checked",
  *                                          "pilot_ns"}: pipeline made, run on poisoned outputs,
  *                                          verified; stays loaded if right
