@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A budget for many kernels. Each job has its part of it; what one leaves goes to the next one, and
- * what one takes too much, as a slow compiler makes it, is taken from the next. So all of them keep
- * to the whole, whatever each of them does. Invariant: nothing is left once no such job waits.
+ * what one takes too much, as a slow compiler makes it, is taken from the next, which keeps half of
+ * its own. Invariant: nothing is left once no such job waits.
  */
 #include "daemon/tune/job.h"
-
-#define LEAST_NS 200000000 /* that a job keeps */
 
 void budget_take(struct job *job)
 {
@@ -14,8 +12,9 @@ void budget_take(struct job *job)
 
 	if (!job->shared || job->spent_ns)
 		return;
+	int64_t least_ns = (int64_t)job->budget_ns / 2;
 	int64_t budget_ns = (int64_t)job->budget_ns + tune->spare_ns;
-	job->budget_ns = budget_ns < LEAST_NS ? LEAST_NS : (uint64_t)budget_ns;
+	job->budget_ns = (uint64_t)(budget_ns < least_ns ? least_ns : budget_ns);
 	tune->spare_ns = budget_ns - (int64_t)job->budget_ns;
 }
 
