@@ -78,7 +78,8 @@ static void describe(const struct op *op, const struct schedule *schedule,
 		                           ir_bytes_of(module->shared[i].type);
 	kernel->features = (module->uses_subgroups ? FEATURE_SUBGROUPS : 0u) |
 	                   (module->uses_f16 ? FEATURE_F16 : 0u) |
-	                   (module->uses_dot4 ? FEATURE_DOT4 : 0u);
+	                   (module->uses_dot4 ? FEATURE_DOT4 : 0u) |
+	                   (module->matrices.m ? FEATURE_MATRIX : 0u);
 	kernel->tensor_count = op_tensors(op, kernel->tensors);
 }
 

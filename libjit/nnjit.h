@@ -13,6 +13,7 @@
 #include "op/op.h"
 #include "reference/reference.h"
 #include "search/search.h"
+#include "space/full.h"
 #include "space/geometry.h"
 #include "space/space.h"
 

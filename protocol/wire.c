@@ -166,6 +166,18 @@ static const struct limit_field {
 };
 #define LIMIT_FIELDS (sizeof limit_fields / sizeof *limit_fields)
 
+/* [[m, n, k], ...] */
+static json_t *matrices_json(const struct limits *limits)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX && limits->matrices[i].m; i++) {
+		const struct matrix_shape *shape = &limits->matrices[i];
+		json_array_append_new(array, json_pack("[i,i,i]", shape->m, shape->n, shape->k));
+	}
+	return array;
+}
+
 json_t *wire_limits_json(const struct limits *limits)
 {
 	json_t *object = json_object();
@@ -178,6 +190,7 @@ json_t *wire_limits_json(const struct limits *limits)
 			value = INT64_MAX;
 		json_object_set_new(object, limit_fields[i].name, json_integer((json_int_t)value));
 	}
+	json_object_set_new(object, "matrices", matrices_json(limits));
 	return object;
 }
 
@@ -189,6 +202,22 @@ static uint64_t count_of(const json_t *value, uint64_t most)
 	if (count <= 0)
 		return 0;
 	return (uint64_t)count < most ? (uint64_t)count : most;
+}
+
+static uint16_t size_of(const json_t *shape, size_t i)
+{
+	return (uint16_t)count_of(json_array_get(shape, i), UINT16_MAX);
+}
+
+static void matrices_parse(const json_t *array, struct limits *limits)
+{
+	for (size_t i = 0, count = 0; i < json_array_size(array) && count < MATRIX_SHAPES_MAX;
+	        i++) {
+		const json_t *of = json_array_get(array, i);
+		struct matrix_shape shape = {size_of(of, 0), size_of(of, 1), size_of(of, 2)};
+		if (shape.m && shape.n && shape.k)
+			limits->matrices[count++] = shape;
+	}
 }
 
 void wire_limits_parse(const json_t *object, const json_t *features, struct limits *ret_limits)
@@ -203,6 +232,7 @@ void wire_limits_parse(const json_t *object, const json_t *features, struct limi
 		else
 			*(uint32_t *)at = (uint32_t)count_of(value, UINT32_MAX);
 	}
+	matrices_parse(json_object_get(object, "matrices"), &limits);
 	*ret_limits = limits;
 }
 

@@ -30,11 +30,23 @@ struct setting_info {
 };
 extern const struct setting_info settings[SETTING_COUNT]; /* main.c */
 
+/* What research (bench space, bench side) is asked to do: an option each. */
+enum research {
+	RESEARCH_SAMPLE,
+	RESEARCH_SEED,
+	RESEARCH_CLIMB,
+	RESEARCH_TRIALS,
+	RESEARCH_BUDGET,
+	RESEARCH_SCHEDULE,
+	RESEARCH_COUNT
+};
+
 struct ctl {
 	uint16_t port;
 	bool json;
 	const char *device, *target, *output, *features; /* NULL: not given */
 	char *settings[SETTING_COUNT];                   /* NULL: not given */
+	char *research[RESEARCH_COUNT]; /* NULL: not given; several schedules behind semicolons */
 	char *words; /* what follows the command, joined by single spaces; "" if nothing */
 };
 

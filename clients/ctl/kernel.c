@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The commands about one kernel: tune, get, show, bench.
+ * The commands about one kernel: tune, get, show.
  */
 #include "clients/ctl/ctl.h"
 
@@ -24,33 +24,6 @@ int command_tune(const struct ctl *ctl)
 		print_json(kernel);
 	else
 		print_kernel(ctl, kernel);
-	json_decref(kernel);
-	return CTL_DONE;
-}
-
-int command_bench(const struct ctl *ctl)
-{
-	json_t *params = ask_params(ctl, METHOD_WATCH), *kernel;
-
-	json_object_set_new(params, "again", json_true());
-	int answer = watch(ctl, params, &kernel);
-	if (answer)
-		return answer;
-	const json_t *timing = json_object_get(kernel, "timing");
-	double tuned_ns = number_at(timing, "median_ns"),
-	       baseline_ns = number_at(timing, "baseline_ns");
-	double speedup = tuned_ns > 0 ? baseline_ns / tuned_ns : 0;
-	if (ctl->json) {
-		json_t *object = json_pack("{s:s,s:s,s:f,s:f,s:f,s:O}", "op", text_at(kernel, "op"),
-		        "device", text_at(kernel, "device"), "tuned_ns", tuned_ns, "baseline_ns",
-		        baseline_ns, "speedup", speedup, "kernel", kernel);
-		print_json(object);
-		json_decref(object);
-	} else {
-		print_kernel(ctl, kernel);
-		if (baseline_ns <= 0)
-			puts("  the default kernel is not legal on this device: no ratio");
-	}
 	json_decref(kernel);
 	return CTL_DONE;
 }

@@ -40,7 +40,11 @@ void usage(FILE *out)
 		snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
 		fprintf(out, "  %-20s %s\n", left, commands[i].doc);
 	}
-	fputs("\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n"
+	fputs("\nResearch, by a worker of its own and without the daemon:\n"
+	      "  bench space OP...    where lite space, search and prediction fall in the full "
+	      "space\n"
+	      "  bench side OP...     the schedules given, side by side\n"
+	      "\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n"
 	      "  --device TEXT        a device's id, or a part of its name, any case\n"
 	      "  --target TARGET      wgsl (default) or spirv; with --model see there\n"
 	      "  --features LIST      what the code may use: subgroups, all or none (default)\n"
@@ -54,6 +58,12 @@ void usage(FILE *out)
 	      "  --dtype TYPE         f32 (default), f16, or weights of 4 bits: q4, q4f16\n"
 	      "  --budget SECONDS     for all of the model\n"
 	      "  --runs N             how often it will be run: compiling counts once\n"
+	      "  --sample N|all, --seed N\n"
+	      "                       bench space: schedules of the full space to measure (200)\n"
+	      "  --climb N            bench space: then so many neighbours of the best (0)\n"
+	      "  --trials N           bench space: candidates that the search may measure (50)\n"
+	      "  --budget-s SECONDS   bench space: for one operator (600)\n"
+	      "  --schedule TEXT      bench side: one of the schedules; several times\n"
 	      "  --port N             the daemon's port (6174)\n"
 	      "  --version, -h, --help\n\n"
 	      "Exit status: 0 done, 1 the daemon refused or is not there, 2 a wrong command "
@@ -83,25 +93,64 @@ static int wrong(const char *what, const char *text)
 	return CTL_USAGE;
 }
 
+static bool is_number(const char *text)
+{
+	char *end;
+
+	strtod(text, &end);
+	return isdigit((unsigned char)*text) && !*end;
+}
+
+/* `more` behind what was given before, if anything was. */
+static int append(char **text, char separator, const char *more)
+{
+	char *joined = NULL;
+
+	if (asprintf(&joined, "%s%.*s%s", *text ? *text : "", *text ? 1 : 0, &separator, more) < 0)
+		return CTL_FAILED;
+	free(*text);
+	*text = joined;
+	return -1;
+}
+
 /* What is given several times is joined, as --size may be; other settings may not. */
 static int read_setting(struct ctl *ctl, enum setting setting, const char *text)
 {
-	char what[64], *before = ctl->settings[setting], *end;
+	char what[64];
 
 	snprintf(what, sizeof what, "--%s must be a number, not", settings[setting].option);
-	strtod(text, &end);
-	if (settings[setting].number && (!isdigit((unsigned char)*text) || *end))
+	if (settings[setting].number && !is_number(text))
 		return wrong(what, text);
 	snprintf(what, sizeof what, "--%s was given already, and again as",
 	        settings[setting].option);
-	if (before && setting != SETTING_SIZES)
+	if (ctl->settings[setting] && setting != SETTING_SIZES)
 		return wrong(what, text);
-	char *joined = NULL;
-	if (asprintf(&joined, "%s%s%s", before ? before : "", before ? "," : "", text) < 0)
-		return CTL_FAILED;
-	free(before);
-	ctl->settings[setting] = joined;
-	return -1;
+	return append(&ctl->settings[setting], ',', text);
+}
+
+static const struct {
+	const char *option;
+	bool number;
+} research[RESEARCH_COUNT] = {
+        [RESEARCH_SAMPLE] = {"sample", true},
+        [RESEARCH_SEED] = {"seed", true},
+        [RESEARCH_CLIMB] = {"climb", true},
+        [RESEARCH_TRIALS] = {"trials", true},
+        [RESEARCH_BUDGET] = {"budget-s", true},
+        [RESEARCH_SCHEDULE] = {"schedule", false},
+};
+
+static int read_research(struct ctl *ctl, enum research what, const char *text)
+{
+	char rule[48];
+
+	snprintf(rule, sizeof rule, "--%s must be a number, not", research[what].option);
+	if (research[what].number && !is_number(text) &&
+	        (what != RESEARCH_SAMPLE || strcmp(text, "all")))
+		return wrong(rule, text);
+	if (research[what].number && ctl->research[what])
+		return wrong("given a second time as", text);
+	return append(&ctl->research[what], ';', text);
 }
 
 static int read_port(const char *text, uint16_t *ret_port)
@@ -115,11 +164,24 @@ static int read_port(const char *text, uint16_t *ret_port)
 	return 0;
 }
 
-enum { KEY_DEVICE = 256, KEY_TARGET, KEY_FEATURES, KEY_JSON, KEY_PORT, KEY_VERSION, KEY_SETTING };
+enum {
+	KEY_DEVICE = 256,
+	KEY_TARGET,
+	KEY_FEATURES,
+	KEY_JSON,
+	KEY_PORT,
+	KEY_VERSION,
+	KEY_SETTING,
+	KEY_RESEARCH = KEY_SETTING + SETTING_COUNT
+};
 
 #define SETTING(name, setting)                                                 \
 	{                                                                      \
 		name, required_argument, NULL, KEY_SETTING + SETTING_##setting \
+	}
+#define RESEARCH(name, what)                                                  \
+	{                                                                     \
+		name, required_argument, NULL, KEY_RESEARCH + RESEARCH_##what \
 	}
 static const struct option long_options[] = {
         {"device", required_argument, NULL, KEY_DEVICE},
@@ -139,6 +201,12 @@ static const struct option long_options[] = {
         SETTING("dtype", DTYPE),
         SETTING("budget", BUDGET),
         SETTING("runs", RUNS),
+        RESEARCH("sample", SAMPLE),
+        RESEARCH("seed", SEED),
+        RESEARCH("climb", CLIMB),
+        RESEARCH("trials", TRIALS),
+        RESEARCH("budget-s", BUDGET),
+        RESEARCH("schedule", SCHEDULE),
         {0},
 };
 
@@ -172,6 +240,8 @@ static int read_option(struct ctl *ctl, int key)
 	default:
 		if (key >= KEY_SETTING && key < KEY_SETTING + SETTING_COUNT)
 			return read_setting(ctl, (enum setting)(key - KEY_SETTING), optarg);
+		if (key >= KEY_RESEARCH && key < KEY_RESEARCH + RESEARCH_COUNT)
+			return read_research(ctl, (enum research)(key - KEY_RESEARCH), optarg);
 		fputs("see `nnjitctl help`\n", stderr); /* getopt has said what is wrong */
 		return CTL_USAGE;
 	}
@@ -209,6 +279,9 @@ static int check_settings(const struct ctl *ctl, const char *name)
 		if (ctl->settings[i] && !known)
 			return wrong(what, ctl->settings[i]);
 	}
+	for (uint32_t i = 0; i < RESEARCH_COUNT; i++)
+		if (ctl->research[i] && strcmp(name, "bench"))
+			return wrong("options of bench space and bench side are not for", name);
 	return 0;
 }
 
@@ -240,6 +313,8 @@ static void ctl_free(struct ctl *ctl)
 	free(ctl->words);
 	for (uint32_t i = 0; i < SETTING_COUNT; i++)
 		free(ctl->settings[i]);
+	for (uint32_t i = 0; i < RESEARCH_COUNT; i++)
+		free(ctl->research[i]);
 }
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
  */
 #include "daemon/gpu/device.h"
 #include "daemon/gpu/fault.h"
+#include "daemon/gpu/matrices.h"
 #include "daemon/gpu/watchdog.h"
 
 #include <stdlib.h>
@@ -21,7 +22,7 @@ double device_now_ns(void)
 	return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-#define EXTENSIONS_MAX 4
+#define EXTENSIONS_MAX 5
 
 /* What is turned on: features chained to `features`, names of extensions into `names`. */
 struct choices {
@@ -31,9 +32,23 @@ struct choices {
 	VkPhysicalDevice16BitStorageFeatures storage16;
 	VkPhysicalDeviceShaderFloat16Int8Features half;
 	VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
+	struct matrices_features matrices;
+	VkPhysicalDeviceVulkanMemoryModelFeatures memory_model;
 	const char *names[EXTENSIONS_MAX];
 	uint32_t name_count;
 };
+
+static void choose_matrices(const struct adapter *adapter, struct choices *choices)
+{
+	if (!(adapter->limits.features & FEATURE_MATRIX))
+		return;
+	choices->matrices.cooperativeMatrix = VK_TRUE;
+	choices->memory_model.vulkanMemoryModel = VK_TRUE;
+	choices->matrices.pNext = &choices->memory_model;
+	choices->memory_model.pNext = choices->features.pNext;
+	choices->features.pNext = &choices->matrices;
+	choices->names[choices->name_count++] = MATRICES_EXTENSION;
+}
 
 /* What kernels may use, under every profile. */
 static void choose_arithmetic(const struct adapter *adapter, struct choices *choices)
@@ -89,9 +104,13 @@ static VkResult create_device(struct device *device)
 	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
 	        .storage16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
 	        .half.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
-	        .dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES};
+	        .dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES,
+	        .matrices.sType = (VkStructureType)MATRICES_FEATURES_TYPE,
+	        .memory_model.sType =
+	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_MEMORY_MODEL_FEATURES};
 
 	choose_arithmetic(device->adapter, &choices);
+	choose_matrices(device->adapter, &choices);
 	if (device->profile == PROFILE_WEB)
 		choose_web(device->adapter, &choices);
 	const VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,

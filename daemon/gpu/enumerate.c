@@ -5,6 +5,7 @@
  */
 #include "daemon/gpu/adapter.h"
 #include "daemon/gpu/chromium.h"
+#include "daemon/gpu/matrices.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +202,19 @@ static void read_arithmetic(struct adapter *adapter)
 		adapter->limits.features |= FEATURE_DOT4;
 }
 
+/* Cooperative matrices: their kernels use f16 and subgroups as well, and Vulkan 1.2's memory model.
+ */
+static void read_matrices(VkInstance instance, struct adapter *adapter)
+{
+	const uint32_t needed = FEATURE_F16 | FEATURE_SUBGROUPS;
+	struct limits *limits = &adapter->limits;
+
+	if ((limits->features & needed) == needed && adapter->api_version >= VK_API_VERSION_1_2 &&
+	        has_extension(adapter->physical, MATRICES_EXTENSION) &&
+	        matrices_find(instance, adapter->physical, limits->matrices))
+		limits->features |= FEATURE_MATRIX;
+}
+
 /* A family that computes, preferably one that also draws: it is the one Dawn takes. */
 static bool read_queue(struct adapter *adapter)
 {
@@ -224,7 +238,7 @@ static bool read_queue(struct adapter *adapter)
 }
 
 /* False for a device that is no use here: too old a Vulkan, or nothing that computes. */
-static bool describe(VkPhysicalDevice physical, struct adapter *ret_adapter)
+static bool describe(VkInstance instance, VkPhysicalDevice physical, struct adapter *ret_adapter)
 {
 	struct adapter adapter = {.physical = physical};
 	VkPhysicalDeviceProperties basic;
@@ -248,6 +262,7 @@ static bool describe(VkPhysicalDevice physical, struct adapter *ret_adapter)
 	read_properties(&adapter);
 	read_features(&adapter);
 	read_arithmetic(&adapter);
+	read_matrices(instance, &adapter);
 	if (!(adapter.timestamp_ns > 0))
 		adapter.timestamp_bits = 0;
 	*ret_adapter = adapter;
@@ -275,7 +290,7 @@ static void add_all(struct adapters *adapters, const VkPhysicalDevice *physical,
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct adapter *slot = &adapters->all[adapters->count];
-		if (!describe(physical[i], slot))
+		if (!describe(adapters->instance, physical[i], slot))
 			continue;
 		if (adapters_by_id(adapters, slot->id))
 			fprintf(stderr, "nnjit-gpu: skipping a second %s\n", slot->name);

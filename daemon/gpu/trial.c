@@ -50,7 +50,6 @@ static int generate(struct attempt *attempt, const struct schedule *schedule, st
 	attempt->verdict->generate_ns = device_now_ns() - start_ns;
 	if (failure)
 		return answer_no_memory("the kernel", err);
-	attempt->verdict->code_bytes = kernel->code_bytes;
 	if (attempt->fault != FAULT_HANG)
 		return 0;
 	if (fault_endless_kernel(kernel->tensors, kernel->tensor_count, &attempt->endless))
@@ -113,10 +112,26 @@ static int compile(struct attempt *attempt, struct error *err)
 	double start_ns = device_now_ns();
 	int answer = pipeline_create(bench->device, &bench->workload->bindings, kernel->code,
 	        kernel->code_bytes, kernel->entry_point, sliceable, &trial->pipeline, err);
+	attempt->verdict->create_ns = device_now_ns() - start_ns;
 	for (uint32_t p = 0; p < bench->workload->point_count; p++)
 		trial->leg[p].launch.pipeline = trial->pipeline;
 	attempt->verdict->pipeline_ns = device_now_ns() - start_ns;
 	return answer;
+}
+
+/* False, and a verdict, for words that are no SPIR-V a driver may see. */
+static bool validate(struct attempt *attempt)
+{
+	struct error why;
+	double start_ns = device_now_ns();
+	int failure = validator_check(
+	        attempt->bench->validator, attempt->kernel.code, attempt->kernel.code_bytes, &why);
+
+	attempt->verdict->validate_ns = device_now_ns() - start_ns;
+	attempt->verdict->code_bytes = attempt->kernel.code_bytes;
+	if (failure)
+		refuse(attempt, why.text);
+	return !failure;
 }
 
 /* Of drivers that compile only then, most of the compiling. */
@@ -229,6 +244,7 @@ static int verify_point(struct attempt *attempt, uint32_t p, struct error *err)
 
 static int verify(struct attempt *attempt, struct error *err)
 {
+	double start_ns = device_now_ns();
 	int answer = 0;
 
 	for (uint32_t p = 0;
@@ -236,6 +252,7 @@ static int verify(struct attempt *attempt, struct error *err)
 	        p++)
 		answer = verify_point(attempt, p, err);
 	attempt->verdict->right = !answer && !attempt->verdict->why[0];
+	attempt->verdict->verify_ns = device_now_ns() - start_ns;
 	return answer;
 }
 
@@ -288,8 +305,8 @@ static int pilot(struct attempt *attempt, struct error *err)
 
 /* ---- A candidate from start to end. */
 
-static int attempt_create(const struct bench *bench, uint32_t candidate,
-        struct attempt **ret_attempt, struct error *err)
+static int attempt_create(const struct bench *bench, enum fault fault, struct attempt **ret_attempt,
+        struct error *err)
 {
 	struct attempt *attempt = calloc(1, sizeof *attempt);
 
@@ -302,40 +319,48 @@ static int attempt_create(const struct bench *bench, uint32_t candidate,
 	attempt->shared = *bench;
 	attempt->bench = &attempt->shared;
 	attempt->verdict = &attempt->own;
-	attempt->fault = fault_of(candidate);
+	attempt->fault = fault;
 	*ret_attempt = attempt;
 	return 0;
 }
 
-static int make(struct attempt *attempt, const struct schedule *schedule, struct error *err)
+/* Hands the attempt over, or frees it. */
+static int attempt_end(struct attempt *attempt, int answer, struct attempt **ret_attempt)
 {
-	struct error why;
-	int answer = generate(attempt, schedule, err);
-
-	if (answer)
-		return answer;
-	if (!validator_check(attempt->bench->validator, attempt->kernel.code,
-	            attempt->kernel.code_bytes, &why))
-		return compile(attempt, err);
-	refuse(attempt, why.text);
-	return 0;
-}
-
-int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
-        struct attempt **ret_attempt, struct error *err)
-{
-	struct attempt *attempt = NULL;
-	int answer = attempt_create(bench, candidate, &attempt, err);
-
-	if (answer)
-		return answer;
-	answer = make(attempt, schedule, err);
 	buffer_free(&attempt->endless);
 	if (!answer)
 		*ret_attempt = attempt;
 	else if (answer != ANSWER_DEVICE_LOST)
 		attempt_free(attempt);
 	return answer;
+}
+
+int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = NULL;
+	int answer = attempt_create(bench, fault_of(candidate), &attempt, err);
+
+	if (answer)
+		return answer;
+	answer = generate(attempt, schedule, err);
+	if (!answer && validate(attempt))
+		answer = compile(attempt, err);
+	return attempt_end(attempt, answer, ret_attempt);
+}
+
+int trial_make_kernel(const struct bench *bench, const struct kernel *kernel,
+        struct attempt **ret_attempt, struct error *err)
+{
+	struct attempt *attempt = NULL;
+	int answer = attempt_create(bench, FAULT_NONE, &attempt, err);
+
+	if (answer)
+		return answer;
+	attempt->kernel = *kernel;
+	if (validate(attempt))
+		answer = compile(attempt, err);
+	return attempt_end(attempt, answer, ret_attempt);
 }
 
 int trial_try(struct attempt *attempt, struct trial **ret_trial, struct verdict *ret_verdict,

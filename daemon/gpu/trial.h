@@ -26,7 +26,9 @@ struct trial {
 struct verdict {
 	bool right;
 	char why[160]; /* "" if right */
-	double generate_ns, pipeline_ns, first_ns, pilot_ns;
+	double generate_ns, validate_ns;
+	double create_ns, pipeline_ns;        /* create_ns: the pipeline without its empty launch */
+	double verify_ns, first_ns, pilot_ns; /* verify_ns: of all points; first_ns: one launch */
 	size_t code_bytes;
 	double max_rel_err;
 	uint32_t checked;
@@ -44,6 +46,10 @@ struct attempt;
 /* Generates, validates, compiles. On any thread, if nobody else uses the bench's nnjit and
  * validator meanwhile: it submits nothing. ANSWER_DRIVER: the driver refused it. */
 int trial_make(const struct bench *bench, uint32_t candidate, const struct schedule *schedule,
+        struct attempt **ret_attempt, struct error *err);
+/* The same for code that somebody else made, `kernel` saying what nnjit_generate would;
+ * bench->nnjit is not used. */
+int trial_make_kernel(const struct bench *bench, const struct kernel *kernel,
         struct attempt **ret_attempt, struct error *err);
 /* Launches, verifies and sizes it, and takes it over. *ret_trial is NULL for a candidate that is
  * not right; ret_verdict is filled whenever 0 is returned. */

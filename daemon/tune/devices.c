@@ -42,6 +42,7 @@ static struct limits limits_for_pages(const struct limits *device)
 	limits.features = device->features;
 	limits.subgroup_min = device->subgroup_min;
 	limits.subgroup_max = device->subgroup_max;
+	memcpy(limits.matrices, device->matrices, sizeof limits.matrices);
 	return limits;
 }
 
@@ -78,6 +79,7 @@ static int device_learn(struct device *device, const json_t *object)
 	wire_limits_parse(
 	        json_object_get(copy, "limits"), json_object_get(copy, "features"), &limits);
 	public->limits = limits_for_pages(&limits);
+	public->own = limits;
 	device->rank = rank_of(json_string_value(json_object_get(copy, "kind")));
 	set_facts(device, json_object_get(copy, "facts"));
 	return 0;

@@ -10,6 +10,16 @@
 #include <errno.h>
 #include <string.h>
 
+/* Kernels of cooperative matrices live on workgroup memory: whoever turns the experimental feature
+ * on is expected to ask for the limits that the artifact states, too. */
+static void widen(struct limits *limits, const struct limits *own)
+{
+	limits->invocations = own->invocations;
+	limits->size_x = own->size_x;
+	limits->size_y = own->size_y;
+	limits->workgroup_bytes = own->workgroup_bytes;
+}
+
 struct limits kernel_limits(const struct tune_device *device, uint32_t features)
 {
 	struct limits limits = device->limits;
@@ -17,6 +27,8 @@ struct limits kernel_limits(const struct tune_device *device, uint32_t features)
 	limits.features &= features;
 	if (!(limits.features & FEATURE_SUBGROUPS))
 		limits.subgroup_min = limits.subgroup_max = 0;
+	if (limits.features & FEATURE_MATRIX)
+		widen(&limits, &device->own);
 	return limits;
 }
 

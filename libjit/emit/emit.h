@@ -14,7 +14,8 @@ struct buffer;
 int emit_wgsl(const struct ir_module *module, struct buffer *out);
 /* SPIR-V 1.3 words for Vulkan 1.1, little-endian. */
 int emit_spirv(const struct ir_module *module, struct buffer *out);
-/* GLSL 4.50 for shaderc: the conventional path, to compare with. */
+/* GLSL 4.50 for shaderc: the conventional path, to compare with. -ENOTSUP for cooperative matrices,
+ * which the shaderc of Debian 12 does not know. */
 int emit_glsl(const struct ir_module *module, struct buffer *out);
 
 /* Runs the module in plain C, all invocations of a workgroup in lockstep: the oracle that needs

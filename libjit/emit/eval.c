@@ -82,6 +82,10 @@ static void assign(const struct machine *m, ir_type type, uint32_t *to, const ui
 {
 	const uint32_t *mask = mask_of(m);
 
+	if (ir_is_matrix(type)) {
+		eval_matrix_assign(m, type, to, from);
+		return;
+	}
 	for (uint32_t lane = 0; lane < ir_lanes_of(type); lane++)
 		for (uint32_t i = 0; i < m->invocations; i++) {
 			size_t at = (size_t)lane * m->invocations + i;
@@ -91,7 +95,7 @@ static void assign(const struct machine *m, ir_type type, uint32_t *to, const ui
 
 static void copy_rows(const struct machine *m, ir_type type, uint32_t *to, const uint32_t *from)
 {
-	memcpy(to, from, (size_t)ir_lanes_of(type) * m->invocations * sizeof *to);
+	memcpy(to, from, eval_words(m, type) * sizeof *to);
 }
 
 /* ---- Control flow. Each answers the instruction to go on with. */
@@ -170,6 +174,11 @@ static void run_value(struct machine *m, const struct ir_inst *inst, uint32_t *t
 	case IR_GET:
 		copy_rows(m, inst->type, to, operand(m, inst, 0));
 		break;
+	case IR_MATRIX_FILL:
+	case IR_MATRIX_LOAD:
+	case IR_MATRIX_MULTIPLY:
+		eval_matrix_value(m, inst, to);
+		break;
 	default:
 		eval_value(m, inst, to);
 	}
@@ -186,6 +195,9 @@ static uint32_t step(struct machine *m, uint32_t id)
 	case IR_STORE:
 	case IR_SHARED_STORE:
 		store(m, inst);
+		break;
+	case IR_MATRIX_STORE:
+		eval_matrix_store(m, inst);
 		break;
 	case IR_VAR:
 		assign(m, inst->type, m->values[id], operand(m, inst, 0));
@@ -267,7 +279,7 @@ static void place_rows(struct machine *m)
 	}
 	for (uint32_t id = 1; id < m->module->count; id++) {
 		const struct ir_inst *inst = &m->module->insts[id];
-		size_t count = (size_t)ir_lanes_of(inst->type) * m->invocations;
+		size_t count = eval_words(m, inst->type);
 		if (!has_rows(inst))
 			continue;
 		m->values[id] = next;
@@ -285,7 +297,7 @@ static size_t count_words(const struct machine *m)
 		words += shared_words(&m->module->shared[i]);
 	for (uint32_t id = 1; id < m->module->count; id++)
 		if (has_rows(&m->module->insts[id]))
-			words += (size_t)ir_lanes_of(m->module->insts[id].type) * m->invocations;
+			words += eval_words(m, m->module->insts[id].type);
 	return words;
 }
 

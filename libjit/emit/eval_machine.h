@@ -71,5 +71,13 @@ static inline void write_scalar(void *array, enum ir_scalar scalar, size_t n, ui
 		((uint32_t *)array)[n] = word;
 }
 
+/* Words of a value: a row for each lane, or a matrix for each subgroup. */
+size_t eval_words(const struct machine *m, ir_type type);
+
+/* Cooperative matrices (eval_matrix.c); assign: where a subgroup is active, `to` takes `from`. */
+void eval_matrix_assign(const struct machine *m, ir_type type, uint32_t *to, const uint32_t *from);
+void eval_matrix_store(struct machine *m, const struct ir_inst *inst);
+void eval_matrix_value(struct machine *m, const struct ir_inst *inst, uint32_t *to);
+
 /* Rows that need no memory, no variable and no control flow; `to` is the instruction's. */
 void eval_value(const struct machine *m, const struct ir_inst *inst, uint32_t *to);

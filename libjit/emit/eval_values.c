@@ -34,6 +34,7 @@ static void builtin(const struct machine *m, uint32_t which, uint32_t *to)
 		        [IR_LOCAL_ID_Z] = i / size[0] / size[1],
 		        [IR_LOCAL_INDEX] = i,
 		        [IR_SUBGROUP_INVOCATION] = i % subgroup,
+		        [IR_SUBGROUP_ID] = i / subgroup,
 		};
 		to[i] = ids[which];
 	}

@@ -7,6 +7,8 @@
 
 #include "base/buffer.h"
 
+#include <errno.h>
+
 static void put_float(struct buffer *out, enum ir_scalar scalar, uint32_t bits)
 {
 	bool is_half = scalar == IR_F16;
@@ -124,7 +126,7 @@ static const struct text_dialect dialect = {
                 [IR_F16] = {"float16_t", "f16vec2", "f16vec3", "f16vec4"}},
         .builtins = {"gl_WorkGroupID.x", "gl_WorkGroupID.y", "gl_WorkGroupID.z",
                 "gl_LocalInvocationID.x", "gl_LocalInvocationID.y", "gl_LocalInvocationID.z",
-                "gl_LocalInvocationIndex", "gl_SubgroupInvocationID"},
+                "gl_LocalInvocationIndex", "gl_SubgroupInvocationID", "gl_SubgroupID"},
         .barrier = "barrier();\n",
         .binding_prefix = "b_",
         .forms = {[IR_SELECT] = "($0 ? $1 : $2)",
@@ -152,5 +154,7 @@ static const struct text_dialect dialect = {
 
 int emit_glsl(const struct ir_module *module, struct buffer *out)
 {
+	if (module->matrices.m)
+		return -ENOTSUP;
 	return text_emit(module, &dialect, out);
 }

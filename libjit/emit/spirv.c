@@ -7,6 +7,7 @@
  * a page would run. Invariant: a word count is always computed from the words, never written by
  * hand.
  */
+#include "emit/spirv_matrix.h"
 #include "emit/spirv_module.h"
 
 #include <errno.h>
@@ -133,10 +134,33 @@ static void emit_end(struct spirv *e, ir_id opener)
 static void emit_barrier(struct spirv *e)
 {
 	uint32_t scope = u32_id(e, SpvScopeWorkgroup);
-	uint32_t semantics = u32_id(
-	        e, SpvMemorySemanticsAcquireReleaseMask | SpvMemorySemanticsWorkgroupMemoryMask);
+	uint32_t semantics = SpvMemorySemanticsAcquireReleaseMask |
+	                     SpvMemorySemanticsWorkgroupMemoryMask;
 
-	PUT(&e->body, SpvOpControlBarrier, scope, scope, semantics);
+	if (e->module->matrices.m)
+		semantics |= SPIRV_SEMANTICS_MAKE_AVAILABLE | SPIRV_SEMANTICS_MAKE_VISIBLE;
+	PUT(&e->body, SpvOpControlBarrier, scope, scope, u32_id(e, semantics));
+}
+
+/* Under the Vulkan memory model others see only what is said to be not private. */
+static void emit_store(struct spirv *e, const struct ir_inst *inst)
+{
+	uint32_t pointer = element(e, inst, inst->arg[2]), value = e->ids[inst->arg[1]];
+
+	if (inst->op == IR_SHARED_STORE && e->module->matrices.m)
+		PUT(&e->body, SpvOpStore, pointer, value, SPIRV_MEMORY_NON_PRIVATE);
+	else
+		PUT(&e->body, SpvOpStore, pointer, value);
+}
+
+static void emit_load(struct spirv *e, const struct ir_inst *inst, uint32_t type, uint32_t result)
+{
+	uint32_t pointer = element(e, inst, inst->arg[1]);
+
+	if (inst->op == IR_SHARED_LOAD && e->module->matrices.m)
+		PUT(&e->body, SpvOpLoad, type, result, pointer, SPIRV_MEMORY_NON_PRIVATE);
+	else
+		PUT(&e->body, SpvOpLoad, type, result, pointer);
 }
 
 /* ---- The walk. */
@@ -149,7 +173,10 @@ static bool emit_statement(struct spirv *e, ir_id id, const struct ir_inst *inst
 		return true;
 	case IR_STORE:
 	case IR_SHARED_STORE:
-		PUT(&e->body, SpvOpStore, element(e, inst, inst->arg[2]), e->ids[inst->arg[1]]);
+		emit_store(e, inst);
+		return true;
+	case IR_MATRIX_STORE:
+		spirv_matrix_store(e, inst);
 		return true;
 	case IR_VAR:
 		e->ids[id] = function_variable(e, inst->type, e->next_id++);
@@ -186,7 +213,12 @@ static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
 	switch (inst->op) {
 	case IR_LOAD:
 	case IR_SHARED_LOAD:
-		PUT(&e->body, SpvOpLoad, type, result, element(e, inst, inst->arg[1]));
+		emit_load(e, inst, type, result);
+		break;
+	case IR_MATRIX_FILL:
+	case IR_MATRIX_LOAD:
+	case IR_MATRIX_MULTIPLY:
+		spirv_matrix_value(e, inst, result);
 		break;
 	case IR_GET:
 		PUT(&e->body, SpvOpLoad, type, result, e->ids[inst->arg[0]]);
@@ -259,7 +291,7 @@ static void put_capabilities(const struct spirv *e, struct buffer *out)
 	const struct ir_module *m = e->module;
 
 	PUT(out, SpvOpCapability, SpvCapabilityShader);
-	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION])
+	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION] || e->inputs[IR_SUBGROUP_ID])
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
 	if (m->uses_subgroups)
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
@@ -267,11 +299,24 @@ static void put_capabilities(const struct spirv *e, struct buffer *out)
 		PUT(out, SpvOpCapability, SpvCapabilityFloat16);
 		PUT(out, SpvOpCapability, SpvCapabilityStorageBuffer16BitAccess);
 	}
+	if (m->matrices.m) {
+		PUT(out, SpvOpCapability, SPIRV_CAPABILITY_VULKAN_MEMORY_MODEL);
+		PUT(out, SpvOpCapability, SPIRV_CAPABILITY_COOPERATIVE_MATRIX);
+	}
 	if (m->uses_dot4) {
 		PUT(out, SpvOpCapability, SpvCapabilityDotProductKHR);
 		PUT(out, SpvOpCapability, SpvCapabilityDotProductInput4x8BitPackedKHR);
-		put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_integer_dot_product", NULL, 0);
 	}
+}
+
+static void put_extensions(const struct ir_module *m, struct buffer *out)
+{
+	if (m->uses_dot4)
+		put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_integer_dot_product", NULL, 0);
+	if (!m->matrices.m)
+		return;
+	put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_vulkan_memory_model", NULL, 0);
+	put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_cooperative_matrix", NULL, 0);
 }
 
 static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
@@ -281,8 +326,10 @@ static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
 
 	buffer_append(out, header, sizeof header);
 	put_capabilities(e, out);
+	put_extensions(e->module, out);
 	put_string(out, SpvOpExtInstImport, &e->glsl, 1, "GLSL.std.450", NULL, 0);
-	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical, SpvMemoryModelGLSL450);
+	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical,
+	        e->module->matrices.m ? SPIRV_MEMORY_MODEL_VULKAN : SpvMemoryModelGLSL450);
 	put_string(out, SpvOpEntryPoint, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2,
 	        "main", e->input_vars, e->input_count);
 	PUT(out, SpvOpExecutionMode, main_id, SpvExecutionModeLocalSize, size[0], size[1], size[2]);

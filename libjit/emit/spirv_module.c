@@ -43,6 +43,8 @@ uint32_t spirv_make_type(struct spirv *e, ir_type type)
 
 	if (*slot)
 		return *slot;
+	if (ir_is_matrix(type))
+		return *slot = spirv_make_matrix(e, ir_scalar_of(type));
 	if (ir_lanes_of(type) == 1)
 		return *slot = scalar_type(e, ir_scalar_of(type));
 	uint32_t scalar = type_id(e, IR_TYPE(ir_scalar_of(type), 1));
@@ -165,6 +167,7 @@ static const struct {
         [IR_LOCAL_INDEX] = {IR_LOCAL_INDEX, 0, IR_TYPE(IR_U32, 1), SpvBuiltInLocalInvocationIndex},
         [IR_SUBGROUP_INVOCATION] = {IR_SUBGROUP_INVOCATION, 0, IR_TYPE(IR_U32, 1),
                 SpvBuiltInSubgroupLocalInvocationId},
+        [IR_SUBGROUP_ID] = {IR_SUBGROUP_ID, 0, IR_TYPE(IR_U32, 1), SpvBuiltInSubgroupId},
 };
 
 /* The value of the whole input variable `which`. */

@@ -93,5 +93,10 @@ uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which);
 /* One of the uniform block's four, loaded once as well; declares the block. */
 uint32_t spirv_uniform(struct spirv *e, uint32_t which);
 
+/* Cooperative matrices (spirv_matrix.c): a type's id, a store, a value. */
+uint32_t spirv_make_matrix(struct spirv *e, enum ir_scalar matrix);
+void spirv_matrix_store(struct spirv *e, const struct ir_inst *inst);
+void spirv_matrix_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);
+
 /* A value that reads no memory and no variable, into the body; its operands have ids. */
 void spirv_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);

@@ -17,6 +17,8 @@
 
 const char *text_type(const struct text *t, ir_type type)
 {
+	if (ir_is_matrix(type))
+		return t->matrices[ir_scalar_of(type) - IR_MATRIX_A];
 	return t->dialect->types[ir_scalar_of(type)][ir_lanes_of(type) - 1];
 }
 
@@ -109,6 +111,11 @@ static void put_operand(struct text *t, ir_id id, bool bare)
 		put_inst(t, id, bare);
 	else
 		put_name(t, id);
+}
+
+void text_operand(struct text *t, ir_id id)
+{
+	put_operand(t, id, false);
 }
 
 /* The template's text, operands in their places and the result's type for $t; `bare` leaves outer
@@ -224,6 +231,9 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 	case IR_SHARED_LOAD:
 		put_element(t, inst, inst->arg[1]);
 		break;
+	case IR_MATRIX_LOAD:
+		t->dialect->put_matrix_load(t, inst);
+		break;
 	case IR_GET:
 		put_name(t, inst->arg[0]);
 		break;
@@ -329,12 +339,41 @@ static void put_close(struct text *t, const char *rest)
 	buffer_putc(t->out, '\n');
 }
 
+/* "put0(index, value);" */
+static void put_halves(struct text *t, const struct ir_inst *inst)
+{
+	put_indent(t);
+	buffer_printf(t->out, "put%u(", inst->arg[2]);
+	put_operand(t, inst->arg[0], true);
+	buffer_puts(t->out, ", ");
+	put_operand(t, inst->arg[1], true);
+	buffer_puts(t->out, ");\n");
+}
+
+/* Sums go to arrays of f32, or of vectors of it. */
+static void put_matrix_store(struct text *t, const struct ir_inst *inst)
+{
+	put_indent(t);
+	buffer_printf(t->out, "subgroupMatrixStore<row_major>(&tile%u, ", inst->arg[2]);
+	put_operand(t, inst->arg[0], true);
+	buffer_puts(t->out, ", ");
+	put_operand(t, inst->arg[1], true);
+	buffer_printf(t->out, ", %uu);\n", inst->arg[3]);
+}
+
 static void put_statement(struct text *t, ir_id id)
 {
 	const struct ir_inst *inst = &t->module->insts[id];
 
+	if (inst->op == IR_SHARED_STORE && t->halves[inst->arg[2]]) {
+		put_halves(t, inst);
+		return;
+	}
 	switch (inst->op) {
 	case IR_NOP:
+		break;
+	case IR_MATRIX_STORE:
+		put_matrix_store(t, inst);
 		break;
 	case IR_STORE:
 	case IR_SHARED_STORE:

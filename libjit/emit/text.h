@@ -24,6 +24,8 @@ struct text_dialect {
 	void (*put_float)(struct buffer *out, enum ir_scalar scalar, uint32_t bits);
 	/* The template of a bitcast. */
 	const char *(*bitcast)(const struct ir_module *module, const struct ir_inst *inst);
+	/* MATRIX_LOAD as a value; NULL where the target has no cooperative matrices. */
+	void (*put_matrix_load)(struct text *text, const struct ir_inst *inst);
 	bool counts_by_one; /* constant loops count from 0 by 1: Tint proves only those finite */
 	bool shifts_by_unsigned; /* a shift count must be unsigned */
 };
@@ -40,8 +42,11 @@ struct text {
 	const struct ir_module *module;
 	const struct text_dialect *dialect;
 	struct buffer *out;
-	struct text_plan *plan; /* by instruction */
-	uint32_t indent;        /* open blocks, the function included */
+	struct text_plan *plan;     /* by instruction */
+	uint32_t indent;            /* open blocks, the function included */
+	char matrices[3][48];       /* types of cooperative matrices, from IR_MATRIX_A on */
+	bool halves[IR_SHARED_MAX]; /* arrays of words whose f16 matrices read: f16 each, put<n>()
+	                             * stores a vector of words */
 };
 
 /* Fills in text->plan, which the caller frees. -ENOMEM. */
@@ -51,6 +56,8 @@ int text_make_plan(struct text *text);
 int text_emit(
         const struct ir_module *module, const struct text_dialect *dialect, struct buffer *out);
 
+/* An operand as it stands in an expression. */
+void text_operand(struct text *text, ir_id id);
 /* For a dialect's head. */
 const char *text_type(const struct text *text, ir_type type);
 /* Whether any instruction reads one of the builtins first .. last. */

@@ -24,7 +24,7 @@ static void note_hazard(struct hazards *next, const struct ir_inst *inst, ir_id 
 		next->set[inst->arg[1]] = id;
 	if (inst->op == IR_STORE || inst->op == IR_BARRIER)
 		next->store = id;
-	if (inst->op == IR_SHARED_STORE || inst->op == IR_BARRIER)
+	if (inst->op == IR_SHARED_STORE || inst->op == IR_MATRIX_STORE || inst->op == IR_BARRIER)
 		next->shared = id;
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/buffer.h"
 
+#include <stdio.h>
+
 /* 0x1.8p+1f: digits after the point are the fraction's bits, trailing zeros left off. */
 static void put_hex_float(struct buffer *out, uint32_t bits)
 {
@@ -40,6 +42,75 @@ static void put_float(struct buffer *out, enum ir_scalar scalar, uint32_t bits)
 	buffer_putc(out, scalar == IR_F16 ? 'h' : 'f');
 }
 
+/* ---- Cooperative matrices, by Chromium's experimental extension: columns before rows in a type,
+ * and arrays of the element's own type in memory. */
+
+static void name_matrices(struct text *t)
+{
+	const struct ir_matrices *m = &t->module->matrices;
+
+	snprintf(t->matrices[0], sizeof *t->matrices, "subgroup_matrix_left<f16, %u, %u>", m->k,
+	        m->m);
+	snprintf(t->matrices[1], sizeof *t->matrices, "subgroup_matrix_right<f16, %u, %u>", m->n,
+	        m->k);
+	snprintf(t->matrices[2], sizeof *t->matrices, "subgroup_matrix_result<f32, %u, %u>", m->n,
+	        m->m);
+	for (ir_id id = 1; id < t->module->count; id++) {
+		const struct ir_inst *inst = &t->module->insts[id];
+		ir_type type = t->module->shared[inst->arg[1] % IR_SHARED_MAX].type;
+		if (inst->op == IR_MATRIX_LOAD && ir_scalar_of(type) == IR_U32)
+			t->halves[inst->arg[1]] = true;
+	}
+}
+
+/* Elements of the array as declared, for one of the module's. */
+static uint32_t each(const struct text *t, uint32_t shared)
+{
+	return t->halves[shared] ? 2 * ir_lanes_of(t->module->shared[shared].type) : 1;
+}
+
+static void put_matrix_load(struct text *t, const struct ir_inst *inst)
+{
+	uint32_t shared = inst->arg[1];
+
+	buffer_printf(t->out, "subgroupMatrixLoad<%s, %s>(&tile%u, ", text_type(t, inst->type),
+	        inst->arg[3] ? "col_major" : "row_major", shared);
+	text_operand(t, inst->arg[0]);
+	if (t->halves[shared])
+		buffer_printf(t->out, " * %uu", each(t, shared));
+	buffer_printf(t->out, ", %uu)", inst->arg[2] * each(t, shared));
+}
+
+/* fn put0(at: u32, words: vec4<u32>): words one by one as two f16. */
+static void put_halves(struct text *t, uint32_t n)
+{
+	uint32_t lanes = ir_lanes_of(t->module->shared[n].type);
+
+	buffer_printf(t->out, "fn put%u(at: u32, words: %s) {\n", n,
+	        text_type(t, t->module->shared[n].type));
+	for (uint32_t i = 0; i < lanes; i++) {
+		buffer_printf(t->out, "\tlet half%u = bitcast<vec2<f16>>(words%s);\n", i,
+		        lanes > 1 ? (const char *const[]){".x", ".y", ".z", ".w"}[i] : "");
+		buffer_printf(
+		        t->out, "\ttile%u[at * %uu + %uu] = half%u.x;\n", n, 2 * lanes, 2 * i, i);
+		buffer_printf(t->out, "\ttile%u[at * %uu + %uu] = half%u.y;\n", n, 2 * lanes,
+		        2 * i + 1, i);
+	}
+	buffer_puts(t->out, "}\n");
+}
+
+static void put_shared(struct text *t, uint32_t n)
+{
+	const struct ir_shared *shared = &t->module->shared[n];
+
+	buffer_printf(t->out, "var<workgroup> tile%u: array<%s, %u>;\n", n,
+	        t->halves[n] ? "f16" : text_type(t, shared->type), shared->length * each(t, n));
+	if (t->halves[n])
+		put_halves(t, n);
+}
+
+/* ---- The module's head. */
+
 static void put_declarations(struct text *t)
 {
 	const struct ir_module *m = t->module;
@@ -49,8 +120,7 @@ static void put_declarations(struct text *t)
 		        m->bindings[i].writable ? "read_write" : "read", m->bindings[i].name,
 		        text_type(t, m->bindings[i].type));
 	for (uint32_t i = 0; i < m->shared_count; i++)
-		buffer_printf(t->out, "var<workgroup> tile%u: array<%s, %u>;\n", i,
-		        text_type(t, m->shared[i].type), m->shared[i].length);
+		put_shared(t, i);
 	if (m->uniforms)
 		buffer_printf(t->out, "@group(0) @binding(%u) var<uniform> dims: vec4<u32>;\n",
 		        m->binding_count);
@@ -67,6 +137,7 @@ static void put_parameters(struct text *t)
 	        {IR_LOCAL_INDEX, IR_LOCAL_INDEX, "@builtin(local_invocation_index) lix: u32"},
 	        {IR_SUBGROUP_INVOCATION, IR_SUBGROUP_INVOCATION,
 	                "@builtin(subgroup_invocation_id) sid: u32"},
+	        {IR_SUBGROUP_ID, IR_SUBGROUP_ID, "@builtin(subgroup_id) sub: u32"},
 	};
 	const char *between = "";
 
@@ -85,9 +156,12 @@ static void put_head(struct text *t)
 
 	if (t->module->uses_f16)
 		buffer_puts(t->out, "enable f16;\n");
-	if (t->module->uses_subgroups ||
-	        text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_INVOCATION))
+	if (t->module->uses_subgroups || text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_ID))
 		buffer_puts(t->out, "enable subgroups;\n");
+	if (t->module->matrices.m) {
+		buffer_puts(t->out, "enable chromium_experimental_subgroup_matrix;\n");
+		name_matrices(t);
+	}
 	put_declarations(t);
 	buffer_printf(t->out, "\n@compute @workgroup_size(%u, %u, %u)\nfn main(", size[0], size[1],
 	        size[2]);
@@ -109,13 +183,15 @@ static const struct text_dialect dialect = {
                 [IR_F16] = {"f16", "vec2<f16>", "vec3<f16>", "vec4<f16>"}},
         .let = "let",
         .var = "var",
-        .builtins = {"wid.x", "wid.y", "wid.z", "lid.x", "lid.y", "lid.z", "lix", "sid"},
+        .builtins = {"wid.x", "wid.y", "wid.z", "lid.x", "lid.y", "lid.z", "lix", "sid", "sub"},
         .barrier = "workgroupBarrier();\n",
         .binding_prefix = "",
         .forms = {[IR_SELECT] = "select($2, $1, $0)",
                 [IR_UNPACK_HALF] = "unpack2x16float($0)",
                 [IR_PACK_HALF] = "pack2x16float($0)",
                 [IR_DOT4I8] = "dot4I8Packed($0, $1)",
+                [IR_MATRIX_FILL] = "$t($0)",
+                [IR_MATRIX_MULTIPLY] = "subgroupMatrixMultiplyAccumulate($0, $1, $2)",
                 [IR_SUBGROUP_ADD] = "subgroupAdd($0)",
                 [IR_SUBGROUP_MUL] = "subgroupMul($0)",
                 [IR_SUBGROUP_MIN] = "subgroupMin($0)",
@@ -124,6 +200,7 @@ static const struct text_dialect dialect = {
         .put_head = put_head,
         .put_float = put_float,
         .bitcast = bitcast,
+        .put_matrix_load = put_matrix_load,
         .counts_by_one = true,
         .shifts_by_unsigned = true,
 };

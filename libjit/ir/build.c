@@ -175,6 +175,8 @@ static ir_id number(struct ir_builder *b, const struct ir_inst *inst)
 {
 	uint32_t hash = hash_inst(inst), mask = b->slot_count - 1, at = hash & mask;
 
+	if (b->left_out & IR_LEAVE_OUT_NUMBERING)
+		return append(b, inst);
 	for (; b->slots[at].id; at = (at + 1) & mask)
 		if (b->slots[at].hash == hash && same_inst(&b->module.insts[b->slots[at].id], inst))
 			return b->slots[at].id;
@@ -263,7 +265,7 @@ ir_id ir_select(struct ir_builder *b, ir_id condition, ir_id if_true, ir_id if_f
 	        ir_type_of(b, if_false) == type);
 	if (ir_is_const(b, condition))
 		return ir_bits(b, condition) ? if_true : if_false;
-	if (if_true == if_false)
+	if (ir_folds(b) && if_true == if_false)
 		return if_true;
 	return number(b, INST(IR_SELECT, type, condition, if_true, if_false));
 }
@@ -293,7 +295,7 @@ ir_id ir_bitcast(struct ir_builder *b, ir_id value, ir_type to)
 	if (ir_is_const(b, value) && ir_lanes_of(to) == 1 &&
 	        ir_is_finite(ir_scalar_of(to), ir_bits(b, value)))
 		return ir_constant(b, ir_scalar_of(to), ir_bits(b, value));
-	if (ir_at(b, value)->op == IR_BITCAST)
+	if (ir_folds(b) && ir_at(b, value)->op == IR_BITCAST)
 		return ir_bitcast(b, ir_at(b, value)->arg[0], to);
 	return number(b, INST(IR_BITCAST, to, value));
 }
@@ -343,7 +345,7 @@ static ir_id whole_vector(const struct ir_builder *b, const ir_id *scalars, ir_t
 ir_id ir_compose(struct ir_builder *b, const ir_id *scalars, uint32_t lanes)
 {
 	struct ir_inst inst = {.op = IR_COMPOSE};
-	bool same = true;
+	bool same = ir_folds(b);
 
 	if (lanes == 1 || b->failed)
 		return scalars[0];
@@ -355,7 +357,7 @@ ir_id ir_compose(struct ir_builder *b, const ir_id *scalars, uint32_t lanes)
 	}
 	if (same)
 		return ir_splat(b, scalars[0], lanes);
-	ir_id vector = whole_vector(b, scalars, inst.type);
+	ir_id vector = ir_folds(b) ? whole_vector(b, scalars, inst.type) : 0;
 	return vector ? vector : number(b, &inst);
 }
 
@@ -366,9 +368,9 @@ ir_id ir_extract(struct ir_builder *b, ir_id vector, uint32_t lane)
 	if (ir_lanes_of(inst->type) == 1 || b->failed)
 		return vector;
 	assert(lane < ir_lanes_of(inst->type));
-	if (inst->op == IR_COMPOSE)
+	if (ir_folds(b) && inst->op == IR_COMPOSE)
 		return inst->arg[lane];
-	if (inst->op == IR_SPLAT)
+	if (ir_folds(b) && inst->op == IR_SPLAT)
 		return inst->arg[0];
 	return number(b, INST(IR_EXTRACT, IR_TYPE(ir_scalar_of(inst->type), 1), vector, lane));
 }
@@ -500,4 +502,39 @@ ir_id ir_subgroup(struct ir_builder *b, enum ir_op op, ir_id value)
 	assert(op >= IR_SUBGROUP_ADD && op <= IR_SUBGROUP_MAX);
 	b->module.uses_subgroups = true;
 	return append(b, INST((uint8_t)op, ir_type_of(b, value), value));
+}
+
+/* ---- Cooperative matrices. */
+
+void ir_matrices(struct ir_builder *b, uint32_t m, uint32_t n, uint32_t k)
+{
+	b->module.matrices = (struct ir_matrices){m, n, k};
+	b->module.uses_subgroups = true;
+}
+
+ir_id ir_matrix_fill(struct ir_builder *b, enum ir_scalar matrix, ir_id scalar)
+{
+	return number(b, INST(IR_MATRIX_FILL, IR_TYPE(matrix, 1), scalar));
+}
+
+ir_id ir_matrix_load(struct ir_builder *b, enum ir_scalar matrix, uint32_t shared, ir_id index,
+        uint32_t stride, bool by_columns)
+{
+	assert(shared < b->module.shared_count);
+	return append(
+	        b, INST(IR_MATRIX_LOAD, IR_TYPE(matrix, 1), index, shared, stride, by_columns));
+}
+
+void ir_matrix_store(struct ir_builder *b, uint32_t shared, ir_id index, uint32_t stride, ir_id sum)
+{
+	assert(b->failed || (shared < b->module.shared_count &&
+	                            ir_type_of(b, sum) == IR_TYPE(IR_MATRIX_SUM, 1)));
+	append(b, INST(IR_MATRIX_STORE, IR_VOID, index, sum, shared, stride));
+}
+
+ir_id ir_matrix_multiply(struct ir_builder *b, ir_id x, ir_id y, ir_id sum)
+{
+	assert(b->failed || (ir_type_of(b, x) == IR_TYPE(IR_MATRIX_A, 1) &&
+	                            ir_type_of(b, y) == IR_TYPE(IR_MATRIX_B, 1)));
+	return number(b, INST(IR_MATRIX_MULTIPLY, ir_type_of(b, sum), x, y, sum));
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The builder's inside, shared by build.c, simplify.c and finish.c; nobody else includes this.
+ * The builder's inside, shared by build.c, simplify.c and finish.c. Nobody else includes this, but
+ * for the test and the benchmark that set `left_out` (tests/libjit/ir_test.c, tests/bench/ways.c).
  */
 #pragma once
 
@@ -18,8 +19,17 @@ struct ir_scope {
 	uint32_t trail_count; /* when it was opened */
 };
 
+/* What a builder can be told not to do, so that the worth of doing it can be measured. The module
+ * means the same without. */
+enum ir_leave_out {
+	IR_LEAVE_OUT_FOLDING = 1,   /* constants, integer algebra, taking vectors apart again */
+	IR_LEAVE_OUT_NUMBERING = 2, /* of computing and of reading what nobody writes */
+	IR_LEAVE_OUT_DROPPING = 4,  /* of values without a use */
+};
+
 struct ir_builder {
 	struct ir_module module;
+	uint32_t left_out; /* enum ir_leave_out bits; 0 in a new builder, kept by ir_begin */
 	uint32_t capacity; /* of module.insts */
 	bool failed;
 	struct ir_slot *slots;
@@ -37,9 +47,15 @@ static inline const struct ir_inst *ir_at(const struct ir_builder *b, ir_id valu
 	return &b->module.insts[value];
 }
 
+static inline bool ir_folds(const struct ir_builder *b)
+{
+	return !(b->left_out & IR_LEAVE_OUT_FOLDING);
+}
+
+/* A constant that may be folded. */
 static inline bool ir_is_const(const struct ir_builder *b, ir_id value)
 {
-	return ir_at(b, value)->op == IR_CONST;
+	return ir_at(b, value)->op == IR_CONST && ir_folds(b);
 }
 
 static inline uint32_t ir_bits(const struct ir_builder *b, ir_id constant)

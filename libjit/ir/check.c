@@ -30,7 +30,8 @@ static bool is_type(ir_type type)
 {
 	enum ir_scalar scalar = ir_scalar_of(type);
 
-	return scalar > IR_VOID && scalar < IR_SCALAR_COUNT && ir_lanes_of(type) <= 4;
+	return scalar > IR_VOID && scalar < IR_SCALAR_COUNT &&
+	       ir_lanes_of(type) <= (ir_is_matrix(type) ? 1 : 4);
 }
 
 static ir_type type_of(const struct checker *c, uint32_t operand)
@@ -40,7 +41,8 @@ static ir_type type_of(const struct checker *c, uint32_t operand)
 
 static bool is_number(ir_type type)
 {
-	return ir_scalar_of(type) != IR_VOID && ir_scalar_of(type) != IR_BOOL;
+	return ir_scalar_of(type) != IR_VOID && ir_scalar_of(type) != IR_BOOL &&
+	       !ir_is_matrix(type);
 }
 
 static ir_type same_lanes(ir_type type, enum ir_scalar scalar)
@@ -161,6 +163,8 @@ static const char *check_select(const struct checker *c)
 {
 	ir_type type = c->inst->type;
 
+	if (ir_is_matrix(type))
+		return "matrices cannot be selected";
 	if (type_of(c, 0) != BOOL && type_of(c, 0) != same_lanes(type, IR_BOOL))
 		return "the condition is not a bool, one or as many as the values have lanes";
 	return type_of(c, 1) == type && type_of(c, 2) == type ? NULL : "operand types differ";
@@ -197,7 +201,8 @@ static const char *check_convert(const struct checker *c)
 	const struct ir_inst *from = &c->module->insts[c->inst->arg[0]];
 	ir_type type = c->inst->type;
 
-	if (ir_lanes_of(from->type) != ir_lanes_of(type) ||
+	if (ir_is_matrix(type) || ir_is_matrix(from->type) ||
+	        ir_lanes_of(from->type) != ir_lanes_of(type) ||
 	        ir_scalar_of(from->type) == ir_scalar_of(type))
 		return "a conversion changes the scalar and keeps the lanes";
 	if (from->op == IR_CONST && ir_scalar_of(type) == IR_F16 && !fits_f16(from))
@@ -325,6 +330,51 @@ static const char *check_variable(const struct checker *c)
 	return NULL;
 }
 
+/* ---- Cooperative matrices. */
+
+static const char *check_matrix_access(const struct checker *c)
+{
+	bool is_store = c->inst->op == IR_MATRIX_STORE;
+	const uint32_t *arg = c->inst->arg + (is_store ? 2 : 1);
+
+	if (arg[0] >= c->module->shared_count)
+		return "no such workgroup array";
+	if (type_of(c, 0) != U32)
+		return "the index is not u32";
+	if (!arg[1])
+		return "the stride is 0";
+	if (is_store)
+		return type_of(c, 1) == IR_TYPE(IR_MATRIX_SUM, 1) ? NULL : "only sums are stored";
+	return ir_is_matrix(c->inst->type) && arg[2] <= 1 ? NULL : "it loads no matrix";
+}
+
+static const char *check_matrix_fill(const struct checker *c)
+{
+	bool is_sum = ir_scalar_of(c->inst->type) == IR_MATRIX_SUM;
+
+	return ir_is_matrix(c->inst->type) && type_of(c, 0) == IR_TYPE(is_sum ? IR_F32 : IR_F16, 1)
+	               ? NULL
+	               : "a matrix is filled with a scalar of its element type";
+}
+
+static const char *check_matrix(const struct checker *c)
+{
+	ir_type sum = IR_TYPE(IR_MATRIX_SUM, 1);
+
+	if (!c->module->matrices.m || !c->module->matrices.n || !c->module->matrices.k)
+		return "the module does not say how large its matrices are";
+	if (!c->module->uses_subgroups)
+		return "the module does not say that it uses subgroups";
+	if (c->inst->op == IR_MATRIX_FILL)
+		return check_matrix_fill(c);
+	if (c->inst->op != IR_MATRIX_MULTIPLY)
+		return check_matrix_access(c);
+	return c->inst->type == sum && type_of(c, 0) == IR_TYPE(IR_MATRIX_A, 1) &&
+	                       type_of(c, 1) == IR_TYPE(IR_MATRIX_B, 1) && type_of(c, 2) == sum
+	               ? NULL
+	               : "a product is of an A, a B and a sum";
+}
+
 /* ---- Markers. */
 
 static const char *open_block(struct checker *c)
@@ -422,6 +472,11 @@ static const char *check_inst(struct checker *c)
 	case IR_SHARED_LOAD:
 	case IR_SHARED_STORE:
 		return check_access(c);
+	case IR_MATRIX_FILL:
+	case IR_MATRIX_LOAD:
+	case IR_MATRIX_STORE:
+	case IR_MATRIX_MULTIPLY:
+		return check_matrix(c);
 	case IR_VAR:
 	case IR_GET:
 	case IR_SET:
@@ -436,14 +491,17 @@ static const char *check_inst(struct checker *c)
 	}
 }
 
-/* The names that the text emitters make themselves: v7, i7, k7, tile0, dims, and the inputs. */
+/* The names that the text emitters make themselves: v7, i7, k7, tile0, put0, dims, and the inputs.
+ */
 static bool is_taken(const char *name)
 {
 	bool numbered = strchr("0123456789", name[strlen(name) - 1]) != NULL;
 
 	return !strcmp(name, "wid") || !strcmp(name, "lid") || !strcmp(name, "lix") ||
-	       !strcmp(name, "sid") || !strcmp(name, "main") || !strcmp(name, "dims") ||
-	       (numbered && (strchr("vik", name[0]) || !strncmp(name, "tile", 4)));
+	       !strcmp(name, "sid") || !strcmp(name, "sub") || !strcmp(name, "main") ||
+	       !strcmp(name, "dims") ||
+	       (numbered && (strchr("vik", name[0]) || !strncmp(name, "tile", 4) ||
+	                            !strncmp(name, "put", 3)));
 }
 
 static bool is_name(const char *name)
@@ -469,7 +527,7 @@ static bool is_binding(const struct ir_module *m, const struct ir_binding *bindi
 
 static bool is_shared(const struct ir_module *m, const struct ir_shared *shared)
 {
-	return is_type(shared->type) && shared->length &&
+	return is_type(shared->type) && !ir_is_matrix(shared->type) && shared->length &&
 	       (ir_scalar_of(shared->type) != IR_F16 || m->uses_f16);
 }
 

@@ -8,12 +8,13 @@
 #include <assert.h>
 #include <errno.h>
 
-static bool is_dead(const struct ir_inst *inst)
+static bool is_dead(const struct ir_builder *b, const struct ir_inst *inst)
 {
 	const struct ir_op_info *info = &ir_op_infos[inst->op];
-	bool reads = inst->op == IR_LOAD || inst->op == IR_SHARED_LOAD || inst->op == IR_GET;
+	bool reads = inst->op == IR_LOAD || inst->op == IR_SHARED_LOAD || inst->op == IR_GET ||
+	             inst->op == IR_MATRIX_LOAD;
 
-	return !inst->uses && (info->pure || reads);
+	return !inst->uses && (info->pure || reads) && !(b->left_out & IR_LEAVE_OUT_DROPPING);
 }
 
 /* So that what only this one used goes too. A count that stuck stays. */
@@ -27,7 +28,7 @@ static void drop(struct ir_module *m, struct ir_inst *inst)
 
 static void note_needs(struct ir_module *m, const struct ir_inst *inst)
 {
-	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16;
+	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16 || ir_is_matrix(inst->type);
 	m->uses_dot4 |= inst->op == IR_DOT4I8;
 	if (inst->op == IR_UNIFORM && inst->arg[0] >= m->uniforms)
 		m->uniforms = inst->arg[0] + 1;
@@ -49,7 +50,7 @@ int ir_finish(struct ir_builder *b, const struct ir_module **ret_module)
 		return -ENOMEM;
 	assert(!b->depth);
 	for (uint32_t id = m->count - 1; id > 0; id--) {
-		if (is_dead(&m->insts[id]))
+		if (is_dead(b, &m->insts[id]))
 			drop(m, &m->insts[id]);
 		else
 			note_needs(m, &m->insts[id]);

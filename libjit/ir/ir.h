@@ -24,7 +24,20 @@ enum ir_op {
 	IR_OP_COUNT
 };
 
-enum ir_scalar { IR_VOID, IR_BOOL, IR_I32, IR_U32, IR_F32, IR_F16, IR_SCALAR_COUNT };
+/* The last three are whole cooperative matrices, of one lane each: their elements are spread over
+ * the invocations of a subgroup. A holds m x k of f16, B k x n of f16, SUM m x n of f32. */
+enum ir_scalar {
+	IR_VOID,
+	IR_BOOL,
+	IR_I32,
+	IR_U32,
+	IR_F32,
+	IR_F16,
+	IR_MATRIX_A,
+	IR_MATRIX_B,
+	IR_MATRIX_SUM,
+	IR_SCALAR_COUNT
+};
 
 /* A type is a scalar and 1..4 lanes in one byte. */
 typedef uint8_t ir_type;
@@ -40,6 +53,11 @@ static inline uint32_t ir_lanes_of(ir_type type)
 static inline uint32_t ir_bytes_of(ir_type type) /* as stored in an array */
 {
 	return (ir_scalar_of(type) == IR_F16 ? 2 : 4) * ir_lanes_of(type);
+}
+
+static inline bool ir_is_matrix(ir_type type)
+{
+	return ir_scalar_of(type) >= IR_MATRIX_A && ir_scalar_of(type) < IR_SCALAR_COUNT;
 }
 
 /* Whether a scalar of these bits has a literal in every target: integers and bools always. */
@@ -61,6 +79,7 @@ enum ir_builtin { /* all u32 scalars */
 	IR_LOCAL_ID_Z,
 	IR_LOCAL_INDEX,
 	IR_SUBGROUP_INVOCATION,
+	IR_SUBGROUP_ID, /* the same throughout a subgroup */
 	IR_BUILTIN_COUNT
 };
 
@@ -93,6 +112,13 @@ enum ir_builtin { /* all u32 scalars */
  *   UNPACK_HALF    v (u32) -> vec2<f32>, the two f16 in it; needs no feature
  *   PACK_HALF      v (vec2<f32>) -> u32, rounded to f16; beyond 65504 any value
  *   DOT4I8         v, v (u32, four signed bytes each): sum of their products (i32 scalar)
+ * Of cooperative matrices; a subgroup executes them as one, so control flow and the index must be
+ * the same throughout it. Elements lie in a workgroup array of any element type, f16 or f32 side
+ * by side: index, and stride from one row (or column) to the next, count the array's elements.
+ *   MATRIX_FILL    v scalar of f16 (A, B) or f32 (SUM) -> every element
+ *   MATRIX_LOAD    v index, i workgroup array, i stride, i 1: columns lie side by side, 0: rows
+ *   MATRIX_STORE   v index, v SUM, i workgroup array, i stride; rows lie side by side
+ *   MATRIX_MULTIPLY  v A, v B, v SUM: A x B + SUM, summed in f32
  * In `arg`, the values stand first and the immediate follows at arg[values].
  */
 struct ir_inst {
@@ -109,6 +135,11 @@ struct ir_op_info {
 	bool has_result, pure;
 };
 extern const struct ir_op_info ir_op_infos[IR_OP_COUNT];
+
+/* What all cooperative matrices of a module have in common. */
+struct ir_matrices {
+	uint32_t m, n, k; /* 0: it has none */
+};
 
 #define IR_BINDINGS_MAX 8
 #define IR_SHARED_MAX   4
@@ -135,6 +166,7 @@ struct ir_module {
 	uint32_t shared_count;
 	uint32_t uniforms; /* 0, or 1..4: the uniform block's u32 in use. The block is one
 	                    * vec4<u32>, bound at binding_count, after all storage */
+	struct ir_matrices matrices;
 	bool uses_subgroups, uses_f16, uses_dot4; /* of what is left when it is finished */
 };
 
@@ -190,6 +222,14 @@ void ir_end(struct ir_builder *builder); /* closes the innermost LOOP or IF */
 void ir_barrier(struct ir_builder *builder);
 /* op: one of IR_SUBGROUP_... */
 ir_id ir_subgroup(struct ir_builder *builder, enum ir_op op, ir_id value);
+/* The module has cooperative matrices of this shape; it then needs subgroups too. */
+void ir_matrices(struct ir_builder *builder, uint32_t m, uint32_t n, uint32_t k);
+ir_id ir_matrix_fill(struct ir_builder *builder, enum ir_scalar matrix, ir_id scalar);
+ir_id ir_matrix_load(struct ir_builder *builder, enum ir_scalar matrix, uint32_t shared,
+        ir_id index, uint32_t stride, bool by_columns);
+void ir_matrix_store(
+        struct ir_builder *builder, uint32_t shared, ir_id index, uint32_t stride, ir_id sum);
+ir_id ir_matrix_multiply(struct ir_builder *builder, ir_id a, ir_id b, ir_id sum);
 ir_id ir_dot4i8(struct ir_builder *builder, ir_id x, ir_id y);
 
 static inline ir_id ir_add(struct ir_builder *b, ir_id x, ir_id y)

@@ -12,7 +12,8 @@
 
 static void print_type(ir_type type, struct buffer *out)
 {
-	static const char *const names[] = {"void", "bool", "i32", "u32", "f32", "f16"};
+	static const char *const names[] = {
+	        "void", "bool", "i32", "u32", "f32", "f16", "matrix_a", "matrix_b", "matrix_sum"};
 	enum ir_scalar scalar = ir_scalar_of(type);
 
 	buffer_puts(out, scalar < IR_SCALAR_COUNT ? names[scalar] : "?");
@@ -35,6 +36,9 @@ static void print_interface(const struct ir_module *m, struct buffer *out)
 		print_type(m->shared[i].type, out);
 		buffer_printf(out, "[%u]\n", m->shared[i].length);
 	}
+	if (m->matrices.m)
+		buffer_printf(
+		        out, "matrices %u %u %u\n", m->matrices.m, m->matrices.n, m->matrices.k);
 	if (m->uniforms)
 		buffer_printf(out, "uniforms %u\n", m->uniforms);
 }
@@ -65,6 +69,7 @@ static void print_builtin(const struct ir_inst *inst, struct buffer *out)
 	        [IR_LOCAL_ID_Z] = "local_id.z",
 	        [IR_LOCAL_INDEX] = "local_index",
 	        [IR_SUBGROUP_INVOCATION] = "subgroup_invocation",
+	        [IR_SUBGROUP_ID] = "subgroup_id",
 	};
 	uint32_t which = inst->arg[0];
 
@@ -98,6 +103,13 @@ static void print_immediate(const struct ir_inst *inst, struct buffer *out)
 		break;
 	case IR_SHARED_STORE:
 		buffer_printf(out, " shared %u", inst->arg[2]);
+		break;
+	case IR_MATRIX_LOAD:
+		buffer_printf(out, " shared %u stride %u%s", inst->arg[1], inst->arg[2],
+		        inst->arg[3] ? " columns" : "");
+		break;
+	case IR_MATRIX_STORE:
+		buffer_printf(out, " shared %u stride %u", inst->arg[2], inst->arg[3]);
 		break;
 	case IR_SET:
 		buffer_printf(out, " to %%%u", inst->arg[1]);

@@ -433,7 +433,7 @@ ir_id ir_simplify(struct ir_builder *b, struct ir_inst *inst)
 	if (arity < 2)
 		return 0;
 	order_operands(b, inst);
-	if (is_float(scalar) || ir_lanes_of(type) > 1)
+	if (is_float(scalar) || ir_lanes_of(type) > 1 || !ir_folds(b))
 		return 0;
 	return simplify_scalar(b, inst, scalar);
 }

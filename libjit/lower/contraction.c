@@ -120,7 +120,7 @@ static void place_operand(struct gemm *g, struct operand *x)
 	}
 }
 
-static void place(struct gemm *g)
+static void place_blocks(struct gemm *g)
 {
 	const struct contraction_fields *f = contraction_fields(g->op);
 	bool one = g->c.batch == 1 && (g->c.nbits || op_dynamic_at(g->op, f->batch) < 0);
@@ -128,6 +128,20 @@ static void place(struct gemm *g)
 	g->matrix = one ? lower_u32(g->l, 0) : take_block(g, 2, g->batch, 1);
 	g->left.workgroup = block_start(g, &g->left, 1, op_dynamic_at(g->op, f->m) >= 0);
 	g->right.workgroup = block_start(g, &g->right, 0, op_dynamic_at(g->op, f->n) >= 0);
+}
+
+void gemm_place_workgroup(struct gemm *g)
+{
+	place_invocation(g);
+	measure(g);
+	g->left.outer = g->m;
+	g->right.outer = g->n;
+	place_blocks(g);
+}
+
+static void place(struct gemm *g)
+{
+	place_blocks(g);
 	place_operand(g, &g->left);
 	place_operand(g, &g->right);
 }
@@ -395,6 +409,10 @@ void lower_contraction(struct lower *l)
 	l->number = g.c.half_sums ? IR_F16 : IR_F32;
 	g.number = g.c.sum == CONTRACTION_FLOAT ? l->number : IR_I32;
 	g.vectors = g.c.tile_n / g.c.lanes;
+	if (g.c.matrix.shape.m) {
+		gemm_by_matrices(&g);
+		return;
+	}
 	begin(&g);
 	if (g.c.flat)
 		gemm_place_flat(&g);

@@ -75,6 +75,13 @@ static inline bool gemm_dequantises(const struct gemm *g) /* while multiplying, 
 	return g->c.nbits && !g->c.b.staged;
 }
 
+/* ---- contraction.c */
+/* Extents, the invocation's place, the workgroup's matrix and blocks, once tensors are bound. */
+void gemm_place_workgroup(struct gemm *g);
+
+/* ---- contraction_matrix.c */
+void gemm_by_matrices(struct gemm *g); /* the whole kernel */
+
 /* ---- contraction_load.c */
 void gemm_bind_operands(struct gemm *g); /* a and b, the first tensors */
 void gemm_bind_weights(struct gemm *g);  /* those right after them */
@@ -104,6 +111,8 @@ void gemm_finish_flat(struct gemm *g);
 void gemm_bind_outputs(struct gemm *g); /* the tensors after a, b and the weights' */
 void gemm_reduce(struct gemm *g);       /* the split's sum: invocation 0 along k ends with it */
 void gemm_finish(struct gemm *g);
+/* Finishes out_width lanes of a sum at this row and column, unless they lie outside. */
+void gemm_finish_vector(struct gemm *g, ir_id sum, ir_id row, ir_id column);
 /* act(scale * sum + bias + residual) of out_width lanes: at these columns, at vector `at` of out.
  */
 ir_id gemm_epilogue(struct gemm *g, ir_id sum, const ir_id columns[], ir_id at);

@@ -209,6 +209,22 @@ static void finish_row(struct gemm *g, uint32_t i, ir_id row)
 	}
 }
 
+void gemm_finish_vector(struct gemm *g, ir_id sum, ir_id row, ir_id column)
+{
+	ir_id rows = ir_compute(g->b, IR_LT, row, g->m, 0);
+	ir_id columns = ir_compute(g->b, IR_LT, column, g->n, 0);
+
+	if (!g->c.a.exact)
+		ir_if(g->b, rows);
+	if (!g->c.b.exact)
+		ir_if(g->b, columns);
+	finish_part(g, sum, row_start(g, row), column);
+	if (!g->c.b.exact)
+		ir_end(g->b);
+	if (!g->c.a.exact)
+		ir_end(g->b);
+}
+
 void gemm_finish(struct gemm *g)
 {
 	const struct contraction *c = &g->c;

@@ -87,7 +87,7 @@ static void publish(struct reducing *r, uint32_t array, const ir_id value[static
 static ir_id join_slots(struct reducing *r, enum reduction_join join, uint32_t array, uint32_t i,
         ir_id first, uint32_t apart, uint32_t count)
 {
-	ir_id values[VECTORS_MAX];
+	ir_id values[REDUCTION_RADIX_MAX];
 
 	for (uint32_t j = 0; j < count; j++) {
 		ir_id along = lower_plus(r->l, first, j * apart);

@@ -273,7 +273,8 @@ static struct contraction read_axes(const struct op *op, const struct schedule *
 	        .unroll = at_least_1(s[AXIS_UNROLL]),
 	        .scale_step = nbits ? op->value[MATMUL_NBITS_BLOCK] : 0,
 	        .sum = sum,
-	        .half_sums = !nbits && s[AXIS_F16] && op->value[MATMUL_ACC] == DTYPE_F16,
+	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_MATRIX] &&
+	                     op->value[MATMUL_ACC] == DTYPE_F16,
 	        .subgroup = s[AXIS_SUBGROUP]};
 }
 
@@ -293,11 +294,16 @@ struct contraction contraction_derive(const struct op *op, const struct schedule
 	derive_operands(&c, op, schedule);
 	derive_grid(&c, op);
 	c.k_fastest = is_k_fastest(&c);
+	c.matrix = contraction_matrix_derive(&c, schedule);
 	if (c.split > 1 && !c.subgroup)
 		c.reduce_length = c.split * c.wg_x * c.wg_y * c.tile_m * (c.tile_n / c.lanes);
 	uint32_t n_m_k[3] = {c.wg_x, c.wg_y, c.split};
 	for (uint32_t i = 0; i < 3; i++)
 		c.workgroup_size[i] = n_m_k[c.k_fastest || c.subgroup ? (i + 2) % 3 : i];
+	if (c.matrix.shape.m) { /* subgroups one after another */
+		c.workgroup_size[0] = c.wg_x * c.wg_y * c.split;
+		c.workgroup_size[1] = c.workgroup_size[2] = 1;
+	}
 	return c;
 }
 
@@ -363,6 +369,8 @@ static int check_nbits(const struct contraction *c, struct error *err)
 
 static int check_types(const struct op *op, const struct schedule *schedule, struct error *err)
 {
+	if (schedule->axis[AXIS_SLABS] > 1)
+		return refuse(err, "slabs", "slabs say nothing without cooperative matrices");
 	if (schedule->axis[AXIS_F16] && !contraction_has_half(op))
 		return refuse(err, "f16", "f16 says nothing where no tensor is f16");
 	if (schedule->axis[AXIS_DOT4] && !contraction_may_dot4(op))
@@ -399,6 +407,8 @@ static int check_out(const struct contraction *c, const struct op *op, struct er
 int contraction_check(const struct contraction *c, const struct op *op,
         const struct schedule *schedule, struct error *err)
 {
+	if (schedule->axis[AXIS_MATRIX])
+		return contraction_matrix_check(c, op, schedule, err);
 	int r = check_sizes(c, err);
 
 	r = r ? r : check_steps(c, err);

@@ -53,6 +53,26 @@ struct contraction_operand {
 	uint32_t shared_length; /* staged: vectors */
 };
 
+/* Where an operand of cooperative matrices stands in workgroup memory: rows of neighbouring
+ * elements as the tensor has them, along k or along the outer dimension. */
+struct contraction_slab {
+	uint32_t rows, columns; /* in elements */
+	uint32_t width;         /* elements of a vector: 8, 4 or 2 in words, or 1 as f16 */
+	uint32_t pitch;  /* vectors from row to row: 16 bytes more than the row, so that eight rows
+	                  * begin in different banks */
+	uint32_t length; /* vectors in all slabs */
+	uint32_t copies; /* vectors that an invocation fetches; the last may be left out */
+};
+
+/* Products of cooperative matrices: a subgroup computes a tile of tile_m x tile_n of out as whole
+ * matrices. wg_x and wg_y count subgroups, split_k is the size of one. */
+struct contraction_matrix {
+	struct matrix_shape shape; /* m is 0: none */
+	uint32_t slabs;            /* of workgroup memory, filled in turns: 1 or 2 */
+	struct contraction_slab a, b;
+	uint32_t sum_pitch, sum_length; /* workgroup f32s that sums go through on their way out */
+};
+
 struct contraction {
 	bool nbits;       /* matmul_nbits, else matmul */
 	uint32_t m, n, k; /* as tuned; k in elements of a load */
@@ -75,6 +95,7 @@ struct contraction {
 	bool keeps;   /* and what lies there must be kept */
 	bool one_row; /* the output is a single row */
 	struct contraction_operand a, b;
+	struct contraction_matrix matrix;
 	uint32_t pitch;     /* elements from one row of out to the next; 0: n, which is dynamic */
 	uint32_t out_width; /* lanes of a load of residual and of a store of out */
 	uint32_t column_width;  /* lanes of a load of bias and scales */
@@ -98,6 +119,20 @@ bool contraction_may_dot4(const struct op *op); /* words along k hold four produ
 struct contraction contraction_derive(const struct op *op, const struct schedule *schedule);
 int contraction_check(const struct contraction *c, const struct op *op,
         const struct schedule *schedule, struct error *err);
+
+/* contraction_matrix.c: of a schedule with AXIS_MATRIX, once the operands are derived. */
+struct contraction_matrix contraction_matrix_derive(
+        const struct contraction *c, const struct schedule *schedule);
+int contraction_matrix_check(const struct contraction *c, const struct op *op,
+        const struct schedule *schedule, struct error *err);
+uint32_t contraction_matrix_bytes(const struct contraction *c);
+uint32_t contraction_matrix_instructions(const struct contraction *c);
+struct work contraction_matrix_work(const struct contraction *c, const struct op *op);
+bool contraction_may_matrix(const struct op *op); /* f16 by f16 of static k */
+/* Fills *ret_schedule with number `i` of those worth offering for matrices of this shape in
+ * subgroups of this size. False: no more. */
+bool contraction_matrix_offer(
+        struct matrix_shape shape, uint32_t subgroup, uint32_t i, struct schedule *ret_schedule);
 
 /* What a driver has to compile, and what an invocation does. */
 uint32_t contraction_instructions(const struct contraction *c, const struct op *op);

@@ -64,6 +64,8 @@ uint32_t contraction_instructions(const struct contraction *c, const struct op *
 {
 	uint32_t stores = c->lanes / c->out_width, product = 1;
 
+	if (c->matrix.shape.m)
+		return contraction_matrix_instructions(c);
 	if (c->sum == CONTRACTION_INT || c->flat)
 		product = 2;
 	if (c->sum == CONTRACTION_DOT4)
@@ -152,6 +154,8 @@ static double traffic(const struct contraction *c, const struct op *op)
 
 struct work contraction_work(const struct contraction *c, const struct op *op)
 {
+	if (c->matrix.shape.m)
+		return contraction_matrix_work(c, op);
 	double k = ceil((double)c->k / c->split), threads = c->wg_x * c->wg_y;
 	double accumulators = c->tile_m * c->tile_n;
 	double product = c->sum == CONTRACTION_FLOAT && !c->flat ? 1 : 2;

@@ -20,6 +20,8 @@ static uint32_t shared_bytes(const struct contraction *c)
 {
 	uint32_t number = c->half_sums ? 2 : 4;
 
+	if (c->matrix.shape.m)
+		return contraction_matrix_bytes(c);
 	return number * (c->a.shared_length * c->a.lanes + c->b.shared_length * c->b.lanes +
 	                        c->reduce_length * c->lanes);
 }
@@ -62,7 +64,9 @@ static int derive(const struct op *op, const struct schedule *schedule,
 	        .instructions = contraction_instructions(&c, op),
 	        .features = (c.subgroup ? FEATURE_SUBGROUPS : 0u) |
 	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u) |
-	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u),
+	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u) |
+	                    (c.matrix.shape.m ? FEATURE_MATRIX : 0u),
+	        .matrix = c.matrix.shape,
 	        .subgroup = c.subgroup ? c.split : 0,
 	        .work = contraction_work(&c, op)};
 	memcpy(g.workgroup_size, c.workgroup_size, sizeof g.workgroup_size);
@@ -74,7 +78,7 @@ static int derive(const struct op *op, const struct schedule *schedule,
 /* ---- Lists. */
 
 /* Schedules differ in kind by where their operands come from and how k is shared. */
-enum kind { KIND_DIRECT, KIND_STAGED, KIND_SPLIT, KIND_SUBGROUP, KIND_COUNT };
+enum kind { KIND_DIRECT, KIND_STAGED, KIND_SPLIT, KIND_SUBGROUP, KIND_MATRIX, KIND_COUNT };
 _Static_assert(KIND_COUNT <= SPACE_KINDS, "each kind has its share");
 
 struct shape { /* along n and m */
@@ -277,6 +281,26 @@ static void offer_few(const struct offering *o, bool rows)
 	}
 }
 
+/* ---- Cooperative matrices, in every shape that the device has. */
+
+static void offer_matrices(const struct offering *o)
+{
+	const struct limits *limits = o->pool->limits;
+	struct schedule s;
+
+	if (!(limits->features & FEATURE_MATRIX) || !contraction_may_matrix(o->pool->op) ||
+	        limits->subgroup_min != limits->subgroup_max)
+		return;
+	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX && limits->matrices[i].m; i++)
+		for (uint32_t j = 0;
+		        contraction_matrix_offer(limits->matrices[i], limits->subgroup_max, j, &s);
+		        j++)
+			if ((uint32_t)s.axis[AXIS_WG_X] * s.axis[AXIS_TILE_N] < 2 * o->n + 16 &&
+			        (uint32_t)s.axis[AXIS_WG_Y] * s.axis[AXIS_TILE_M] < 2 * o->m + 16 &&
+			        s.axis[AXIS_K_STEP] < 2 * o->k)
+				pool_offer(o->pool, KIND_MATRIX, &s);
+}
+
 /* ---- All of them. */
 
 /* A block more than twice what the dimension needs only wastes lanes. */
@@ -314,6 +338,7 @@ static void offer(struct pool *pool)
 		for (uint32_t t = 0; t < LENGTH(tiles); t++)
 			if (o.cpu ? workgroups[w].cpu : workgroups[w].gpu)
 				offer_kinds(&o, workgroups[w].shape, tiles[t]);
+	offer_matrices(&o);
 	offer_few(&o, true);
 	offer_few(&o, false);
 }
@@ -362,6 +387,7 @@ const struct family family_contraction = {.derive = derive,
         .shares = {[KIND_DIRECT] = {14, 24},
                 [KIND_STAGED] = {14, 4},
                 [KIND_SPLIT] = {6, 4},
-                [KIND_SUBGROUP] = {4, 2}},
+                [KIND_SUBGROUP] = {4, 2},
+                [KIND_MATRIX] = {16, 4}},
         .room_gpu = SPACE_MAX - 2,
         .room_cpu = 38};

@@ -30,6 +30,16 @@ const struct limits limits_web_default = {
         .features = 0,
 };
 
+bool limits_have_matrix(const struct limits *limits, struct matrix_shape shape)
+{
+	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX; i++) {
+		const struct matrix_shape *own = &limits->matrices[i];
+		if (own->m && own->m == shape.m && own->n == shape.n && own->k == shape.k)
+			return true;
+	}
+	return false;
+}
+
 #define MEET(field) ret.field = a->field < b->field ? a->field : b->field
 
 struct limits limits_meet(const struct limits *a, const struct limits *b)
@@ -50,5 +60,8 @@ struct limits limits_meet(const struct limits *a, const struct limits *b)
 		ret.subgroup_max = a->subgroup_max > b->subgroup_max ? a->subgroup_max
 		                                                     : b->subgroup_max;
 	}
+	for (uint32_t i = 0, count = 0; i < MATRIX_SHAPES_MAX; i++)
+		if (limits_have_matrix(b, a->matrices[i]))
+			ret.matrices[count++] = a->matrices[i];
 	return ret;
 }

@@ -23,6 +23,12 @@ struct feature_info {
 };
 const struct feature_info *feature_info(enum feature_number number);
 
+/* Of a product of cooperative matrices, m x k of f16 by k x n of f16, summed in f32. */
+struct matrix_shape {
+	uint16_t m, n, k;
+};
+#define MATRIX_SHAPES_MAX 4
+
 struct limits {
 	uint32_t invocations;                /* per workgroup */
 	uint32_t size_x, size_y, size_z;     /* workgroup, per dimension */
@@ -32,12 +38,15 @@ struct limits {
 	uint64_t binding_bytes;              /* one storage binding */
 	uint32_t subgroup_min, subgroup_max; /* invocations; 0 without FEATURE_SUBGROUPS */
 	uint32_t features;                   /* enum feature bits */
+	struct matrix_shape matrices[MATRIX_SHAPES_MAX]; /* with FEATURE_MATRIX; then zeros */
 };
 
 /* What every WebGPU page has without asking (W3C WebGPU, "Limits", default column). */
 extern const struct limits limits_web_default;
 
-/* The tighter of both in every field, the features both have, the subgroup sizes either has. */
+/* The tighter of both in every field, the features and matrices both have, the subgroup sizes
+ * either has. */
+bool limits_have_matrix(const struct limits *limits, struct matrix_shape shape);
 struct limits limits_meet(const struct limits *a, const struct limits *b);
 
 /* Measured on the device by the worker's probe; 0 is unknown. */

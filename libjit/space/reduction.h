@@ -68,6 +68,7 @@ const struct reduction_row *reduction_row(const struct op *op);
 
 #define REDUCTION_TILE_MAX    8  /* tile_m */
 #define REDUCTION_VECTORS_MAX 64 /* of a turn, all lines of the invocation together */
+#define REDUCTION_RADIX_MAX   64 /* k_step */
 
 struct reduction_extent { /* times * op.value[value], or just `times` */
 	uint32_t times, value;

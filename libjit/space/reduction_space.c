@@ -45,9 +45,12 @@ static int check_joins(const struct reduction *r, struct error *err)
 	if (r->subgroup && (r->wg_x < 2 || r->wg_y > 1 || r->row->output == OUTPUT_RUNNING))
 		return error_set(err, -ERANGE, "subgroup",
 		        "subgroup operations need wg_x > 1 and wg_y=1, and join no running sums");
-	if (r->wg_x > 1 && !r->subgroup && (!power_of_two(r->radix) || r->radix < 2))
+	if (r->wg_x > 1 && !r->subgroup &&
+	        (!power_of_two(r->radix) || r->radix < 2 || r->radix > r->wg_x ||
+	                r->radix > REDUCTION_RADIX_MAX))
 		return error_set(err, -ERANGE, "k_step",
-		        "k_step must be a power of two, 2 at least, where wg_x > 1");
+		        "where wg_x > 1, k_step must be a power of two from 2 to wg_x, at most %u",
+		        REDUCTION_RADIX_MAX);
 	if ((r->wg_x == 1 || r->subgroup) && r->radix > 1)
 		return error_set(err, -ERANGE, "k_step",
 		        "k_step says nothing without partial results in workgroup memory");

@@ -3,73 +3,73 @@
  * emission: what compiling costs. Our side: from (operator, schedule) to SPIR-V words, for every
  * artifact of the catalogue (catalogue.h), family by family. The other side, in the same run:
  * shaderc at -O on the GLSL of the same kernels (a sample of them, as each takes milliseconds;
- * argument 1 sets how many, 0 for all).
- * Last line: p50_us p99_us shaderc_ratio (median of the per-kernel ratios) largest_space, then of
- * each family FAMILY_p50_us FAMILY_p99_us FAMILY_space.
+ * argument 1 sets how many, 0 for all). And what a candidate costs from there on, stage by stage,
+ * on each Vulkan device (argument 2 sets how many kernels each is given, 0 for none). Last line:
+ * p50_us p99_us shaderc_ratio (median of the per-kernel ratios) largest_space, then of each family
+ * FAMILY_p50_us FAMILY_p99_us FAMILY_space; then ratio_least, ratio_p1 (99 in 100 kernels have
+ * more), ratio_of_p50 and ratio_of_p99 (shaderc's percentile over ours, of the same sample); then
+ * of each device DEVICE_STAGE_us.
  */
-#include "tests/bench/catalogue.h"
+#include "tests/bench/breakdown.h"
+#include "tests/bench/glsl.h"
 #include "tests/bench/times.h"
 
-#include <shaderc/shaderc.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FAMILIES (FAMILY_ATTENTION + 1)
 #define REPEATS  5
 
-struct bench {
+struct emission {
 	struct nnjit *nnjit;
-	shaderc_compiler_t compiler;
-	shaderc_compile_options_t options;
+	struct glsl *glsl;
+	struct buffer words; /* shaderc's */
 	struct catalogue catalogue;
-	double *ours_us; /* of each kernel */
-	double *some_us; /* room for as many */
-	double *theirs_us, *ratios;
+	double *ours_us;                          /* of each kernel */
+	double *some_us;                          /* room for as many */
+	double *compared_us, *theirs_us, *ratios; /* of a sample: ours again, shaderc's */
 	size_t compared;
+	struct breakdown devices[BREAKDOWN_DEVICES_MOST];
+	uint32_t device_count;
 };
 
 /* Median of a few, each a whole generation; the first one warms the memory. */
-static double time_ours(const struct bench *b, const struct catalogue_kernel *k)
+static double time_ours(
+        const struct emission *b, const struct catalogue_kernel *k, double (*clock_now_us)(void))
 {
 	double times[REPEATS];
 	struct kernel kernel;
 
 	for (int i = 0; i < REPEATS; i++) {
-		double start = now_us();
+		double start = clock_now_us();
 		if (nnjit_generate(b->nnjit, &k->op, &k->schedule, NNJIT_SPIRV, &kernel))
 			abort();
-		times[i] = now_us() - start;
+		times[i] = clock_now_us() - start;
 	}
 	return percentile(times, REPEATS, 0.5);
 }
 
-static double time_shaderc(const struct bench *b, const struct catalogue_kernel *k)
+static double time_shaderc(struct emission *b, const struct catalogue_kernel *k)
 {
 	struct kernel kernel;
 
 	if (nnjit_generate(b->nnjit, &k->op, &k->schedule, NNJIT_GLSL, &kernel))
 		abort();
-	double start = now_us();
-	shaderc_compilation_result_t result = shaderc_compile_into_spv(b->compiler, kernel.code,
-	        kernel.code_bytes, shaderc_compute_shader, "kernel", "main", b->options);
-	double took = now_us() - start;
-	if (shaderc_result_get_compilation_status(result) != shaderc_compilation_status_success) {
-		fprintf(stderr, "shaderc refused a kernel: %s\n",
-		        shaderc_result_get_error_message(result));
+	double start = cpu_us();
+	if (glsl_compile(b->glsl, GLSL_O, kernel.code, kernel.code_bytes, &b->words))
 		exit(1);
-	}
-	shaderc_result_release(result);
-	return took;
+	return cpu_us() - start;
 }
 
-static void time_all(struct bench *b)
+static void time_all(struct emission *b)
 {
 	for (size_t i = 0; i < b->catalogue.kernel_count; i++)
-		b->ours_us[i] = time_ours(b, &b->catalogue.kernels[i]);
+		b->ours_us[i] = time_ours(b, &b->catalogue.kernels[i], now_us);
 }
 
-/* Side by side once more, as the clock drifts. */
-static void compare(struct bench *b, size_t sample)
+/* Side by side once more, as the clock drifts, and in processor time: a loaded machine interrupts
+ * what takes milliseconds and spares what takes microseconds. */
+static void compare(struct emission *b, size_t sample)
 {
 	size_t count = b->catalogue.kernel_count;
 	size_t stride = sample && sample < count ? count / sample : 1;
@@ -77,7 +77,8 @@ static void compare(struct bench *b, size_t sample)
 	time_shaderc(b, &b->catalogue.kernels[0]); /* its first call pays for start-up */
 	for (size_t i = 0; i < count; i += stride) {
 		const struct catalogue_kernel *k = &b->catalogue.kernels[i];
-		double ours = time_ours(b, k), theirs = time_shaderc(b, k);
+		double ours = time_ours(b, k, cpu_us), theirs = time_shaderc(b, k);
+		b->compared_us[b->compared] = ours;
 		b->theirs_us[b->compared] = theirs;
 		b->ratios[b->compared++] = theirs / ours;
 	}
@@ -97,7 +98,7 @@ static bool is_of(const struct op *op, uint32_t family)
 	return family == FAMILIES || op_family(op->kind) == family;
 }
 
-static struct row row_of(const struct bench *b, uint32_t family)
+static struct row row_of(const struct emission *b, uint32_t family)
 {
 	struct row row = {0};
 
@@ -119,7 +120,14 @@ static const char *name_of(uint32_t family)
 	return family == FAMILIES ? "all" : op_family_name((enum op_family)family);
 }
 
-static void print(const struct bench *b)
+/* shaderc's percentile over ours. */
+static double ratio_at(const struct emission *b, double p)
+{
+	return percentile(b->theirs_us, b->compared, p) /
+	       percentile(b->compared_us, b->compared, p);
+}
+
+static void print(const struct emission *b)
 {
 	struct row rows[FAMILIES + 1];
 	size_t n = b->compared;
@@ -134,49 +142,57 @@ static void print(const struct bench *b)
 	printf("%-34s %8zu %8.1f %8.1f %8.1f\n", "shaderc -O, a sample of their GLSL", n,
 	        percentile(b->theirs_us, n, 0.5), percentile(b->theirs_us, n, 0.99),
 	        percentile(b->theirs_us, n, 1));
-	printf("ratio per kernel: min %.0f, median %.0f, max %.0f\n", percentile(b->ratios, n, 0),
+	printf("ratio per kernel: min %.0f, 1 in 100 below %.0f, median %.0f, max %.0f\n",
+	        percentile(b->ratios, n, 0), percentile(b->ratios, n, 0.01),
 	        percentile(b->ratios, n, 0.5), percentile(b->ratios, n, 1));
+	printf("ratio of the sample's medians: %.0f, of its p99: %.0f\n", ratio_at(b, 0.5),
+	        ratio_at(b, 0.99));
+	for (uint32_t d = 0; d < b->device_count; d++)
+		breakdown_print(&b->devices[d]);
 	printf("p50_us=%.1f p99_us=%.1f shaderc_ratio=%.0f largest_space=%u", rows[FAMILIES].p50,
 	        rows[FAMILIES].p99, percentile(b->ratios, n, 0.5), rows[FAMILIES].space);
 	for (uint32_t f = 0; f < FAMILIES; f++)
 		printf(" %s_p50_us=%.1f %s_p99_us=%.1f %s_space=%u", name_of(f), rows[f].p50,
 		        name_of(f), rows[f].p99, name_of(f), rows[f].space);
+	printf(" ratio_least=%.0f ratio_p1=%.0f ratio_of_p50=%.0f ratio_of_p99=%.0f",
+	        percentile(b->ratios, n, 0), percentile(b->ratios, n, 0.01), ratio_at(b, 0.5),
+	        ratio_at(b, 0.99));
+	for (uint32_t d = 0; d < b->device_count; d++)
+		breakdown_print_keys(&b->devices[d]);
 	puts("");
 }
 
 /* ---- Setting up. */
 
-static bool prepare(struct bench *b)
+static bool prepare(struct emission *b)
 {
 	catalogue_collect(&b->catalogue);
-	b->ours_us = calloc(4 * b->catalogue.kernel_count, sizeof *b->ours_us);
-	b->compiler = shaderc_compiler_initialize();
-	b->options = shaderc_compile_options_initialize();
-	if (nnjit_create(&b->nnjit) || !b->ours_us || !b->compiler || !b->options)
+	b->ours_us = calloc(5 * b->catalogue.kernel_count, sizeof *b->ours_us);
+	if (!b->ours_us || nnjit_create(&b->nnjit) || glsl_create(&b->glsl))
 		return false;
 	b->some_us = b->ours_us + b->catalogue.kernel_count;
 	b->theirs_us = b->some_us + b->catalogue.kernel_count;
 	b->ratios = b->theirs_us + b->catalogue.kernel_count;
-	shaderc_compile_options_set_optimization_level(
-	        b->options, shaderc_optimization_level_performance);
-	shaderc_compile_options_set_target_env(
-	        b->options, shaderc_target_env_vulkan, shaderc_env_version_vulkan_1_1);
+	b->compared_us = b->ratios + b->catalogue.kernel_count;
 	return true;
 }
 
 int main(int argc, char **argv)
 {
-	size_t sample = argc > 1 ? strtoul(argv[1], NULL, 10) : 120;
-	struct bench b = {0};
+	size_t sample = argc > 1 ? strtoul(argv[1], NULL, 10) : 400;
+	size_t launched = argc > 2 ? strtoul(argv[2], NULL, 10) : 40;
+	struct emission b = {0};
 
 	if (!prepare(&b))
 		return 1;
 	time_all(&b);
 	compare(&b, sample);
+	if (launched)
+		b.device_count = breakdown_measure(&b.catalogue, launched, b.devices);
 	print(&b);
 	nnjit_destroy(b.nnjit);
-	shaderc_compile_options_release(b.options);
-	shaderc_compiler_release(b.compiler);
+	glsl_destroy(b.glsl);
+	buffer_free(&b.words);
 	free(b.ours_us);
 	catalogue_free(&b.catalogue);
 	return 0;

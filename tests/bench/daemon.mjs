@@ -86,11 +86,17 @@ export function findDevice(daemon, name, limitMs = 60000) {
 	});
 }
 
-// Runs nnjitctl against the daemon; its standard output. Throws with what it said if it failed.
-export function ctl(daemon, ...args) {
+// Runs nnjitctl against the daemon: { status, stdout, complaint }.
+export function runCtl(daemon, ...args) {
 	const { status, stdout, stderr, error } = spawnSync(program('nnjitctl'), ['--port', String(daemon.port), ...args],
-		{ encoding: 'utf8', timeout: 180e3, maxBuffer: 64 << 20 });
+		{ encoding: 'utf8', timeout: 600e3, maxBuffer: 64 << 20 });
+	return { status, stdout, complaint: error?.message ?? (stderr || stdout).trim() };
+}
+
+// Its standard output. Throws with what it said if it failed.
+export function ctl(daemon, ...args) {
+	const { status, stdout, complaint } = runCtl(daemon, ...args);
 	if (status !== 0)
-		throw new Error(`nnjitctl ${args.join(' ')}: ${error?.message ?? (stderr || stdout).trim()}`);
+		throw new Error(`nnjitctl ${args.join(' ')}: ${complaint}`);
 	return stdout;
 }

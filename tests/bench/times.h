@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the benchmarks in C share: a clock, and percentiles of what it gave.
+ * What the benchmarks in C share: clocks, and percentiles of what they gave.
  */
 #pragma once
 
 #include <stdlib.h>
 #include <time.h>
 
-static inline double now_us(void)
+static inline double clock_us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static inline double now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+/* What the process's threads have computed for: of use where neighbours load the machine. */
+static inline double cpu_us(void)
+{
+	return clock_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static inline int by_value(const void *x, const void *y)

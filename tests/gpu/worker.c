@@ -7,6 +7,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -141,7 +142,7 @@ int device_count;
 /* What `nnjit-gpu --list --json` prints: a new reference to the array of devices, maybe empty. */
 static json_t *list_devices(void)
 {
-	char command[256];
+	char command[PATH_MAX + 32];
 
 	snprintf(command, sizeof command, "%s --list --json", worker_program());
 	FILE *pipe = popen(command, "r");

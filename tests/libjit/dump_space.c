@@ -4,6 +4,7 @@
  * Dawn and Chromium to judge:
  *   dump_space [gpu|cpu|both] [OP ...]      without operators: the shapes of shapes.h
  *   dump_space schedule SCHEDULE OP         that one kernel
+ *   dump_space list                         those that property_test --list printed, from stdin
  * Before an operator's first kernel stand its cases, one for each choice of dimensions that it is
  * tried with: the inputs as bytes and what each element of the output must be.
  *   {"op":TEXT,"case":{"dims":[N,...],"inputs":{NAME:BASE64,...},"expected":BASE64 of doubles,
@@ -139,6 +140,19 @@ static int print_one(struct nnjit *nnjit, const char *axes, const char *text)
 	return 0;
 }
 
+/* A line: operator, schedule and what follows, with tabs between. */
+static int print_list(struct nnjit *nnjit)
+{
+	char line[OP_TEXT_BYTES + SCHEDULE_TEXT_BYTES + 128];
+	int status = 0;
+
+	while (!status && fgets(line, sizeof line, stdin)) {
+		const char *text = strtok(line, "\t"), *axes = strtok(NULL, "\t\n");
+		status = text && axes ? print_one(nnjit, axes, text) : 2;
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "both";
@@ -149,6 +163,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (!strcmp(which, "schedule") && argc == 4) {
 		status = print_one(nnjit, argv[2], argv[3]);
+	} else if (!strcmp(which, "list")) {
+		status = print_list(nnjit);
 	} else {
 		for (size_t i = 0; i < (argc > 2 ? (size_t)argc - 2 : SHAPES); i++)
 			print_operator(nnjit, which, argc > 2 ? argv[i + 2] : shapes[i]);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes small ONNX models: a list of nodes over f32 inputs of static shapes, one output. Protobuf by
-// hand; field numbers are those of onnx.proto.
+// Writes small ONNX models: a list of nodes over inputs of static shapes, all of one type (f32 or f16), one
+// output. Protobuf by hand; field numbers are those of onnx.proto.
+
+import { fromNumbers } from '/web/tensor.js';
+
+const TYPES = { f32: 1, f16: 10 };
 
 function varint(value) {
 	const bytes = [];
@@ -16,9 +20,9 @@ const text = (field, string) => bytes(field, [...new TextEncoder().encode(string
 const float = (field, value) => [...varint(field * 8 + 5), ...new Uint8Array(new Float32Array([value]).buffer)];
 
 // ValueInfoProto: name = 1, type = 2 { tensor_type = 1 { elem_type = 1, shape = 2 { dim = 1 { dim_value = 1 } } } }
-function valueInfo(name, shape) {
+function valueInfo(name, shape, dtype) {
 	const dims = shape.flatMap(size => bytes(1, number(1, size)));
-	const tensor = [...number(1, 1 /* FLOAT */), ...bytes(2, dims)];
+	const tensor = [...number(1, TYPES[dtype]), ...bytes(2, dims)];
 	return [...text(1, name), ...bytes(2, bytes(1, tensor))];
 }
 
@@ -39,16 +43,19 @@ function node({ type, inputs, output, attributes = {}, domain }) {
 		...(domain ? text(7, domain) : [])];
 }
 
-// TensorProto: data_type = 2 (FLOAT 1), float_data = 4, name = 8; no dims: a scalar.
-const scalar = (name, value) => [...number(2, 1), ...float(4, value), ...text(8, name)];
+// TensorProto: data_type = 2, name = 8, raw_data = 9; no dims: a scalar.
+function scalar(name, value, dtype) {
+	const raw = new Uint8Array(fromNumbers(dtype, [value]).buffer).slice(0, dtype === 'f16' ? 2 : 4);
+	return [...number(2, TYPES[dtype]), ...text(8, name), ...bytes(9, [...raw])];
+}
 
-// inputs: { name: shape }; scalars: { name: value }; output: { name, shape }; nodes: [{ type, inputs, output, attributes, domain }].
-export function onnxModel({ inputs, scalars = {}, output, nodes }) {
+// dtype: of everything; inputs: { name: shape }; scalars: { name: value }; output: { name, shape }; nodes: [{ type, inputs, output, attributes, domain }].
+export function onnxModel({ dtype = 'f32', inputs, scalars = {}, output, nodes }) {
 	// GraphProto: node = 1, name = 2, initializer = 5, input = 11, output = 12.
 	const graph = [...nodes.flatMap(n => bytes(1, node(n))), ...text(2, 'bench'),
-		...Object.entries(scalars).flatMap(([name, value]) => bytes(5, scalar(name, value))),
-		...Object.entries(inputs).flatMap(([name, shape]) => bytes(11, valueInfo(name, shape))),
-		...bytes(12, valueInfo(output.name, output.shape))];
+		...Object.entries(scalars).flatMap(([name, value]) => bytes(5, scalar(name, value, dtype))),
+		...Object.entries(inputs).flatMap(([name, shape]) => bytes(11, valueInfo(name, shape, dtype))),
+		...bytes(12, valueInfo(output.name, output.shape, dtype))];
 	// ModelProto: ir_version = 1, producer_name = 2, graph = 7, opset_import = 8 { domain = 1, version = 2 }.
 	return Uint8Array.from([...number(1, 9), ...text(2, 'nnjit'), ...bytes(7, graph), ...bytes(8, number(2, 20)),
 		...bytes(8, [...text(1, 'com.microsoft'), ...number(2, 1)])]);

@@ -78,19 +78,21 @@ function convolutionTf(tf, op, { x, w }) {
 
 const operators = {
 	matmul: {
-		shapes: op => ({ a: [op.m, op.k], b: [op.k, op.n] }),
+		shapes: op => ({ a: [op.m, op.k], b: op.trans_b ? [op.n, op.k] : [op.k, op.n] }),
 		out: op => [op.m, op.n],
 		steps: op => op.k,
 		flops: op => 2 * op.m * op.n * op.k,
 		at(op, { a, b }, element) {
 			const column = element % op.n, row = Math.floor(element / op.n);
+			const first = op.trans_b ? column * op.k : column, step = op.trans_b ? 1 : op.n;
 			let sum = 0;
 			for (let i = 0; i < op.k; i++)
-				sum += a[row * op.k + i] * b[i * op.n + column];
+				sum += a[row * op.k + i] * b[first + i * step];
 			return sum;
 		},
-		tf: (tf, op, { a, b }) => tf.matMul(a, b),
-		onnx: () => [{ type: 'MatMul', inputs: ['a', 'b'], output: 'out' }],
+		tf: (tf, op, { a, b }) => tf.matMul(a, b, false, Boolean(op.trans_b)),
+		onnx: op => [op.trans_b ? { type: 'Gemm', inputs: ['a', 'b'], output: 'out', attributes: { transB: 1 } } :
+			{ type: 'MatMul', inputs: ['a', 'b'], output: 'out' }],
 	},
 	softmax: {
 		shapes: op => ({ x: [op.rows, op.n] }),
@@ -143,6 +145,7 @@ const operators = {
 			return [{ type: 'Conv', inputs: ['x', 'w'], output: 'out', attributes: { kernel_shape: [g.kh, g.kw],
 				strides: [g.sh, g.sw], pads: [g.top, g.left, g.bottom, g.right], group: g.groups } }];
 		},
+		others: { nchw: { provider: { preferredLayout: 'NCHW' } } }, // without the transposes that NHWC puts around it
 	},
 	// ONNX Runtime's own MultiHeadAttention gives wrong numbers on SwiftShader; three nodes do not.
 	attention: {
@@ -175,15 +178,35 @@ const operators = {
 			{ type: 'Mul', inputs: ['scores', 'scale'], output: 'scaled' },
 			{ type: 'Softmax', inputs: ['scaled'], output: 'weights', attributes: { axis: 3 } },
 			{ type: 'MatMul', inputs: ['weights', 'v'], output: 'out' }],
+		others: { fused: { entry: {
+			scalars: undefined,
+			layouts: {},
+			flat: true,
+			onnx: op => [{ type: 'MultiHeadAttention', inputs: ['q', 'k', 'v'], output: 'out', domain: 'com.microsoft',
+				attributes: { num_heads: op.heads } }],
+		} } },
 	},
 };
+
+// The one element type that all tensors of an operator have here.
+const dtypeOf = op => op.dtype ?? op.a ?? 'f32';
 
 export function operatorOf(text) {
 	const op = parseFields(text), entry = operators[op.op];
 	if (!entry)
 		throw new Error(`the benchmark knows no '${op.op}'; it knows ${Object.keys(operators).join(', ')}`);
-	return { op, entry, shapes: entry.shapes(op), out: entry.out(op), elements: product(entry.out(op)) };
+	return { op, entry, dtype: dtypeOf(op), shapes: entry.shapes(op), out: entry.out(op), elements: product(entry.out(op)) };
 }
+
+// The ways to put an operator to ONNX Runtime, by name: { task, provider }.
+export function withOrt(task) {
+	const others = Object.entries(task.entry.others ?? {}).map(([name, { entry, provider }]) =>
+		[`ort_${name}`, { task: { ...task, entry: { ...task.entry, ...entry } }, provider }]);
+	return Object.fromEntries([['ort', { task }], ...others]);
+}
+
+// [batch, length, heads, dim] as some nodes want it: heads and dim in one.
+const flattened = ({ entry }, shape) => entry.flat ? [...shape.slice(0, 2), shape[2] * shape[3]] : shape;
 
 const layout = ({ op, entry }, peer) => entry.layouts?.[peer]?.(op) ?? {};
 
@@ -191,10 +214,10 @@ const layout = ({ op, entry }, peer) => entry.layouts?.[peer]?.(op) ?? {};
 export function inputsFor(task, peer, inputs) {
 	const order = layout(task, peer);
 	return Object.fromEntries(Object.entries(task.shapes).map(([name, shape]) =>
-		[name, order[name] ? permuted(inputs[name], shape, order[name]) : { values: inputs[name], shape }]));
+		[name, order[name] ? permuted(inputs[name], shape, order[name]) : { values: inputs[name], shape: flattened(task, shape) }]));
 }
 
-export const outputShapeFor = (task, peer) => (layout(task, peer).out ?? task.out.map((_, i) => i)).map(i => task.out[i]);
+export const outputShapeFor = (task, peer) => layout(task, peer).out?.map(i => task.out[i]) ?? flattened(task, task.out);
 
 // A peer's output in nnjit's order.
 export function outputFrom(task, peer, values) {

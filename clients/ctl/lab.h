@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One operator on one device, to be measured in whatever schedules one likes: what research
+ * commands do to a GPU. Schedules are built into numbered slots; those that are right can be timed
+ * side by side. A worker that dies is started again with everything but the slots as it was.
+ */
+#pragma once
+
+#include "clients/ctl/ctl.h"
+#include "clients/ctl/gpu.h"
+#include "nnjit.h"
+
+#define LAB_SLOTS 128
+
+struct lab {
+	struct gpu gpu;
+	uint32_t deaths; /* of workers, so far */
+	bool broken;     /* no worker could be had any more; `why` says why */
+	char why[GPU_WHY_BYTES];
+	char device[17], name[64];
+	struct limits limits; /* for pages, with the features asked for */
+	struct facts facts;
+	struct op op; /* the one loaded */
+	char op_text[OP_TEXT_BYTES];
+	bool holds[LAB_SLOTS];
+	struct schedule held[LAB_SLOTS];
+	double pilot_ns[LAB_SLOTS]; /* a first rough time of what is held */
+};
+
+/* Starts a worker, opens the device that `ctl` names, as pages do, and probes it. Failures are
+ * printed; an exit code. */
+int lab_open(const struct ctl *ctl, struct lab *ret_lab);
+void lab_close(struct lab *lab);
+/* Takes on another operator; the slots are empty then. Failures are printed; an exit code. */
+int lab_load(struct lab *lab, const char *op_text);
+
+/* Builds and verifies a schedule, unless the slot holds it already. False: it is not right, is
+ * refused, or was the end of a worker; `why` says so. */
+bool lab_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
+        char why[static GPU_WHY_BYTES]);
+/* Times the kernels in `slots` in interleaved rounds: ret_ns has `samples` for each, one slot after
+ * the other. Returns how many rounds were done (fewer, if they are long); 0: it failed, and
+ * whoever wants to know whose fault it was times them alone. */
+uint32_t lab_time(
+        struct lab *lab, const uint32_t slots[], uint32_t count, uint32_t samples, double *ret_ns);
