@@ -10,8 +10,11 @@
  *                                          (robustBufferAccess on)
  *   probe                                  {"facts":{the rows of facts.def, "caches":[{"bytes",
  *                                          "gbps"},...],"cpu":bool,"version":N}}; 0 is unknown
- *   load   op, seed                        {}: buffers, random inputs, sampled reference elements,
- *                                          at every point that a dynamic operator is tried at
+ *   load   op, seed                        {"share"}: 1, or the part of the operator that there
+ *                                          is memory for: that is built, verified and timed, and
+ *                                          times are for the whole all the same. Buffers, random
+ *                                          inputs, sampled reference elements, at every point that
+ *                                          a dynamic operator is tried at
  *   prepare candidate, schedule            {} at once: the pipeline is made meanwhile, and waits
  *                                          for the build of this candidate and schedule, which
  *                                          says what came of it; one candidate at a time

@@ -341,3 +341,14 @@ void wants_share(struct wants *wants, uint64_t budget_ns, double runs)
 		                                                : MOST_NS;
 	}
 }
+
+void wants_order(const struct wants *wants, uint32_t ret_order[static WANTS_MAX])
+{
+	for (uint32_t i = 0; i < wants->count; i++) {
+		uint32_t at = i;
+		for (; at && wants->items[ret_order[at - 1]].budget_ns > wants->items[i].budget_ns;
+		        at--)
+			ret_order[at] = ret_order[at - 1];
+		ret_order[at] = i;
+	}
+}

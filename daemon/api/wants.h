@@ -40,6 +40,10 @@ bool wanted_open(const struct wanted *wanted); /* there is something to tune */
  * could save then; 0: no matter. */
 void wants_share(struct wants *wants, uint64_t budget_ns, double runs);
 
+/* The items' indices, the least budgets first: what those take too much, as each must measure
+ * something, is then taken from those that have most. */
+void wants_order(const struct wants *wants, uint32_t ret_order[static WANTS_MAX]);
+
 /* What one run takes, by the kernels that engines ship and by the best known: measured, or else
  * predicted. */
 double wanted_default_ns(const struct wanted *wanted);

@@ -326,16 +326,17 @@ static int prefetch_watched(
         const struct request *request, const struct wants *wants, struct problem *ret_problem)
 {
 	struct task *task;
-	uint32_t next = 0;
+	uint32_t next = 0, order[WANTS_MAX];
 	int answer = task_create(request, wants->count - wants->refused, &task, ret_problem);
 
 	if (answer)
 		return answer;
 	task->prefetch = true;
+	wants_order(wants, order);
 	for (uint32_t i = 0; !answer && i < wants->count; i++) {
-		const struct wanted *wanted = &wants->items[i];
+		const struct wanted *wanted = &wants->items[order[i]];
 		char field[24];
-		snprintf(field, sizeof field, "ops[%u]", i);
+		snprintf(field, sizeof field, "ops[%u]", order[i]);
 		if (!wanted->refused)
 			answer = wait_for(task, next++, &wanted->want, wanted->budget_ns, false,
 			        wants->model ? "model" : field, ret_problem);
@@ -350,10 +351,11 @@ static int prefetch_watched(
 static uint32_t prefetch_queued(const struct request *request, const struct wants *wants)
 {
 	struct tune_subscription *none;
-	uint32_t queued = 0;
+	uint32_t queued = 0, order[WANTS_MAX];
 
+	wants_order(wants, order);
 	for (uint32_t i = 0; i < wants->count; i++) {
-		const struct wanted *wanted = &wants->items[i];
+		const struct wanted *wanted = &wants->items[order[i]];
 		const struct want *want = &wanted->want;
 		queued += !wanted->refused && wanted_open(wanted) &&
 		          !tune_subscribe(request->api->tune, want->device, &want->op,

@@ -208,7 +208,7 @@ static int serve_load(
 	unload(server);
 	answer = workload_load(server->device, &op, seed, &server->workload, err);
 	if (!answer)
-		*ret_ok = json_object();
+		*ret_ok = json_pack("{s:f}", "share", server->workload->share);
 	return answer;
 }
 
@@ -278,7 +278,7 @@ static int serve_build(
 	        server->device, server->workload, server->nnjit, server->validator};
 	struct attempt *attempt;
 	struct schedule schedule;
-	struct verdict verdict;
+	struct verdict verdict = {0};
 	uint32_t candidate;
 
 	int answer = read_candidate(server, request, &candidate, &schedule, err);
@@ -290,6 +290,7 @@ static int serve_build(
 		answer = trial_make(&bench, candidate, &schedule, &attempt, err);
 	if (!answer)
 		answer = trial_try(attempt, &server->trials[candidate], &verdict, err);
+	verdict.pilot_ns /= server->workload->share;
 	if (!answer)
 		*ret_ok = verdict_json(&verdict);
 	return answer;
@@ -304,7 +305,8 @@ static json_t *samples_json(const struct server *server, const uint32_t candidat
 	for (uint32_t i = 0; i < count; i++) {
 		json_t *one = json_array();
 		for (uint32_t round = 0; round < rounds; round++)
-			json_array_append_new(one, json_real(ns[(size_t)round * count + i]));
+			json_array_append_new(one,
+			        json_real(ns[(size_t)round * count + i] / server->workload->share));
 		snprintf(name, sizeof name, "%u", candidates[i]);
 		json_object_set_new(all, name, one);
 	}

@@ -239,7 +239,7 @@ static int prepare_results(struct device *device, struct workload *workload, str
 	return answer;
 }
 
-int workload_load(struct device *device, const struct op *op, uint64_t seed,
+static int load(struct device *device, const struct op *op, double share, uint64_t seed,
         struct workload **ret_workload, struct error *err)
 {
 	struct workload *workload = calloc(1, sizeof *workload);
@@ -247,6 +247,7 @@ int workload_load(struct device *device, const struct op *op, uint64_t seed,
 	if (!workload)
 		return answer_no_memory("the operator", err);
 	workload->op = *op;
+	workload->share = share;
 	set_points(device, workload);
 	int answer = check_sizes(device, workload, err);
 	if (!answer)
@@ -259,6 +260,48 @@ int workload_load(struct device *device, const struct op *op, uint64_t seed,
 		*ret_workload = workload;
 	else if (answer != ANSWER_DEVICE_LOST)
 		workload_free(device, workload);
+	return answer;
+}
+
+static uint64_t largest_bytes(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		most = tensor_bytes(&tensors[i]) > most ? tensor_bytes(&tensors[i]) : most;
+	return most;
+}
+
+/* The first part of the operator cut so that its largest tensor is at most half as large. False:
+ * it cannot be cut. */
+static bool halve(struct op *op, double *share)
+{
+	struct op_part parts[OP_PARTS_MAX];
+	uint32_t count;
+
+	if (op->dynamic_count || op_split(op, largest_bytes(op) / 2, parts, &count, NULL) ||
+	        count < 2)
+		return false;
+	*share *= op_bytes(&parts[0].op) / op_bytes(op);
+	*op = parts[0].op;
+	return true;
+}
+
+int workload_load(struct device *device, const struct op *op, uint64_t seed,
+        struct workload **ret_workload, struct error *err)
+{
+	int answer = load(device, op, 1, seed, ret_workload, err);
+	struct op part = *op;
+	double share = 1;
+	struct error why;
+
+	while (answer == ANSWER_OUT_OF_MEMORY && halve(&part, &share)) {
+		int again = load(device, &part, share, seed, ret_workload, &why);
+		if (again != ANSWER_OUT_OF_MEMORY)
+			answer = again;
+	}
 	return answer;
 }
 

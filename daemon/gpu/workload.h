@@ -25,6 +25,7 @@ struct point {
 
 struct workload {
 	struct op op;
+	double share; /* of the operator that was asked for: 1, or less where memory is short */
 	uint32_t tensor_count, output;     /* output: the index of it */
 	uint32_t point_count, timed_count; /* the first are timed */
 	struct point points[POINTS_MAX];
@@ -34,6 +35,8 @@ struct workload {
 	uint8_t *first;            /* elements as the first of two rounds left them */
 };
 
+/* Where the device lacks the memory for the operator, a part of it (op_split), the greatest there
+ * is room for. */
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err);
 void workload_free(struct device *device, struct workload *workload); /* NULL is fine */

@@ -62,6 +62,7 @@ static void job_end(struct job *job, enum tune_event event, const char *why)
 		log_warning("%s: cannot be taken off the stored jobs: %s; looked at again at the "
 		            "next start",
 		        job->text, strerror(-code));
+	budget_leave(job);
 	job_stop(job);
 	queue_remove(job);
 	tune->stats.jobs_finished += event == TUNE_FINISHED;
@@ -98,6 +99,7 @@ static void job_finish(struct job *job)
 
 void job_start(struct job *job)
 {
+	budget_take(job);
 	job->running = true;
 	job->started_ns = loop_now_ns();
 	job->device->job = job;
@@ -227,6 +229,10 @@ static void loaded(void *context, const struct worker_reply *reply)
 		return;
 	}
 	job->device->loaded = true;
+	double share = json_number_value(json_object_get(reply->ok, "share"));
+	if (share > 0 && share < 1)
+		log_info("%s on %s: memory is short; its schedules are tried on %.0f%% of it",
+		        job->text, job->device->public.name, 100 * share);
 	job_next(job);
 }
 

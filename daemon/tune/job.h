@@ -37,6 +37,7 @@ struct job {
 	uint64_t budget_ns, spent_ns, started_ns;
 	uint64_t build_ns, build_begun_ns; /* what a build has taken lately */
 	uint64_t time_ns, time_begun_ns;   /* and what timing a batch took */
+	bool shared;                       /* its budget is a part of one for many */
 	bool wanted; /* goes on though nobody waits: queued so, or taken up after a restart */
 	bool again;  /* remembered times do not count */
 	bool cancelled;
@@ -88,6 +89,10 @@ void ahead_begin(struct job *job);
 void ahead_undo(struct job *job);
 /* Another candidate is to be built: lets go of it, then job_measure. */
 void ahead_drop(struct job *job);
+
+/* ---- budget.c */
+void budget_take(struct job *job);  /* at its start: what others left */
+void budget_leave(struct job *job); /* at its end: what it left */
 
 /* ---- candidates.c */
 /* The job's candidates in the order they are screened, and a search over them. 0 or -ENOMEM. */

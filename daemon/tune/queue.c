@@ -291,6 +291,7 @@ static int join(struct job *job, uint64_t budget_ns, bool again, tune_notify *no
 {
 	struct tune_subscription *subscription = NULL;
 
+	job->shared |= budget_ns && job->priority == TUNE_PREFETCH;
 	if (!budget_ns)
 		budget_ns = job->tune->budget_ns;
 	if (job->budget_ns < budget_ns)

@@ -57,6 +57,7 @@ struct tune {
 	uint32_t lister_tries;
 	bool enumerated;
 
+	int64_t spare_ns; /* of shared budgets: left for the next job, or taken too much */
 	struct job *jobs; /* queued and running, most urgent first */
 	uint32_t job_count;
 	uint64_t job_sequence;

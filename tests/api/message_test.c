@@ -60,6 +60,10 @@ static const struct {
         {"{\"id\":1,\"method\":\"report\",\"params\":{\"op\":" OP8
          ",\"schedule\":\"wg_x=8\",\"median_ns\":5,\"samples\":0.5}}",
                 "bad-value", "samples", true},
+        {"{\"id\":1,\"method\":\"get\",\"params\":{\"op\":" OP8 ",\"runs\":0}}", "bad-value",
+                "runs", true},
+        {"{\"id\":1,\"method\":\"watch\",\"params\":{\"op\":" OP8 ",\"runs\":2.5}}", "bad-value",
+                "runs", true},
 };
 
 START_TEST(mistakes_are_problems)

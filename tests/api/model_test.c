@@ -161,6 +161,22 @@ START_TEST(one_budget_is_shared)
 }
 END_TEST
 
+/* Nothing is tuned for longer than so many runs can save. */
+START_TEST(runs_bound_the_budget)
+{
+	json_t *once = say("{\"id\":7,\"method\":\"prefetch\",\"params\":{\"model\":\"bert-base\","
+	                   "\"budget_s\":600,\"runs\":1}}"),
+	       *often = say("{\"id\":8,\"method\":\"prefetch\",\"params\":{\"model\":\"bert-base\","
+	                    "\"budget_s\":600,\"runs\":1000000}}");
+
+	ck_assert_double_lt(budgets(result_of(once)), 60);
+	ck_assert_double_ge(budgets(result_of(once)), 12 * 0.2 - 0.01);
+	ck_assert_double_ge(budgets(result_of(often)), 599);
+	json_decref(once);
+	json_decref(often);
+}
+END_TEST
+
 static int rest(
         enum method method, const char *params, json_t **ret_result, struct problem *problem)
 {
@@ -226,6 +242,7 @@ static const struct {
                 "gpt2 has no input 'layers'"},
         {"{\"model\":\"gpt2\",\"budget_s\":0}", PROBLEM_BAD_VALUE, "budget_s", "more than 0"},
         {"{\"model\":\"gpt2\",\"budget_s\":1e9}", PROBLEM_BAD_VALUE, "budget_s", "at most 86400"},
+        {"{\"model\":\"gpt2\",\"runs\":-1}", PROBLEM_BAD_VALUE, "runs", "whole number from 1"},
         {"{\"model\":\"gpt2\",\"device\":\"voodoo\"}", PROBLEM_UNKNOWN_DEVICE, "device", "voodoo"},
         {"{\"model\":\"gpt2\",\"again\":true}", PROBLEM_UNKNOWN_FIELD, "again", "budget_s"},
 };
@@ -254,6 +271,7 @@ int main(void)
 	tcase_add_test(tests, what_exceeds_a_binding);
 	tcase_add_test(tests, lists_take_operators_apart_too);
 	tcase_add_test(tests, one_budget_is_shared);
+	tcase_add_test(tests, runs_bound_the_budget);
 	tcase_add_test(tests, over_rest_it_is_queued);
 	tcase_add_loop_test(tests, what_is_wrong_is_named, 0,
 	        (int)(sizeof refused_rows / sizeof *refused_rows));

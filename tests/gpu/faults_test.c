@@ -168,6 +168,12 @@ START_TEST(out_of_memory)
 	worker_open(&worker, _i, "web");
 	worker_refused(&worker, "out-of-memory",
 	        "{\"do\":\"load\",\"op\":\"matmul m=64 n=64 k=64\",\"seed\":1}");
+	/* A matrix of weights that cannot be cut; one that can, and rows, are tried in part. */
+	json_t *ok = worker_ask(
+	        &worker, "{\"do\":\"load\",\"op\":\"softmax rows=64 n=64\",\"seed\":1}");
+	ck_assert_double_eq_tol(worker_number(ok, "share"), 0.25, 0.01);
+	json_decref(ok);
+	worker_build_right(&worker, 1, "softmax rows=16 n=64", "wg_x=4 k_step=4");
 	worker_load(&worker, "matmul m=8 n=8 k=8"); /* the device is as good as before */
 	worker_build_right(&worker, 0, "matmul m=8 n=8 k=8", "wg_x=2");
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);

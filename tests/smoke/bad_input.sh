@@ -65,6 +65,9 @@ expect 404 unknown-device "unknown device" \
 	"/v1/kernel?op=$(encode "matmul m=8 n=8 k=8")&device=voodoo"
 expect 400 bad-value "unknown target" \
 	"/v1/kernel?op=$(encode "matmul m=8 n=8 k=8")&target=cuda"
+for runs in 0 -1 1.5 1e13 many; do
+	expect 400 bad-value "runs=$runs" "/v1/kernel?op=$(encode "matmul m=8 n=8 k=8")&runs=$runs"
+done
 expect 400 bad-value "unknown status" "/v1/kernels?status=fresh"
 expect 404 not-found "no such address" /v1/nothing
 expect 405 method-not-allowed "wrong verb" /v1/status -X DELETE

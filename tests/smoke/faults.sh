@@ -61,6 +61,22 @@ blamed=$(poisoned)
 daemon_stop
 not_tried_again "$blamed"
 
+# Every candidate computes wrong numbers: the plainest kernel stands in, marked, the reasons are kept.
+FAULT='wrong:*'
+BUDGET_S=60
+op="matmul m=24 n=24 k=24"
+daemon_start
+require_device
+ask "$op" >/dev/null
+is_naive() { ask "$op" | jq -e '.status == "naive" and .verified == null and .code != ""' >/dev/null; }
+wait_for 150 "every candidate is out" is_naive
+# shellcheck disable=SC2086
+"$BUILD/nnjitctl" --port "$PORT" show $op >"$SCRATCH/shown" || die "show failed"
+grep -q 'wrong .*must be' "$SCRATCH/shown" || die "no reasons: $(cat "$SCRATCH/shown")"
+grep -q 'naive' "$SCRATCH/shown" || die "not marked: $(cat "$SCRATCH/shown")"
+grep -q 'is served without having been verified' "$SCRATCH/nnjitd.log" || die "the log is silent"
+daemon_stop
+
 # A worker killed from outside, in the middle of a search, several times.
 FAULT=
 daemon_start

@@ -13,12 +13,12 @@ static const char *const faults[] = {"crash:2", "lost:2", "hang:2"};
 START_TEST(fault_is_poisoned_and_not_tried_again)
 {
 	setenv("NNJIT_TEST_FAULT", faults[_i], 1);
-	begin(25 * S_NS);
+	begin(40 * S_NS);
 	run_until(enumerated);
-	ask(LONGER, false);
+	ask(SMALL, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	struct tally first = tally(LONGER);
+	struct tally first = tally(SMALL);
 	ck_assert_uint_eq(first.by_state[STORE_TRIAL_POISONED], 1);
 	ck_assert_uint_gt(strlen(first.why), 10);
 	ck_assert_uint_gt(first.by_state[STORE_TRIAL_TIMED], 2); /* the search went on */
@@ -30,9 +30,9 @@ START_TEST(fault_is_poisoned_and_not_tried_again)
 	unsetenv("NNJIT_TEST_FAULT");
 	begin(4 * S_NS);
 	run_until(enumerated);
-	ask(LONGER, true);
+	ask(SMALL, true);
 	run_until(over);
-	struct tally second = tally(LONGER);
+	struct tally second = tally(SMALL);
 	ck_assert_uint_eq(second.by_state[STORE_TRIAL_POISONED], 1);
 	ck_assert_str_eq(second.poisoned, first.poisoned);
 	ck_assert_str_eq(second.why, first.why);
@@ -83,13 +83,15 @@ START_TEST(dies_while_compiling_ahead)
 	begin(30 * S_NS);
 	run_until(enumerated);
 	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
-	ask(LONGER, false);
+	ask(SMALL, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_POISONED], 1);
-	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
-	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 2);
-	ck_assert_uint_gt(tally(LONGER).by_state[STORE_TRIAL_TIMED], 4);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_POISONED], 1);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
+	/* One if the worker came to compiling it only when it was asked to build it. */
+	ck_assert_uint_ge(tune_stats(now.tune).worker_restarts, 1);
+	ck_assert_uint_le(tune_stats(now.tune).worker_restarts, 2);
+	ck_assert_uint_gt(tally(SMALL).by_state[STORE_TRIAL_TIMED], 4);
 	end();
 }
 END_TEST
@@ -99,12 +101,12 @@ START_TEST(compiles_ahead)
 	begin(30 * S_NS);
 	run_until(enumerated);
 	((struct tune_device *)(uintptr_t)device())->facts.cpu = false;
-	ask(LONGER, false);
+	ask(SMALL, false);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
 	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 0);
-	ck_assert_uint_eq(tally(LONGER).count, tally(LONGER).by_state[STORE_TRIAL_TIMED]);
+	ck_assert_uint_eq(tally(SMALL).count, tally(SMALL).by_state[STORE_TRIAL_TIMED]);
 	end();
 }
 END_TEST
@@ -113,12 +115,12 @@ END_TEST
 static const struct {
 	const char *fault;
 	bool wall;
-} days[] = {{"slow:60", false}, {"busy:7", false}, {"jump:30", true}, {"untimed:0", true}};
+} days[] = {{"slow:20", false}, {"busy:7", false}, {"jump:5", true}, {"untimed:0", true}};
 
 START_TEST(bad_days)
 {
 	setenv("NNJIT_TEST_FAULT", days[_i].fault, 1);
-	begin(6 * S_NS);
+	begin(12 * S_NS);
 	run_until(enumerated);
 	ask(SMALL, false);
 	run_until(over);

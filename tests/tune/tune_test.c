@@ -14,15 +14,15 @@
 
 START_TEST(predicted_then_tuned)
 {
-	begin(8 * S_NS);
+	begin(30 * S_NS);
 	run_until(enumerated);
-	struct tune_kernel kernel = known_of(LONGER);
+	struct tune_kernel kernel = known_of(SMALL);
 	ck_assert_int_eq(kernel.status, TUNE_PREDICTED);
 	ck_assert_uint_gt(kernel.of, 0);
 	ck_assert_uint_le(kernel.of, 64);
 	ck_assert_uint_eq(kernel.measured, 0);
 	uint64_t version = tune_version(now.tune);
-	ask(LONGER, false);
+	ask(SMALL, false);
 	run_until(under_way);
 	ck_assert_uint_eq(stored_jobs(), 1);
 	run_until(over);
@@ -31,24 +31,24 @@ START_TEST(predicted_then_tuned)
 	ck_assert_uint_gt(tune_version(now.tune), version);
 	ck_assert_uint_eq(stored_jobs(), 0);
 	ck_assert_int_eq(now.last.status, TUNE_TUNED);
-	kernel = known_of(LONGER);
+	kernel = known_of(SMALL);
 	ck_assert_int_eq(kernel.status, TUNE_TUNED);
 	ck_assert_str_eq(kernel.best.schedule, now.last.best.schedule);
 	ck_assert_double_gt(kernel.best.median_ns, 0);
 	ck_assert_double_gt(kernel.best.baseline_ns, 0);
 	ck_assert_uint_gt(kernel.best.checked, 0);
 	ck_assert_double_lt(kernel.best.max_rel_err, 1e-3);
-	ck_assert_uint_gt(tally(LONGER).by_state[STORE_TRIAL_TIMED], 1);
-	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
+	ck_assert_uint_gt(tally(SMALL).by_state[STORE_TRIAL_TIMED], 1);
+	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
 	ck_assert_uint_lt(now.stall_ns, STALL_NS);
 	/* Asked again, it is told at once, but not from within; a restart knows it too. */
-	ask(LONGER, false);
+	ask(SMALL, false);
 	ck_assert(!over());
 	run_for(over, S_NS);
 	ck_assert_uint_eq(now.told[TUNE_FINISHED], 1);
 	end();
-	begin(8 * S_NS);
-	ck_assert_int_eq(known_of(LONGER).status, TUNE_TUNED);
+	begin(30 * S_NS);
+	ck_assert_int_eq(known_of(SMALL).status, TUNE_TUNED);
 	end();
 }
 END_TEST
@@ -167,13 +167,13 @@ END_TEST
 
 START_TEST(resumes_after_a_restart)
 {
-	begin(15 * S_NS);
+	begin(30 * S_NS);
 	run_until(enumerated);
 	ask(LONGER, false);
 	run_until(under_way);
 	struct tally before = tally(LONGER);
 	end();
-	begin(15 * S_NS);
+	begin(30 * S_NS);
 	ck_assert_uint_eq(stored_jobs(), 1);
 	/* Stopped in an orderly way: nothing looks as if it had crashed. */
 	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
