@@ -173,8 +173,7 @@ static json_t *matrices_json(const struct limits *limits)
 
 	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX && limits->matrices[i].m; i++) {
 		const struct matrix_shape *shape = &limits->matrices[i];
-		json_array_append_new(
-		        array, json_pack("[i,i,i]", shape->m, shape->n, shape->k));
+		json_array_append_new(array, json_pack("[i,i,i]", shape->m, shape->n, shape->k));
 	}
 	return array;
 }
@@ -212,7 +211,8 @@ static uint16_t size_of(const json_t *shape, size_t i)
 
 static void matrices_parse(const json_t *array, struct limits *limits)
 {
-	for (size_t i = 0, count = 0; i < json_array_size(array) && count < MATRIX_SHAPES_MAX; i++) {
+	for (size_t i = 0, count = 0; i < json_array_size(array) && count < MATRIX_SHAPES_MAX;
+	        i++) {
 		const json_t *of = json_array_get(array, i);
 		struct matrix_shape shape = {size_of(of, 0), size_of(of, 1), size_of(of, 2)};
 		if (shape.m && shape.n && shape.k)

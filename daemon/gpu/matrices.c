@@ -7,7 +7,8 @@
 
 #define PROPERTIES_MAX 128
 
-typedef VkResult(VKAPI_PTR *get_properties)(VkPhysicalDevice, uint32_t *, struct matrices_properties *);
+typedef VkResult(VKAPI_PTR *get_properties)(
+        VkPhysicalDevice, uint32_t *, struct matrices_properties *);
 
 static bool has_features(VkPhysicalDevice physical)
 {
@@ -31,8 +32,8 @@ static bool counts(const struct matrices_properties *p)
 {
 	return p->AType == MATRICES_FLOAT16 && p->BType == MATRICES_FLOAT16 &&
 	       p->CType == MATRICES_FLOAT32 && p->ResultType == MATRICES_FLOAT32 &&
-	       p->scope == MATRICES_SUBGROUP && !p->saturatingAccumulation &&
-	       is_size(p->MSize) && is_size(p->NSize) && is_size(p->KSize);
+	       p->scope == MATRICES_SUBGROUP && !p->saturatingAccumulation && is_size(p->MSize) &&
+	       is_size(p->NSize) && is_size(p->KSize);
 }
 
 bool matrices_find(VkInstance instance, VkPhysicalDevice physical,

@@ -31,8 +31,8 @@ struct tune_device {
 	char name[128];
 	bool present; /* seen in this run's enumeration (or not enumerated yet) */
 	struct limits
-	        limits; /* under which kernels for pages are made: met with limits_web_default,
-	                 * but for features and subgroup sizes, which are the device's */
+	        limits;    /* under which kernels for pages are made: met with limits_web_default,
+	                    * but for features and subgroup sizes, which are the device's */
 	struct limits own; /* the device's, all of them */
 	struct facts facts;
 	const json_t *object; /* as the API shows it */

@@ -59,7 +59,8 @@ void eval_matrix_assign(const struct machine *m, ir_type type, uint32_t *to, con
 	}
 }
 
-/* Where an array's element `number` of the scalar stands, counted from index `at` on; in scalars. */
+/* Where an array's element `number` of the scalar stands, counted from index `at` on; in scalars.
+ */
 struct window {
 	const struct ir_shared *array;
 	void *memory;
@@ -92,8 +93,7 @@ static void move(struct machine *m, const struct window *w, struct shape shape, 
 			if (stores && inside)
 				write_scalar(w->memory, shape.scalar, scalar, *matrix);
 			else if (!stores)
-				*matrix = inside ? read_scalar(w->memory, shape.scalar, scalar)
-				                 : 0;
+				*matrix = inside ? read_scalar(w->memory, shape.scalar, scalar) : 0;
 		}
 	}
 }

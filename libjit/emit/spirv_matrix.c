@@ -14,9 +14,7 @@ uint32_t spirv_make_matrix(struct spirv *e, enum ir_scalar matrix)
 	uint32_t component = type_id(e, IR_TYPE(is_a || is_b ? IR_F16 : IR_F32, 1));
 	uint32_t scope = u32_id(e, SpvScopeSubgroup);
 	uint32_t rows = u32_id(e, is_b ? m->k : m->m), columns = u32_id(e, is_a ? m->k : m->n);
-	uint32_t use = u32_id(e, is_a   ? SPIRV_USE_A
-	                         : is_b ? SPIRV_USE_B
-	                                : SPIRV_USE_ACCUMULATOR);
+	uint32_t use = u32_id(e, is_a ? SPIRV_USE_A : is_b ? SPIRV_USE_B : SPIRV_USE_ACCUMULATOR);
 	uint32_t id = e->next_id++;
 
 	PUT(&e->globals, (SpvOp)SPIRV_OP_TYPE_COOPERATIVE_MATRIX, id, component, scope, rows,
@@ -52,8 +50,8 @@ void spirv_matrix_value(struct spirv *e, const struct ir_inst *inst, uint32_t re
 		PUT(&e->body, (SpvOp)SPIRV_OP_COOPERATIVE_MATRIX_MUL_ADD, type, result,
 		        e->ids[inst->arg[0]], e->ids[inst->arg[1]], e->ids[inst->arg[2]]);
 	} else {
-		uint32_t layout = u32_id(e, inst->arg[3] ? SPIRV_LAYOUT_COLUMN_MAJOR
-		                                         : SPIRV_LAYOUT_ROW_MAJOR);
+		uint32_t layout = u32_id(
+		        e, inst->arg[3] ? SPIRV_LAYOUT_COLUMN_MAJOR : SPIRV_LAYOUT_ROW_MAJOR);
 		uint32_t stride = u32_id(e, inst->arg[2]);
 		uint32_t pointer = place(e, inst->arg[0], inst->arg[1]);
 		PUT(&e->body, (SpvOp)SPIRV_OP_COOPERATIVE_MATRIX_LOAD, type, result, pointer,

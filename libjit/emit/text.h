@@ -42,9 +42,9 @@ struct text {
 	const struct ir_module *module;
 	const struct text_dialect *dialect;
 	struct buffer *out;
-	struct text_plan *plan; /* by instruction */
-	uint32_t indent;        /* open blocks, the function included */
-	char matrices[3][48];   /* types of cooperative matrices, from IR_MATRIX_A on */
+	struct text_plan *plan;     /* by instruction */
+	uint32_t indent;            /* open blocks, the function included */
+	char matrices[3][48];       /* types of cooperative matrices, from IR_MATRIX_A on */
 	bool halves[IR_SHARED_MAX]; /* arrays of words whose f16 matrices read: f16 each, put<n>()
 	                             * stores a vector of words */
 };

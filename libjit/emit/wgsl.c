@@ -49,7 +49,8 @@ static void name_matrices(struct text *t)
 {
 	const struct ir_matrices *m = &t->module->matrices;
 
-	snprintf(t->matrices[0], sizeof *t->matrices, "subgroup_matrix_left<f16, %u, %u>", m->k, m->m);
+	snprintf(t->matrices[0], sizeof *t->matrices, "subgroup_matrix_left<f16, %u, %u>", m->k,
+	        m->m);
 	snprintf(t->matrices[1], sizeof *t->matrices, "subgroup_matrix_right<f16, %u, %u>", m->n,
 	        m->k);
 	snprintf(t->matrices[2], sizeof *t->matrices, "subgroup_matrix_result<f32, %u, %u>", m->n,
@@ -90,8 +91,8 @@ static void put_halves(struct text *t, uint32_t n)
 	for (uint32_t i = 0; i < lanes; i++) {
 		buffer_printf(t->out, "\tlet half%u = bitcast<vec2<f16>>(words%s);\n", i,
 		        lanes > 1 ? (const char *const[]){".x", ".y", ".z", ".w"}[i] : "");
-		buffer_printf(t->out, "\ttile%u[at * %uu + %uu] = half%u.x;\n", n, 2 * lanes,
-		        2 * i, i);
+		buffer_printf(
+		        t->out, "\ttile%u[at * %uu + %uu] = half%u.x;\n", n, 2 * lanes, 2 * i, i);
 		buffer_printf(t->out, "\ttile%u[at * %uu + %uu] = half%u.y;\n", n, 2 * lanes,
 		        2 * i + 1, i);
 	}
@@ -155,8 +156,7 @@ static void put_head(struct text *t)
 
 	if (t->module->uses_f16)
 		buffer_puts(t->out, "enable f16;\n");
-	if (t->module->uses_subgroups ||
-	        text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_ID))
+	if (t->module->uses_subgroups || text_reads(t, IR_SUBGROUP_INVOCATION, IR_SUBGROUP_ID))
 		buffer_puts(t->out, "enable subgroups;\n");
 	if (t->module->matrices.m) {
 		buffer_puts(t->out, "enable chromium_experimental_subgroup_matrix;\n");

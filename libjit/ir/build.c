@@ -519,11 +519,11 @@ ir_id ir_matrix_load(struct ir_builder *b, enum ir_scalar matrix, uint32_t share
         uint32_t stride, bool by_columns)
 {
 	assert(shared < b->module.shared_count);
-	return append(b, INST(IR_MATRIX_LOAD, IR_TYPE(matrix, 1), index, shared, stride, by_columns));
+	return append(
+	        b, INST(IR_MATRIX_LOAD, IR_TYPE(matrix, 1), index, shared, stride, by_columns));
 }
 
-void ir_matrix_store(
-        struct ir_builder *b, uint32_t shared, ir_id index, uint32_t stride, ir_id sum)
+void ir_matrix_store(struct ir_builder *b, uint32_t shared, ir_id index, uint32_t stride, ir_id sum)
 {
 	assert(b->failed || (shared < b->module.shared_count &&
 	                            ir_type_of(b, sum) == IR_TYPE(IR_MATRIX_SUM, 1)));

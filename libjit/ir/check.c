@@ -344,8 +344,7 @@ static const char *check_matrix_access(const struct checker *c)
 	if (!arg[1])
 		return "the stride is 0";
 	if (is_store)
-		return type_of(c, 1) == IR_TYPE(IR_MATRIX_SUM, 1) ? NULL
-		                                                  : "only sums are stored";
+		return type_of(c, 1) == IR_TYPE(IR_MATRIX_SUM, 1) ? NULL : "only sums are stored";
 	return ir_is_matrix(c->inst->type) && arg[2] <= 1 ? NULL : "it loads no matrix";
 }
 
@@ -492,7 +491,8 @@ static const char *check_inst(struct checker *c)
 	}
 }
 
-/* The names that the text emitters make themselves: v7, i7, k7, tile0, put0, dims, and the inputs. */
+/* The names that the text emitters make themselves: v7, i7, k7, tile0, put0, dims, and the inputs.
+ */
 static bool is_taken(const char *name)
 {
 	bool numbered = strchr("0123456789", name[strlen(name) - 1]) != NULL;

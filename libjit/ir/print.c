@@ -37,8 +37,8 @@ static void print_interface(const struct ir_module *m, struct buffer *out)
 		buffer_printf(out, "[%u]\n", m->shared[i].length);
 	}
 	if (m->matrices.m)
-		buffer_printf(out, "matrices %u %u %u\n", m->matrices.m, m->matrices.n,
-		        m->matrices.k);
+		buffer_printf(
+		        out, "matrices %u %u %u\n", m->matrices.m, m->matrices.n, m->matrices.k);
 	if (m->uniforms)
 		buffer_printf(out, "uniforms %u\n", m->uniforms);
 }

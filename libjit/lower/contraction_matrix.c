@@ -17,7 +17,7 @@ struct slab {
 	const struct contraction_slab *s;
 	enum ir_scalar matrix;
 	uint32_t binding, shared;
-	ir_id outer;              /* extent of the outer dimension */
+	ir_id outer; /* extent of the outer dimension */
 	struct copy {
 		ir_id origin, k; /* load index, and first k, within the first slab */
 		ir_id place;     /* vector within a slab */
@@ -350,8 +350,8 @@ static void finish_matrix(struct coop *c, ir_id first_row, ir_id first_column, i
 		for (uint32_t lane = 0; lane < width; lane++)
 			lanes[lane] = ir_shared_load(g->b, c->sums, lower_plus(g->l, at, lane));
 		ir_id sum = ir_compose(g->b, lanes, width);
-		gemm_finish_vector(g, sum, ir_add(g->b, first_row, row),
-		        ir_add(g->b, first_column, column));
+		gemm_finish_vector(
+		        g, sum, ir_add(g->b, first_row, row), ir_add(g->b, first_column, column));
 	}
 }
 
@@ -365,8 +365,8 @@ static void finish(struct coop *c, ir_id row, ir_id column)
 
 	for (uint32_t i = 0; i < c->across; i++) {
 		for (uint32_t j = 0; j < c->along; j++) {
-			ir_matrix_store(g->b, c->sums, region, c->x->sum_pitch,
-			        ir_get(g->b, c->acc[i][j]));
+			ir_matrix_store(
+			        g->b, c->sums, region, c->x->sum_pitch, ir_get(g->b, c->acc[i][j]));
 			ir_barrier(g->b);
 			finish_matrix(c, lower_plus(g->l, row, i * shape->m),
 			        lower_plus(g->l, column, j * shape->n), region);

@@ -273,7 +273,8 @@ static struct contraction read_axes(const struct op *op, const struct schedule *
 	        .unroll = at_least_1(s[AXIS_UNROLL]),
 	        .scale_step = nbits ? op->value[MATMUL_NBITS_BLOCK] : 0,
 	        .sum = sum,
-	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_MATRIX] && op->value[MATMUL_ACC] == DTYPE_F16,
+	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_MATRIX] &&
+	                     op->value[MATMUL_ACC] == DTYPE_F16,
 	        .subgroup = s[AXIS_SUBGROUP]};
 }
 

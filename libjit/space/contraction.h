@@ -131,8 +131,8 @@ struct work contraction_matrix_work(const struct contraction *c, const struct op
 bool contraction_may_matrix(const struct op *op); /* f16 by f16 of static k */
 /* Fills *ret_schedule with number `i` of those worth offering for matrices of this shape in
  * subgroups of this size. False: no more. */
-bool contraction_matrix_offer(struct matrix_shape shape, uint32_t subgroup, uint32_t i,
-        struct schedule *ret_schedule);
+bool contraction_matrix_offer(
+        struct matrix_shape shape, uint32_t subgroup, uint32_t i, struct schedule *ret_schedule);
 
 /* What a driver has to compile, and what an invocation does. */
 uint32_t contraction_instructions(const struct contraction *c, const struct op *op);

@@ -106,8 +106,7 @@ static int check_tile(const struct contraction *c, struct error *err)
 	struct matrix_shape s = c->matrix.shape;
 
 	if (!s.m || !s.n || !s.k || c->tile_m % s.m || c->tile_n % s.n || c->k_step % s.k)
-		return refuse(
-		        err, "matrix", "tile_m, tile_n and k_step are of whole matrices");
+		return refuse(err, "matrix", "tile_m, tile_n and k_step are of whole matrices");
 	if (c->tile_m > 128 || c->tile_n > 128 || c->k_step > 128 ||
 	        c->tile_m / s.m * (c->tile_n / s.n) > MATRICES_MAX)
 		return refuse(err, "matrix",
@@ -145,8 +144,8 @@ static const struct {
         {2, 2, 32, 32, 32, 2}, {2, 1, 32, 32, 32, 2}, {2, 2, 16, 32, 32, 2}, {2, 2, 16, 16, 32, 2},
         {1, 1, 32, 32, 32, 2}, {1, 1, 16, 32, 32, 1}, {1, 1, 16, 16, 32, 1}};
 
-bool contraction_matrix_offer(struct matrix_shape shape, uint32_t subgroup, uint32_t i,
-        struct schedule *ret_schedule)
+bool contraction_matrix_offer(
+        struct matrix_shape shape, uint32_t subgroup, uint32_t i, struct schedule *ret_schedule)
 {
 	uint32_t digits = shape.m / 8u * 100 + shape.n / 8u * 10 + shape.k / 8u;
 
@@ -194,12 +193,14 @@ static double traffic(const struct contraction *c, const struct op *op)
 	double blocks = ceil((double)c->m / c->a.block) * ceil((double)c->n / c->b.block) *
 	                c->batch;
 
-	return blocks * ((c->a.block + c->b.block) * 2.0 * c->k +
-	                        (double)c->a.block * c->b.block * dtype_bits(contraction_out(op)) / 8);
+	return blocks *
+	       ((c->a.block + c->b.block) * 2.0 * c->k +
+	               (double)c->a.block * c->b.block * dtype_bits(contraction_out(op)) / 8);
 }
 
 /* Fitted on an H200 at 4096x4096x4096: reading matrices out of workgroup memory takes as long as
- * multiplying them. `registers` is scaled to the knee of cost.c, which is that of scalar kernels. */
+ * multiplying them. `registers` is scaled to the knee of cost.c, which is that of scalar kernels.
+ */
 struct work contraction_matrix_work(const struct contraction *c, const struct op *op)
 {
 	struct matrix_shape s = c->matrix.shape;

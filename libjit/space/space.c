@@ -43,8 +43,8 @@ static int within_features(const struct geometry *g, const struct limits *l, str
 			        feature_info((enum feature_number)i)->name);
 	if (g->features & FEATURE_MATRIX && !limits_have_matrix(l, g->matrix))
 		return error_set(err, -ERANGE, "matrix",
-		        "the device multiplies no cooperative matrices of %ux%ux%u",
-		        g->matrix.m, g->matrix.n, g->matrix.k);
+		        "the device multiplies no cooperative matrices of %ux%ux%u", g->matrix.m,
+		        g->matrix.n, g->matrix.k);
 	if (g->subgroup && (l->subgroup_min != g->subgroup || l->subgroup_max != g->subgroup))
 		return exceeds(err, "invocations in every subgroup", g->subgroup, l->subgroup_max);
 	return 0;
