@@ -146,8 +146,7 @@ static void place(struct gemm *g)
 	place_operand(g, &g->right);
 }
 
-/* Ends the loops of take_block. Workgroup memory is used again in the next turn. */
-static void end_blocks(struct gemm *g)
+void gemm_end_turns(struct gemm *g)
 {
 	const bool *strided = g->c.strided;
 	uint32_t loops = strided[0] + strided[1] + strided[2];
@@ -428,5 +427,5 @@ void lower_contraction(struct lower *l)
 		gemm_finish_flat(&g);
 	else
 		gemm_finish(&g);
-	end_blocks(&g);
+	gemm_end_turns(&g);
 }

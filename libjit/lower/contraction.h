@@ -78,6 +78,8 @@ static inline bool gemm_dequantises(const struct gemm *g) /* while multiplying, 
 /* ---- contraction.c */
 /* Extents, the invocation's place, the workgroup's matrix and blocks, once tensors are bound. */
 void gemm_place_workgroup(struct gemm *g);
+/* Ends the loops in which workgroups take turns. Workgroup memory is used again in the next. */
+void gemm_end_turns(struct gemm *g);
 
 /* ---- contraction_matrix.c */
 void gemm_by_matrices(struct gemm *g); /* the whole kernel */

@@ -17,13 +17,14 @@ struct slab {
 	const struct contraction_slab *s;
 	enum ir_scalar matrix;
 	uint32_t binding, shared;
-	ir_id outer;              /* extent of the outer dimension */
-	ir_id step;               /* loads from a slab to the next one along k */
-	ir_id origin[COPIES_MAX]; /* of each copy: load index at k = 0 */
-	ir_id k[COPIES_MAX];      /* its first k within a slab */
-	ir_id place[COPIES_MAX];  /* where it goes within a slab */
-	ir_id inside[COPIES_MAX]; /* whether there is such a copy; 0: always */
-	ir_id held[COPIES_MAX];   /* variables */
+	ir_id outer; /* extent of the outer dimension */
+	struct copy {
+		ir_id origin, k; /* load index, and first k, within the first slab */
+		ir_id place;     /* vector within a slab */
+		uint32_t beyond_origin, beyond_place; /* these constants further on */
+		ir_id inside;                         /* whether there is such a copy; 0: always */
+		ir_id held;                           /* variable */
+	} copies[COPIES_MAX];
 };
 
 struct coop {
@@ -82,47 +83,89 @@ static ir_id clamp(struct gemm *g, const struct slab *slab, ir_id position, uint
 	return ir_compute(g->b, IR_MIN, position, last, 0);
 }
 
-static void place_copy(
-        struct gemm *g, struct slab *slab, ir_id matrix, ir_id first, uint32_t i, uint32_t threads)
+/* Of rows of two or four vectors, eight lanes write several at once: those that begin in different
+ * banks, given a pitch that is odd. */
+static ir_id spread(struct gemm *g, ir_id row, uint32_t vectors)
+{
+	uint32_t up = vectors == 4 ? 2 : 1;
+
+	if (vectors != 2 && vectors != 4)
+		return row;
+	ir_id low = lower_modulo(g->l, row, 8);
+	ir_id high = ir_compute(g->b, IR_SUB, row, low, 0);
+	ir_id rest = lower_over(g->l, low, 1u << (3 - up));
+	low = lower_times(g->l, lower_modulo(g->l, low, 1u << (3 - up)), 1u << up);
+	return ir_add(g->b, high, ir_add(g->b, low, rest));
+}
+
+/* Copy i where it is not a copy further on: row and vector of the slab, outer position, k. */
+static struct copy place_copy(struct gemm *g, const struct slab *slab, ir_id first, ir_id e)
 {
 	const struct contraction_slab *s = slab->s;
-	uint32_t vectors = s->columns / s->width, width = s->width;
-	ir_id e = lower_plus(g->l, g->thread, i * threads);
+	uint32_t vectors = s->columns / s->width;
 	ir_id row = lower_over(g->l, e, vectors), vector = lower_modulo(g->l, e, vectors);
-	ir_id column = lower_times(g->l, vector, width);
+	ir_id last = ir_u32(g->b, s->rows - 1), column = lower_times(g->l, vector, s->width);
 
-	if ((i + 1) * threads > s->rows * vectors) {
-		slab->inside[i] = ir_compute(g->b, IR_LT, e, ir_u32(g->b, s->rows * vectors), 0);
-		row = ir_compute(g->b, IR_MIN, row, ir_u32(g->b, s->rows - 1), 0);
-	}
-	slab->place[i] = ir_add(g->b, lower_times(g->l, row, s->pitch), vector);
+	row = ir_compute(g->b, IR_MIN, spread(g, row, vectors), last, 0);
+	struct copy copy = {.place = ir_add(g->b, lower_times(g->l, row, s->pitch), vector)};
 	if (slab->shape->along_k) {
 		ir_id position = clamp(g, slab, ir_add(g->b, first, row), 1);
-		ir_id start = lower_times(g->l, position, row_loads(slab));
-		slab->origin[i] = ir_add(g->b, matrix, ir_add(g->b, start, vector));
-		slab->k[i] = column;
+		copy.origin = ir_add(g->b, lower_times(g->l, position, row_loads(slab)), vector);
+		copy.k = column;
 	} else {
-		ir_id position = clamp(g, slab, ir_add(g->b, first, column), width);
-		ir_id start = lower_times(g->l, row, row_loads(slab));
-		ir_id within = lower_over(g->l, position, width);
-		slab->origin[i] = ir_add(g->b, matrix, ir_add(g->b, start, within));
-		slab->k[i] = row;
+		ir_id position = clamp(g, slab, ir_add(g->b, first, column), s->width);
+		ir_id within = lower_over(g->l, position, s->width);
+		copy.origin = ir_add(g->b, lower_times(g->l, row, row_loads(slab)), within);
+		copy.k = row;
+	}
+	return copy;
+}
+
+/* Whole rows further on than copy 0, and so at a constant distance. */
+static bool is_further(const struct slab *slab, uint32_t i, uint32_t threads)
+{
+	const struct contraction_slab *s = slab->s;
+	uint32_t vectors = s->columns / s->width;
+
+	return i && threads % (8 * vectors) == 0 && (i + 1) * threads <= s->rows * vectors &&
+	       (slab->shape->exact || !slab->shape->along_k);
+}
+
+static void place_copies(struct gemm *g, struct slab *slab, ir_id matrix, ir_id first)
+{
+	const struct contraction_slab *s = slab->s;
+	uint32_t threads = g->c.wg_x * g->c.wg_y * g->c.split, vectors = s->columns / s->width;
+
+	for (uint32_t i = 0; i < s->copies; i++) {
+		struct copy *copy = &slab->copies[i];
+		uint32_t rows = i * threads / vectors;
+		ir_id e = lower_plus(g->l, g->thread, i * threads);
+		if (is_further(slab, i, threads)) {
+			*copy = slab->copies[0];
+			copy->beyond_origin = rows * row_loads(slab);
+			copy->beyond_place = rows * s->pitch;
+			if (!slab->shape->along_k)
+				copy->k = lower_plus(g->l, copy->k, rows);
+			continue;
+		}
+		*copy = place_copy(g, slab, first, e);
+		copy->origin = ir_add(g->b, matrix, copy->origin);
+		if ((i + 1) * threads > s->rows * vectors)
+			copy->inside = ir_compute(
+			        g->b, IR_LT, e, ir_u32(g->b, s->rows * vectors), 0);
 	}
 }
 
 static void place_slab(struct coop *c, struct slab *slab, ir_id first)
 {
 	struct gemm *g = c->g;
-	uint32_t threads = g->c.wg_x * g->c.wg_y * g->c.split;
-	ir_id matrix = matrix_origin(g, slab), zero = ir_u32(g->b, 0);
 	ir_type type = vector_of(slab->s->width);
-	ir_id nothing = ir_splat(
-	        g->b, slab->s->width == 1 ? ir_float(g->b, IR_F16, 0) : zero, ir_lanes_of(type));
+	ir_id zero = slab->s->width == 1 ? ir_float(g->b, IR_F16, 0) : ir_u32(g->b, 0);
+	ir_id nothing = ir_splat(g->b, zero, ir_lanes_of(type));
 
-	for (uint32_t i = 0; i < slab->s->copies; i++) {
-		place_copy(g, slab, matrix, first, i, threads);
-		slab->held[i] = ir_var(g->b, nothing);
-	}
+	place_copies(g, slab, matrix_origin(g, slab), first);
+	for (uint32_t i = 0; i < slab->s->copies; i++)
+		slab->copies[i].held = ir_var(g->b, nothing);
 }
 
 /* ---- Copying. */
@@ -136,16 +179,18 @@ static bool has_rest(const struct gemm *g)
 /* Copy i of the slab at k, zeros beyond the last k. */
 static ir_id fetch_one(struct gemm *g, const struct slab *slab, ir_id k, uint32_t i)
 {
+	const struct copy *copy = &slab->copies[i];
 	uint32_t each = slab->shape->along_k ? slab->s->width : 1;
 	ir_id steps = lower_over(g->l, k, each), move = steps;
 
 	if (!slab->shape->along_k)
 		move = lower_times(g->l, steps, row_loads(slab));
-	ir_id at = ir_add(g->b, slab->origin[i], move);
+	ir_id at = ir_add(g->b, copy->origin, move);
+	at = lower_plus(g->l, at, copy->beyond_origin);
 	if (!has_rest(g))
 		return ir_load(g->b, slab->binding, at);
 	ir_id inside = ir_compute(
-	        g->b, IR_LT, ir_add(g->b, k, slab->k[i]), lower_u32(g->l, g->c.k), 0);
+	        g->b, IR_LT, ir_add(g->b, k, copy->k), lower_u32(g->l, g->c.k), 0);
 	ir_id value = ir_load(g->b, slab->binding, ir_select(g->b, inside, at, ir_u32(g->b, 0)));
 	ir_type type = ir_type_of(g->b, value);
 	ir_id zero = ir_convert(g->b, ir_u32(g->b, 0), ir_scalar_of(type));
@@ -155,7 +200,7 @@ static ir_id fetch_one(struct gemm *g, const struct slab *slab, ir_id k, uint32_
 static void fetch(struct gemm *g, const struct slab *slab, ir_id k)
 {
 	for (uint32_t i = 0; i < slab->s->copies; i++)
-		ir_set(g->b, slab->held[i], fetch_one(g, slab, k, i));
+		ir_set(g->b, slab->copies[i].held, fetch_one(g, slab, k, i));
 }
 
 static void fetch_both(struct coop *c, ir_id k)
@@ -170,11 +215,13 @@ static void stash(struct gemm *g, const struct slab *slab, uint32_t slabs, ir_id
 	ir_id first = lower_times(g->l, parity, slab->s->length / slabs);
 
 	for (uint32_t i = 0; i < slab->s->copies; i++) {
-		if (slab->inside[i])
-			ir_if(g->b, slab->inside[i]);
-		ir_id value = ir_get(g->b, slab->held[i]);
-		ir_shared_store(g->b, slab->shared, ir_add(g->b, first, slab->place[i]), value);
-		if (slab->inside[i])
+		const struct copy *copy = &slab->copies[i];
+		if (copy->inside)
+			ir_if(g->b, copy->inside);
+		ir_id at = ir_add(g->b, first, copy->place);
+		at = lower_plus(g->l, at, copy->beyond_place);
+		ir_shared_store(g->b, slab->shared, at, ir_get(g->b, copy->held));
+		if (copy->inside)
 			ir_end(g->b);
 	}
 }
@@ -235,10 +282,10 @@ static void multiply(struct coop *c, ir_id parity)
 			ir_set(c->g->b, c->acc[i][j], sum[i][j]);
 }
 
-/* The slab after the one at k, if there is one. Opens an IF. */
-static ir_id if_next(struct gemm *g, ir_id k)
+/* The slab `further` slabs after the one at k, if there is one. Opens an IF. */
+static ir_id if_further(struct gemm *g, ir_id k, uint32_t further)
 {
-	ir_id next = lower_plus(g->l, k, g->c.k_step);
+	ir_id next = lower_plus(g->l, k, further * g->c.k_step);
 
 	ir_if(g->b, ir_compute(g->b, IR_LT, next, lower_u32(g->l, g->c.k), 0));
 	return next;
@@ -255,13 +302,15 @@ static void accumulate_one(struct coop *c)
 	ir_barrier(g->b);
 	stash_both(c, zero);
 	ir_barrier(g->b);
-	fetch_both(c, if_next(g, k));
+	fetch_both(c, if_further(g, k, 1));
 	ir_end(g->b);
 	multiply(c, zero);
 	ir_end(g->b);
 }
 
-/* Two: one is filled while the other is read; a barrier changes them over. */
+/* Two: the next one is filled while this one is read; a barrier changes them over. What fills it
+ * was fetched a turn earlier, with a barrier in between: compilers move loads to where they are
+ * used, and would wait for them there. */
 static void accumulate_two(struct coop *c)
 {
 	struct gemm *g = c->g;
@@ -269,15 +318,17 @@ static void accumulate_two(struct coop *c)
 
 	fetch_both(c, zero);
 	stash_both(c, zero);
+	if (g->c.k > g->c.k_step)
+		fetch_both(c, lower_u32(g->l, g->c.k_step));
 	ir_id k = ir_loop(g->b, zero, lower_u32(g->l, g->c.k), g->c.k_step);
 	ir_id parity = lower_modulo(g->l, lower_over(g->l, k, g->c.k_step), 2);
 	ir_barrier(g->b);
-	fetch_both(c, if_next(g, k));
-	ir_end(g->b);
-	multiply(c, parity);
-	if_next(g, k);
+	if_further(g, k, 1);
 	stash_both(c, ir_compute(g->b, IR_SUB, ir_u32(g->b, 1), parity, 0));
 	ir_end(g->b);
+	fetch_both(c, if_further(g, k, 2));
+	ir_end(g->b);
+	multiply(c, parity);
 	ir_end(g->b);
 }
 
@@ -339,17 +390,21 @@ static void place_subgroup(struct gemm *g)
 static void begin(struct coop *c)
 {
 	struct gemm *g = c->g;
-	ir_id zero;
 
 	ir_matrices(g->b, c->x->shape.m, c->x->shape.n, c->x->shape.k);
 	bind(g, &c->a);
 	bind(g, &c->b);
 	gemm_bind_outputs(g);
 	c->sums = ir_shared(g->b, IR_TYPE(IR_F32, 1), c->x->sum_length);
-	zero = ir_matrix_fill(g->b, IR_MATRIX_SUM, ir_f32(g->b, 0));
+}
+
+static void begin_sums(struct coop *c)
+{
+	ir_id zero = ir_matrix_fill(c->g->b, IR_MATRIX_SUM, ir_f32(c->g->b, 0));
+
 	for (uint32_t i = 0; i < c->across; i++)
 		for (uint32_t j = 0; j < c->along; j++)
-			c->acc[i][j] = ir_var(g->b, zero);
+			c->acc[i][j] = ir_var(c->g->b, zero);
 }
 
 void gemm_by_matrices(struct gemm *g)
@@ -367,6 +422,7 @@ void gemm_by_matrices(struct gemm *g)
 	begin(&c);
 	gemm_place_workgroup(g);
 	place_subgroup(g);
+	begin_sums(&c);
 	c.a.outer = g->m;
 	c.b.outer = g->n;
 	place_slab(&c, &c.a, g->left.workgroup);
@@ -380,4 +436,5 @@ void gemm_by_matrices(struct gemm *g)
 	row = ir_add(g->b, g->left.workgroup, row);
 	column = ir_add(g->b, g->right.workgroup, column);
 	finish(&c, row, column);
+	gemm_end_turns(g);
 }

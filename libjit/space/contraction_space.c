@@ -281,24 +281,34 @@ static void offer_few(const struct offering *o, bool rows)
 	}
 }
 
-/* ---- Cooperative matrices, in every shape that the device has. */
+/* ---- Cooperative matrices: the largest that the device has, the one it prefers among equals. */
+
+static struct matrix_shape largest_matrix(const struct limits *limits)
+{
+	struct matrix_shape best = limits->matrices[0];
+
+	for (uint32_t i = 1; i < MATRIX_SHAPES_MAX; i++) {
+		struct matrix_shape shape = limits->matrices[i];
+		if ((uint64_t)shape.m * shape.n * shape.k > (uint64_t)best.m * best.n * best.k)
+			best = shape;
+	}
+	return best;
+}
 
 static void offer_matrices(const struct offering *o)
 {
 	const struct limits *limits = o->pool->limits;
+	struct matrix_shape shape = largest_matrix(limits);
 	struct schedule s;
 
 	if (!(limits->features & FEATURE_MATRIX) || !contraction_may_matrix(o->pool->op) ||
 	        limits->subgroup_min != limits->subgroup_max)
 		return;
-	for (uint32_t i = 0; i < MATRIX_SHAPES_MAX && limits->matrices[i].m; i++)
-		for (uint32_t j = 0;
-		        contraction_matrix_offer(limits->matrices[i], limits->subgroup_max, j, &s);
-		        j++)
-			if ((uint32_t)s.axis[AXIS_WG_X] * s.axis[AXIS_TILE_N] < 2 * o->n + 16 &&
-			        (uint32_t)s.axis[AXIS_WG_Y] * s.axis[AXIS_TILE_M] < 2 * o->m + 16 &&
-			        s.axis[AXIS_K_STEP] < 2 * o->k)
-				pool_offer(o->pool, KIND_MATRIX, &s);
+	for (uint32_t i = 0; contraction_matrix_offer(shape, limits->subgroup_max, i, &s); i++)
+		if ((uint32_t)s.axis[AXIS_WG_X] * s.axis[AXIS_TILE_N] < 2 * o->n + 16 &&
+		        (uint32_t)s.axis[AXIS_WG_Y] * s.axis[AXIS_TILE_M] < 2 * o->m + 16 &&
+		        s.axis[AXIS_K_STEP] < 2 * o->k)
+			pool_offer(o->pool, KIND_MATRIX, &s);
 }
 
 /* ---- All of them. */

@@ -18,6 +18,13 @@ static const struct {
 #include "space/axes.def"
 };
 
+enum {
+	LONGEST = 1
+#define AXIS(name, text, ...) +sizeof " " text "=65535" - 1
+#include "space/axes.def"
+};
+_Static_assert(LONGEST <= SCHEDULE_TEXT_BYTES, "any schedule's text has room");
+
 struct schedule schedule_initial(void)
 {
 	struct schedule schedule;

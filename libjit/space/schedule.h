@@ -13,7 +13,7 @@ enum axis {
 #include "space/axes.def"
 	AXIS_COUNT
 };
-#define SCHEDULE_TEXT_BYTES 192 /* room for any schedule's text, NUL included */
+#define SCHEDULE_TEXT_BYTES 256 /* room for any schedule's text, NUL included */
 
 struct schedule {
 	uint16_t axis[AXIS_COUNT];

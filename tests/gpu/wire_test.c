@@ -222,7 +222,8 @@ START_TEST(limits_round_trip)
 	        .binding_bytes = 1ull << 40,
 	        .subgroup_min = 4,
 	        .subgroup_max = 128,
-	        .features = FEATURE_SUBGROUPS};
+	        .features = FEATURE_SUBGROUPS,
+	        .matrices = {{16, 16, 16}, {16, 8, 32}}};
 	json_t *object = wire_limits_json(&limits), *features = wire_features_json(limits.features);
 	struct limits again;
 
@@ -239,6 +240,7 @@ START_TEST(limits_round_trip)
 	ck_assert_uint_eq(again.subgroup_min, limits.subgroup_min);
 	ck_assert_uint_eq(again.subgroup_max, limits.subgroup_max);
 	ck_assert_uint_eq(again.features, limits.features);
+	ck_assert_mem_eq(again.matrices, limits.matrices, sizeof limits.matrices);
 	json_decref(object);
 	json_decref(features);
 }

@@ -178,6 +178,16 @@ static struct facts facts_of(struct draw *d)
 	return facts[draw_one_in(d, 8) ? 2 : draw_below(d, 2)];
 }
 
+static void draw_matrices(struct draw *d, struct limits *limits)
+{
+	static const struct matrix_shape shapes[] = {
+	        {8, 8, 8}, {16, 16, 16}, {16, 8, 16}, {16, 16, 8}, {32, 8, 16}, {16, 16, 32}};
+	uint32_t count = 1 + draw_below(d, 2);
+
+	for (uint32_t i = 0; i < count; i++)
+		limits->matrices[i] = shapes[draw_below(d, sizeof shapes / sizeof *shapes)];
+}
+
 void draw_device(struct draw *d, struct draw_device *ret_device)
 {
 	struct draw_device device = {.limits = limits_of(d), .facts = facts_of(d), .subgroup = 4};
@@ -190,6 +200,8 @@ void draw_device(struct draw *d, struct draw_device *ret_device)
 		device.limits.subgroup_max = most;
 		device.subgroup = draw_one_in(d, 2) ? least : most;
 	}
+	if (device.limits.features & FEATURE_MATRIX)
+		draw_matrices(d, &device.limits);
 	*ret_device = device;
 }
 

@@ -96,6 +96,8 @@ START_TEST(compiles)
 	const char *text = shapes[_i];
 	struct limits limits = case_limits();
 	struct space space;
+
+	limits.features &= ~(uint32_t)FEATURE_MATRIX;
 	struct op op;
 
 	ck_assert_int_eq(op_parse(text, &op, NULL), 0);

@@ -27,7 +27,15 @@ static inline struct limits case_limits(void)
 
 	limits.features = (1u << FEATURE_COUNT) - 1;
 	limits.subgroup_min = limits.subgroup_max = CASE_SUBGROUP_SIZE;
+	limits.matrices[0] = (struct matrix_shape){8, 8, 8};
 	return limits;
+}
+
+/* Debian 12's SPIRV-Tools and shaderc do not know cooperative matrices; matrix_test looks at their
+ * words instead. */
+static inline bool case_is_foreign(const struct schedule *schedule)
+{
+	return schedule->axis[AXIS_MATRIX] != 0;
 }
 
 /* ---- Dimensions. */

@@ -17,9 +17,11 @@
  * output is Check's, each case a check.
  */
 #include "draw.h"
+#include "kernel_cases.h"
 #include "shrink.h"
 #include "trial.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <spirv-tools/libspirv.h>
@@ -176,11 +178,14 @@ static bool code_is_sound(struct property *p, const struct trial *t, const struc
 {
 	struct kernel k;
 
-	if (nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_WGSL, &k) || !k.code_bytes ||
-	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_GLSL, &k) || !k.code_bytes ||
+	int glsl = nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_GLSL, &k);
+
+	if (glsl != (case_is_foreign(&t->schedule) ? -ENOTSUP : 0) ||
+	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_WGSL, &k) || !k.code_bytes ||
 	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_SPIRV, &k))
 		return wrong(p, "the generator refuses the schedule");
-	return fits_device(p, &k, limits) && spirv_is_valid(p, &k);
+	return fits_device(p, &k, limits) &&
+	       (case_is_foreign(&t->schedule) || spirv_is_valid(p, &k));
 }
 
 static bool numbers_are_right(struct property *p, const struct trial *t, uint64_t number)
