@@ -43,9 +43,8 @@ struct limits limits_meet(const struct limits *a, const struct limits *b);
 struct correction;
 
 /* Measured on the device by the worker's probe; 0 is unknown. */
-#define FACTS_VERSION 1 /* of what is measured and how: those of another version are out of date \
-	                 */
-#define FACTS_CACHES 3
+#define FACTS_VERSION 1 /* of what is measured and how; of another version: out of date */
+#define FACTS_CACHES  3
 struct facts {
 #define FACT(name, ...) double name;
 #include "space/facts.def"
