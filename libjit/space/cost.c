@@ -68,7 +68,7 @@ static const struct weights weights_cpu = {.load = 0.5,
         .cores = 4,
         .cores_per_gflops = 0,
         .start = 200,
-        .fetch = 0.2,
+        .fetch = 1.5,
         .reuse = 2.5,
         .fma_gflops = 20,
         .memory_gbps = 10};
