@@ -125,15 +125,35 @@ static const char *trial_state(enum store_trial_state state)
 	return names[state];
 }
 
+struct trial_listing {
+	const struct want *want;
+	json_t *array;
+};
+
+/* What would be predicted of it: the time, and what bounds it. */
+static void add_prediction(const struct want *want, const char *text, json_t *object)
+{
+	struct prediction prediction;
+	struct schedule schedule;
+
+	if (schedule_parse(text, &schedule, NULL) ||
+	        space_predict(&want->op, &schedule, &want->device->facts, &prediction))
+		return;
+	json_object_set_new(object, "predicted_ns", nanoseconds(prediction.ns));
+	json_object_set_new(object, "bound", json_string(cost_bound_name(prediction.bound)));
+}
+
 static bool list_trial(void *context, const struct store_trial *trial)
 {
-	json_array_append_new(
-	        context, json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I}", "schedule", trial->schedule,
-	                         "state", trial_state(trial->state), "why", trial->why, "median_ns",
-	                         nanoseconds(trial->median_ns), "mad_ns",
-	                         nanoseconds(trial->mad_ns), "samples", (int)trial->samples,
-	                         "pipeline_ns", nanoseconds(trial->pipeline_ns), "spirv_bytes",
-	                         (json_int_t)trial->code_bytes));
+	const struct trial_listing *listing = context;
+	json_t *object = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I}", "schedule", trial->schedule,
+	        "state", trial_state(trial->state), "why", trial->why, "median_ns",
+	        nanoseconds(trial->median_ns), "mad_ns", nanoseconds(trial->mad_ns), "samples",
+	        (int)trial->samples, "pipeline_ns", nanoseconds(trial->pipeline_ns), "spirv_bytes",
+	        (json_int_t)trial->code_bytes);
+
+	add_prediction(listing->want, trial->schedule, object);
+	json_array_append_new(listing->array, object);
 	return true;
 }
 
@@ -149,7 +169,8 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 	struct store_key key = {
 	        want.device->id, want.device->driver, op_key(&want.op), want.features};
 	json_t *array = json_array();
-	int r = store_each_trial(request->api->store, &key, list_trial, array);
+	struct trial_listing listing = {&want, array};
+	int r = store_each_trial(request->api->store, &key, list_trial, &listing);
 	if (r) {
 		json_decref(array);
 		return store_problem(r, ret_problem);

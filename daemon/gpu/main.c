@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * nnjit-gpu, the GPU worker: the only program that opens a GPU. nnjitd starts it with a socket as
- * descriptor 3 and ends it by hanging up; people may run it with --list. Logs go to stderr, one
- * line each. Invariant: it never outlives the process that started it for long.
+ * descriptor 3 and ends it by hanging up; people may run it with --list or --probe. Logs go to
+ * stderr, one line each. Invariant: it never outlives the process that started it for long.
  */
 #include <config.h>
 
 #include "daemon/gpu/describe.h"
+#include "daemon/gpu/probe.h"
 #include "daemon/gpu/serve.h"
 #include "protocol/wire.h"
 
@@ -20,24 +21,32 @@
 #include <sys/socket.h>
 
 static const char help[] =
-        "Usage: nnjit-gpu [--list [--json]]\n"
+        "Usage: nnjit-gpu [--list | --probe] [--json]\n"
         "\n"
         "The GPU worker of nnjitd. Without an option it serves nnjitd on descriptor 3.\n"
         "\n"
         "  --list     print the devices and exit\n"
-        "  --json     with --list: as JSON\n"
+        "  --probe    measure every device, print what was measured and exit\n"
+        "  --json     with --list or --probe: as JSON\n"
         "  --version  print the version and exit\n"
         "  --help     print this and exit\n";
+
+static int find(struct adapters *adapters)
+{
+	struct error err;
+	int answer = adapters_find(adapters, &err);
+
+	if (answer)
+		fprintf(stderr, "nnjit-gpu: %s\n", err.text);
+	return answer;
+}
 
 static int list(bool as_json)
 {
 	struct adapters adapters;
-	struct error err;
 
-	if (adapters_find(&adapters, &err)) {
-		fprintf(stderr, "nnjit-gpu: %s\n", err.text);
+	if (find(&adapters))
 		return 1;
-	}
 	if (as_json) {
 		json_t *object = describe_adapters(&adapters);
 		json_dumpf(object, stdout, JSON_INDENT(2));
@@ -48,6 +57,58 @@ static int list(bool as_json)
 	}
 	adapters_free(&adapters);
 	return fflush(stdout) ? 1 : 0;
+}
+
+static void print_facts(const struct facts *facts, bool as_json)
+{
+	json_t *object = wire_facts_json(facts);
+
+	if (as_json)
+		json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+	for (uint32_t i = 0; !as_json && i < FACT_COUNT; i++)
+		printf("  %-15s %12.4g  %-11s %s\n", fact_infos[i].name,
+		        fact_value(facts, (enum fact)i), fact_infos[i].unit, fact_infos[i].doc);
+	for (uint32_t i = 0; !as_json && i < FACTS_CACHES && facts->caches[i].bytes > 0; i++)
+		printf("  cache           %12.4g  GB/s        what fits in %.0f KiB\n",
+		        facts->caches[i].gbps, facts->caches[i].bytes / 1024);
+	if (as_json)
+		putchar('\n');
+	json_decref(object);
+}
+
+/* As nnjitd has it probed: opened as a browser would. */
+static int probe_one(const struct adapter *adapter, bool as_json)
+{
+	struct device *device;
+	struct facts facts;
+	struct error err;
+	int answer = device_open(adapter, PROFILE_WEB, &device, &err);
+
+	if (!as_json)
+		printf("%s\n", adapter->name);
+	if (!answer) {
+		answer = probe_facts(device, as_json ? NULL : stdout, &facts, &err);
+		if (answer != ANSWER_DEVICE_LOST)
+			device_close(device);
+	}
+	if (answer)
+		fprintf(stderr, "nnjit-gpu: %s: %s\n", adapter->name, err.text);
+	else
+		print_facts(&facts, as_json);
+	return answer;
+}
+
+static int probe(bool as_json)
+{
+	struct adapters adapters;
+	int failed = 0;
+
+	if (find(&adapters))
+		return 1;
+	for (uint32_t i = 0; i < adapters.count; i++)
+		failed |= probe_one(&adapters.all[i], as_json) != 0;
+	adapters_free(&adapters);
+	return fflush(stdout) || failed;
 }
 
 static bool is_stream_socket(int fd)
@@ -86,12 +147,13 @@ int main(int argc, char *argv[])
 {
 	static const struct option options[] = {
 	        {"list", no_argument, NULL, 'l'},
+	        {"probe", no_argument, NULL, 'p'},
 	        {"json", no_argument, NULL, 'j'},
 	        {"version", no_argument, NULL, 'v'},
 	        {"help", no_argument, NULL, 'h'},
 	        {0},
 	};
-	bool listing = false, as_json = false;
+	bool listing = false, probing = false, as_json = false;
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (option == 'v')
@@ -101,12 +163,13 @@ int main(int argc, char *argv[])
 		if (option == '?')
 			return 2;
 		listing |= option == 'l';
+		probing |= option == 'p';
 		as_json |= option == 'j';
 	}
-	if (optind < argc || (as_json && !listing)) {
+	if (optind < argc || (as_json && !listing && !probing)) {
 		fputs("nnjit-gpu: see --help for how to call it\n", stderr);
 		return 2;
 	}
 	turn_off_caches();
-	return listing ? list(as_json) : work();
+	return listing ? list(as_json) : probing ? probe(as_json) : work();
 }

@@ -7,8 +7,6 @@
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/probe_measures.h"
 
-#include <stdio.h>
-
 #define PEAKS_NS  1.2e9 /* for the two peaks that bound every kernel */
 #define BUDGET_NS 3.5e9 /* for everything */
 
@@ -55,12 +53,12 @@ static int measure(struct probe *probe, struct facts *facts, struct error *err)
 	return answer == ANSWER_DEVICE_LOST ? answer : 0;
 }
 
-int probe_facts(struct device *device, struct facts *ret_facts, struct error *err)
+int probe_facts(struct device *device, FILE *trace, struct facts *ret_facts, struct error *err)
 {
 	struct facts facts = {.lanes = device->adapter->limits.subgroup_min,
 	        .cpu = device->adapter->kind == ADAPTER_CPU,
 	        .version = FACTS_VERSION};
-	struct probe probe;
+	struct probe probe = {.trace = trace};
 	int answer = probe_prepare(&probe, device, err);
 
 	if (!answer)

@@ -7,5 +7,8 @@
 #include "daemon/gpu/device.h"
 #include "space/limits.h"
 
-/* Takes about four seconds at most. What could not be measured stays 0. */
-int probe_facts(struct device *device, struct facts *ret_facts, struct error *err);
+#include <stdio.h>
+
+/* Takes about four seconds at most. What could not be measured stays 0. `trace`, if not NULL, is
+ * told of each kernel. */
+int probe_facts(struct device *device, FILE *trace, struct facts *ret_facts, struct error *err);

@@ -44,14 +44,14 @@ int measure_launch(struct probe *probe, struct facts *facts, struct error *err)
 	return answer;
 }
 
-/* Of one workgroup alone, without the launch. */
-static int time_alone(struct probe *probe, struct probe_kernel *kernel, double launch_ns,
-        double *ret_ns, struct error *err)
+/* Of one workgroup alone, the mean of `repeats`, without the launch. */
+static int time_alone(struct probe *probe, struct probe_kernel *kernel, uint32_t repeats,
+        double launch_ns, double *ret_ns, struct error *err)
 {
 	struct probe_kernel alone = {
 	        .pipeline = kernel->pipeline, .workgroups = 1, .workgroups_max = 1};
 	double ns;
-	int answer = probe_time_repeated(probe, &alone, 8, &ns, err);
+	int answer = probe_time_repeated(probe, &alone, repeats, &ns, err);
 
 	if (!answer)
 		*ret_ns = fmax(ns - launch_ns, 1);
@@ -98,9 +98,16 @@ static int measure_chains(struct probe *probe, const struct fma_shape *shape, ch
 		return answer;
 	answer = probe_time(probe, &kernel, &ns, err);
 	probe_drop(probe, answer, &kernel);
-	if (!answer)
-		*best = fmax(*best, ops * kernel.workgroups / ns);
-	return answer;
+	if (answer)
+		return answer;
+	*best = fmax(*best, ops * kernel.workgroups / ns);
+	probe_tell(probe, "%s %u invocations, %u chains of %u%s: %.1f Gop/s\n",
+	        write == probe_fma_kernel    ? "f32"
+	        : write == probe_half_kernel ? "f16"
+	                                     : "dot4",
+	        shape->invocations, shape->chains, shape->unroll, shape->fused ? ", fused" : "",
+	        ops * kernel.workgroups / ns);
+	return 0;
 }
 
 #define FMA_OPS  8 /* of a step: four lanes, two operations */
@@ -138,7 +145,7 @@ int measure_cores(struct probe *probe, struct facts *facts, struct error *err)
 	int answer = probe_make(probe, failed, &code, &kernel, err);
 	if (answer)
 		return answer;
-	answer = time_alone(probe, &kernel, facts->launch_ns, &ns, err);
+	answer = time_alone(probe, &kernel, 1, facts->launch_ns, &ns, err);
 	probe_drop(probe, answer, &kernel);
 	if (!answer)
 		facts->cores = fmax(1, facts->fma_gflops * ns / shape.chains / shape.unroll /
@@ -229,9 +236,12 @@ int measure_copy_shape(struct probe *probe, size_t i, struct facts *facts, struc
 		return answer;
 	answer = probe_time(probe, &kernel, &ns, err);
 	probe_drop(probe, answer, &kernel);
-	if (!answer)
-		facts->memory_gbps = fmax(facts->memory_gbps, 32.0 * each * workgroups / ns);
-	return answer;
+	if (answer)
+		return answer;
+	facts->memory_gbps = fmax(facts->memory_gbps, 32.0 * each * workgroups / ns);
+	probe_tell(probe, "copy %u invocations, %u vec4 each: %.2f GB/s\n", shape->invocations,
+	        shape->each, 32.0 * each * workgroups / ns);
+	return 0;
 }
 
 static const struct read_shape read_cpu = {16, 8, 16}, read_gpu = {256, 8, 16};
@@ -265,9 +275,15 @@ static int measure_window(struct probe *probe, struct probe_kernel *kernel, doub
 
 	*(uint32_t *)probe->word.mapped = (uint32_t)(bytes / 16) - 1;
 	int answer = probe_time(probe, kernel, &ns, err);
-	if (!answer)
-		*ret_gbps = bytes_read(shape) * kernel->workgroups / ns;
-	return answer;
+	if (answer)
+		return answer;
+	*ret_gbps = bytes_read(shape) * kernel->workgroups / ns;
+	probe_tell(probe, "read %.0f KiB: %.2f GB/s\n", bytes / 1024, *ret_gbps);
+	/* The next level is slower: no submission shall take long. */
+	if (ns > PROBE_SAMPLE_NS)
+		kernel->workgroups = probe_at_most(
+		        kernel->workgroups * PROBE_SAMPLE_NS / ns, WORKGROUPS_MAX);
+	return 0;
 }
 
 int measure_caches(struct probe *probe, struct facts *facts, struct error *err)
@@ -321,7 +337,7 @@ int measure_barrier(struct probe *probe, struct facts *facts, struct error *err)
 
 	if (answer)
 		return answer;
-	answer = time_alone(probe, &kernel, facts->launch_ns, &ns, err);
+	answer = time_alone(probe, &kernel, 8, facts->launch_ns, &ns, err);
 	probe_drop(probe, answer, &kernel);
 	if (!answer)
 		facts->barrier_ns = ns / BARRIERS;

@@ -6,9 +6,9 @@
 #include "daemon/gpu/probe_run.h"
 
 #include <math.h>
+#include <stdarg.h>
 
 #define TRIES       3
-#define SAMPLE_NS   8e6         /* long enough for a GPU to raise its clock, short on a processor */
 #define BYTES_CPU   (32u << 20) /* past the last cache of most processors, twice */
 #define BYTES_GPU   (256u << 20)
 #define BYTES_LEAST (1u << 20)
@@ -26,6 +26,17 @@ bool probe_has_time(const struct probe *probe)
 uint32_t probe_at_most(double value, uint32_t most)
 {
 	return value < 1 ? 1 : value < most ? (uint32_t)value : most;
+}
+
+void probe_tell(const struct probe *probe, const char *format, ...)
+{
+	va_list arguments;
+
+	if (!probe->trace)
+		return;
+	va_start(arguments, format);
+	vfprintf(probe->trace, format, arguments);
+	va_end(arguments);
 }
 
 /* ---- Setting up. */
@@ -68,7 +79,7 @@ static int bind(struct probe *probe, struct error *err)
 
 int probe_prepare(struct probe *probe, struct device *device, struct error *err)
 {
-	*probe = (struct probe){.device = device};
+	probe->device = device;
 	if (ir_builder_create(&probe->builder))
 		return answer_no_memory("the probe", err);
 	int answer = allocate_most(probe, err);
@@ -140,16 +151,16 @@ static int least_ns(struct probe *probe, const struct probe_kernel *kernel, doub
 int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns, struct error *err)
 {
 	double ns;
-	int answer = least_ns(probe, kernel, SAMPLE_NS, SAMPLE_NS, &ns, err);
+	int answer = least_ns(probe, kernel, PROBE_SAMPLE_NS, PROBE_SAMPLE_NS, &ns, err);
 
 	/* Sized twice: the first time may have been all launch overhead. */
-	for (int i = 0; !answer && i < 2 && ns < SAMPLE_NS / 2; i++) {
+	for (int i = 0; !answer && i < 2 && ns < PROBE_SAMPLE_NS / 2; i++) {
 		uint32_t more = probe_at_most(
-		        kernel->workgroups * SAMPLE_NS / (ns + 1), kernel->workgroups_max);
+		        kernel->workgroups * PROBE_SAMPLE_NS / (ns + 1), kernel->workgroups_max);
 		if (more <= kernel->workgroups)
 			break;
 		kernel->workgroups = more;
-		answer = least_ns(probe, kernel, SAMPLE_NS, SAMPLE_NS, &ns, err);
+		answer = least_ns(probe, kernel, PROBE_SAMPLE_NS, PROBE_SAMPLE_NS, &ns, err);
 	}
 	if (!answer)
 		*ret_ns = ns;

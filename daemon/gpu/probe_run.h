@@ -7,6 +7,10 @@
 #include "daemon/gpu/probe_kernels.h"
 #include "daemon/gpu/timing.h"
 
+#include <stdio.h>
+
+#define PROBE_SAMPLE_NS 8e6 /* long enough for a GPU to raise its clock, short on a processor */
+
 struct probe {
 	struct device *device;
 	struct ir_builder *builder;
@@ -15,9 +19,12 @@ struct probe {
 	uint32_t length;          /* vec4s in each of the first two buffers, a power of two */
 	struct fma_shape fastest; /* so far; zero: none */
 	double deadline_ns;       /* no measure goes on behind it */
+	FILE *trace;              /* told of each kernel's rate; or NULL */
 };
 
 int probe_prepare(struct probe *probe, struct device *device, struct error *err);
+void probe_tell(const struct probe *probe, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
 void probe_finish(struct probe *probe); /* not after ANSWER_DEVICE_LOST */
 bool probe_is_cpu(const struct probe *probe);
 bool probe_has_time(const struct probe *probe);

@@ -181,7 +181,7 @@ static int serve_probe(
 
 	(void)request;
 	if (!answer)
-		answer = probe_facts(server->device, &facts, err);
+		answer = probe_facts(server->device, NULL, &facts, err);
 	if (!answer)
 		*ret_ok = json_pack("{s:o}", "facts", wire_facts_json(&facts));
 	return answer;

@@ -36,7 +36,8 @@ double correction_factor(
 {
 	if (!correction)
 		return 1;
-	return exp(clamp(dot(correction->worth[family], share), log(CORRECTION_MOST)));
+	return exp(clamp(correction->level[family], log(CORRECTION_LEVEL)) +
+	           clamp(dot(correction->worth[family], share), log(CORRECTION_BEND)));
 }
 
 /* ---- Groups. */
@@ -250,7 +251,7 @@ static void forget_harmful(
         const struct observation all[], uint32_t count, struct correction *correction)
 {
 	double gain[OP_FAMILIES] = {0};
-	struct correction without;
+	struct correction without = {0};
 
 	for (uint32_t fold = 0; fold < FOLDS; fold++) {
 		learn_all(all, count, ALL_FOLDS & ~(1u << fold), &without);
@@ -265,10 +266,10 @@ static void forget_harmful(
 			memset(correction->worth[family], 0, sizeof correction->worth[family]);
 }
 
-/* ---- How fast a family is as a whole: the same factor for each part. */
+/* ---- How fast a family is as a whole. */
 
-static void set_level(
-        const struct observation all[], uint32_t count, int family, double worth[COST_PARTS])
+static double level_of(
+        const struct observation all[], uint32_t count, int family, const double worth[COST_PARTS])
 {
 	double level = 0, weight = RIDGE;
 
@@ -276,18 +277,19 @@ static void set_level(
 		struct group g = group_next(all, count, &at);
 		if (!is_selected(&g, (struct selection){family, ALL_FOLDS}))
 			continue;
-		level += clamp(settled_mean(&g, worth).residual, log(CORRECTION_MOST));
+		level += clamp(settled_mean(&g, worth).residual, log(CORRECTION_LEVEL));
 		weight++;
 	}
-	for (uint32_t k = 0; k < COST_PARTS; k++)
-		worth[k] += level / weight;
+	return level / weight;
 }
 
 void calibrate(
         const struct observation observations[], uint32_t count, struct correction *ret_correction)
 {
+	*ret_correction = (struct correction){0};
 	learn_all(observations, count, ALL_FOLDS, ret_correction);
 	forget_harmful(observations, count, ret_correction);
 	for (int family = 0; family < OP_FAMILIES; family++)
-		set_level(observations, count, family, ret_correction->worth[family]);
+		ret_correction->level[family] = level_of(
+		        observations, count, family, ret_correction->worth[family]);
 }

@@ -8,11 +8,13 @@
 
 #include "space/cost.h"
 
-/* A prediction is multiplied by exp(sum of worth * share), within CORRECTION_MOST either way. A
- * part's worth is thus the logarithm of what its weights should be multiplied by. */
-#define CORRECTION_MOST 4.0
+/* A prediction is multiplied by exp(level + sum of worth * share). A part's worth is the logarithm
+ * of what its weights should be multiplied by; the sum is held within CORRECTION_BEND either way,
+ * so that it may turn the order of schedules over only where the model itself sees them close. */
+#define CORRECTION_BEND  1.6
+#define CORRECTION_LEVEL 4.0 /* the most of exp(level), either way */
 struct correction {
-	double worth[OP_FAMILIES][COST_PARTS];
+	double level[OP_FAMILIES], worth[OP_FAMILIES][COST_PARTS];
 };
 /* NULL: 1. */
 double correction_factor(

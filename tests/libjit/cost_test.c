@@ -282,8 +282,8 @@ START_TEST(corrections_are_bounded)
 	calibrate(seen, PER_OP * OPS, &correction);
 	for (uint32_t i = 0; i < PER_OP * OPS; i++) {
 		double factor = correction_factor(&correction, seen[i].family, seen[i].share);
-		ck_assert(factor <= CORRECTION_MOST * 1.0001 &&
-		          factor >= 1 / CORRECTION_MOST / 1.0001);
+		ck_assert(factor <= CORRECTION_LEVEL * CORRECTION_BEND * 1.0001 &&
+		          factor >= 1 / CORRECTION_LEVEL / CORRECTION_BEND / 1.0001);
 	}
 }
 END_TEST

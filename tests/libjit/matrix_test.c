@@ -135,7 +135,7 @@ START_TEST(refused)
 }
 END_TEST
 
-/* The shape must be one that the device has, and every subgroup of the size the kernel is made for. */
+/* The shape must be one that the device has; every subgroup of the size the kernel is made for. */
 START_TEST(legal_where_the_device_has_it)
 {
 	struct limits limits = case_limits();
