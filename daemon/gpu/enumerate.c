@@ -92,7 +92,8 @@ static void read_subgroups(struct adapter *adapter, const VkPhysicalDeviceSubgro
         const VkPhysicalDeviceSubgroupSizeControlProperties *control)
 {
 	const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
-	                                      VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+	                                      VK_SUBGROUP_FEATURE_ARITHMETIC_BIT |
+	                                      VK_SUBGROUP_FEATURE_QUAD_BIT;
 	struct limits *limits = &adapter->limits;
 
 	if (!(basic->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ||

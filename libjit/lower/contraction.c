@@ -28,7 +28,7 @@ static void place_invocation(struct gemm *g)
 	const struct contraction *c = &g->c;
 	uint32_t shift = c->k_fastest || c->subgroup ? 1 : 0;
 
-	g->local_x = lower_local(g->l, shift);
+	g->local_x = c->quad ? ir_builtin(g->b, IR_SUBGROUP_INVOCATION) : lower_local(g->l, shift);
 	g->local_y = lower_local(g->l, shift + 1);
 	g->local_k = c->subgroup ? ir_builtin(g->b, IR_SUBGROUP_INVOCATION)
 	                         : lower_local(g->l, (shift + 2) % 3);
@@ -108,6 +108,8 @@ static void place_operand(struct gemm *g, struct operand *x)
 
 	x->matrix = first_of_matrix(g, x);
 	for (uint32_t i = 0; i < s->tile; i += span) {
+		if (gemm_swaps(g, x, i))
+			continue;
 		if (s->staged) {
 			x->place[i] = shared_place(g, x, i);
 			continue;

@@ -75,6 +75,12 @@ static inline bool gemm_dequantises(const struct gemm *g) /* while multiplying, 
 	return g->c.nbits && !g->c.b.staged;
 }
 
+/* Whether tile element i of x is another invocation's, swapped for. */
+static inline bool gemm_swaps(const struct gemm *g, const struct operand *x, uint32_t i)
+{
+	return g->c.quad && x == &g->left && i % CONTRACTION_QUAD;
+}
+
 /* ---- contraction_load.c */
 void gemm_bind_operands(struct gemm *g); /* a and b, the first tensors */
 void gemm_bind_weights(struct gemm *g);  /* those right after them */
@@ -84,7 +90,7 @@ uint32_t gemm_span(const struct contraction_operand *x);
 ir_id gemm_clamp(struct gemm *g, const struct operand *x, ir_id position, uint32_t elements);
 /* Load index at outer position `position` and k = 0. */
 ir_id gemm_origin(struct gemm *g, const struct operand *x, ir_id position);
-/* Outer position within the block of tile element i. */
+/* Outer position within the block of tile element i; of those swapped for, where they came from. */
 ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i);
 /* Loads what the tile needs of x at x->k + k + kk, from workgroup or from global memory. Vectors
  * along k are kept for the turns of kk that they cover. */

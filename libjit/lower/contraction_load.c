@@ -72,10 +72,17 @@ ir_id gemm_origin(struct gemm *g, const struct operand *x, ir_id position)
 	return ir_add(g->b, at, x->matrix);
 }
 
+static ir_id other_lane(struct gemm *g, uint32_t way)
+{
+	return way ? ir_compute(g->b, IR_XOR, g->local_x, ir_u32(g->b, way), 0) : g->local_x;
+}
+
 ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i)
 {
 	const struct contraction_operand *s = x->shape;
 
+	if (g->c.quad && x == &g->left)
+		return lower_plus(g->l, other_lane(g, i % CONTRACTION_QUAD), i - i % CONTRACTION_QUAD);
 	if (x == &g->left)
 		return lower_plus(g->l, lower_times(g->l, g->local_y, s->tile), i);
 	uint32_t group = i / s->group;
@@ -219,6 +226,27 @@ static void shrink(struct gemm *g, ir_id vectors[], uint32_t width, uint32_t kk)
 	}
 }
 
+/* The vectors of tile element i, which the invocation that differs by i % 4 holds as its own. */
+static void swap_tile(struct gemm *g, struct operand *x, uint32_t i)
+{
+	static const uint8_t ways[] = {0, IR_QUAD_SWAP_X, IR_QUAD_SWAP_Y, IR_QUAD_SWAP_DIAGONAL};
+	uint32_t way = i % CONTRACTION_QUAD, vectors = x->shape->width / x->shape->lanes;
+
+	for (uint32_t v = 0; v < vectors; v++)
+		x->held[i][v] = ir_subgroup(g->b, (enum ir_op)ways[way], x->held[i - way][v]);
+}
+
+static void fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id step, uint32_t kk)
+{
+	if (gemm_swaps(g, x, i)) {
+		swap_tile(g, x, i);
+		return;
+	}
+	read_tile(g, x, i, step);
+	if (x == &g->left && gemm_dequantises(g))
+		shrink(g, x->held[i], read_width(x->shape), kk);
+}
+
 static void fetch_along_k(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
 {
 	const struct contraction_operand *s = x->shape;
@@ -227,11 +255,8 @@ static void fetch_along_k(struct gemm *g, struct operand *x, ir_id k, uint32_t k
 	if (kk % width == 0) {
 		ir_id from = lower_over(g->l, ir_add(g->b, x->k, k), width);
 		ir_id step = lower_plus(g->l, from, kk / width);
-		for (uint32_t i = 0; i < s->tile; i++) {
-			read_tile(g, x, i, step);
-			if (x == &g->left && gemm_dequantises(g))
-				shrink(g, x->held[i], width, kk);
-		}
+		for (uint32_t i = 0; i < s->tile; i++)
+			fetch_row(g, x, i, step, kk);
 	}
 	for (uint32_t i = 0; i < s->tile; i++)
 		x->refs[i] = (struct ref){x->held[i][kk % width / s->lanes], kk % s->lanes};

@@ -274,7 +274,8 @@ static struct contraction read_axes(const struct op *op, const struct schedule *
 	        .scale_step = nbits ? op->value[MATMUL_NBITS_BLOCK] : 0,
 	        .sum = sum,
 	        .half_sums = !nbits && s[AXIS_F16] && op->value[MATMUL_ACC] == DTYPE_F16,
-	        .subgroup = s[AXIS_SUBGROUP]};
+	        .subgroup = s[AXIS_SUBGROUP],
+	        .quad = s[AXIS_QUAD]};
 }
 
 /* Neighbours read what is larger of a and b from neighbouring addresses. */
@@ -347,6 +348,20 @@ static int check_steps(const struct contraction *c, struct error *err)
 	return 0;
 }
 
+static int check_quad(const struct contraction *c, struct error *err)
+{
+	if (!c->quad)
+		return 0;
+	if (c->wg_x != CONTRACTION_QUAD || c->wg_y > 1 || c->split > 1 || c->a.staged ||
+	        c->b.staged)
+		return refuse(err, "quad",
+		        "a quad is a workgroup: wg_x=4, nothing staged, k not split");
+	if (c->tile_m % CONTRACTION_QUAD || !c->a.along_k)
+		return refuse(err, "quad", "a quad swaps rows by fours: a lies along k, 4 divides "
+		                           "tile_m");
+	return 0;
+}
+
 static int check_nbits(const struct contraction *c, struct error *err)
 {
 	if (!c->nbits)
@@ -402,6 +417,7 @@ int contraction_check(const struct contraction *c, const struct op *op,
 	int r = check_sizes(c, err);
 
 	r = r ? r : check_steps(c, err);
+	r = r ? r : check_quad(c, err);
 	r = r ? r : check_nbits(c, err);
 	r = r ? r : check_types(op, schedule, err);
 	return r ? r : check_out(c, op, err);

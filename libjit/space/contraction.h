@@ -16,6 +16,8 @@
 	65535 /* workgroups in one dimension; dynamic ones take turns beyond \
 	       */
 
+#define CONTRACTION_QUAD 4 /* invocations that swap */
+
 struct error;
 
 /* What a multiply-add is. */
@@ -66,6 +68,8 @@ struct contraction {
 	enum contraction_sum sum;
 	bool half_sums; /* in f16, natively */
 	bool subgroup;
+	bool quad;       /* invocation l of four holds row i ^ l of a where others hold row i: it
+	                  * loads each fourth row, and swaps for the three after it */
 	bool k_fastest;  /* neighbouring invocations differ in k (else in n) */
 	bool strided[3]; /* workgroups take turns along n, m, batch: CONTRACTION_GRID_MAX of them */
 	/* f16 written as pairs, one word each: */

@@ -12,7 +12,7 @@
 struct error;
 struct pool; /* what offers are made to */
 
-#define SPACE_KINDS 4 /* of schedules that a family may tell apart */
+#define SPACE_KINDS 5 /* of schedules that a family may tell apart */
 
 struct family {
 	/* Fills *ret_geometry, for the dimensions the operator is tuned as. 0, or -ERANGE and err
