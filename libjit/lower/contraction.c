@@ -354,18 +354,59 @@ static void accumulate_direct(struct gemm *g)
 
 /* ---- Through workgroup memory. */
 
+/* The tiles at k are in workgroup memory once all have passed the barrier. */
+static void stage_tiles(struct gemm *g, ir_id k)
+{
+	struct operand *const operands[] = {&g->left, &g->right};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (operands[i]->shape->staged && g->c.ahead)
+			gemm_put_ahead(g, operands[i]);
+		else if (operands[i]->shape->staged)
+			gemm_stage(g, operands[i], k);
+	}
+	ir_barrier(g->b);
+}
+
+static void fetch_tiles_ahead(struct gemm *g, ir_id k)
+{
+	if (g->c.a.staged)
+		gemm_fetch_ahead(g, &g->left, k);
+	if (g->c.b.staged)
+		gemm_fetch_ahead(g, &g->right, k);
+}
+
+static void begin_ahead(struct gemm *g)
+{
+	if (g->c.a.staged)
+		gemm_begin_ahead(g, &g->left);
+	if (g->c.b.staged)
+		gemm_begin_ahead(g, &g->right);
+	fetch_tiles_ahead(g, lower_u32(g->l, 0));
+}
+
+static void fetch_next_ahead(struct gemm *g, ir_id k)
+{
+	ir_id next = lower_plus(g->l, k, g->c.k_step);
+
+	ir_if(g->b, ir_compute(g->b, IR_LT, next, g->k, 0));
+	fetch_tiles_ahead(g, next);
+	ir_end(g->b);
+}
+
 static void accumulate_staged(struct gemm *g)
 {
 	const struct contraction *c = &g->c;
-	ir_id zero = lower_u32(g->l, 0), k = ir_loop(g->b, zero, g->k, c->k_step);
+	ir_id zero = lower_u32(g->l, 0);
 
+	if (c->ahead)
+		begin_ahead(g);
+	ir_id k = ir_loop(g->b, zero, g->k, c->k_step);
 	g->left.k = c->a.staged ? zero : k;
 	g->right.k = c->b.staged ? zero : k;
-	if (c->a.staged)
-		gemm_stage(g, &g->left, k);
-	if (c->b.staged)
-		gemm_stage(g, &g->right, k);
-	ir_barrier(g->b);
+	stage_tiles(g, k);
+	if (c->ahead)
+		fetch_next_ahead(g, k);
 	if (c->unroll == c->k_step)
 		multiply(g, zero, c->k_step);
 	else

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A contraction being lowered, shared by the files that do it and by nobody else: contraction.c
- * (the loops), contraction_load.c (from memory to numbers in registers), contraction_flat.c (f16
+ * (the loops), contraction_load.c (from memory to numbers in registers), contraction_stage.c
+ * (through workgroup memory), contraction_flat.c (f16
  * pairs that run on from row to row), contraction_store.c (the split's sum and the epilogue).
  *
  * Words: an operand's *outer* dimension is m for a and n for b; a *ref* names one scalar within a
@@ -34,6 +35,8 @@ struct operand {
 	ir_id place[GEMM_TILE];           /* staged: the same in the workgroup array */
 	ir_id held[GEMM_TILE][GEMM_HELD]; /* the vectors last read */
 	struct ref refs[GEMM_TILE];       /* the tile's elements at the k last fetched */
+	/* Variables: the vectors of each copy of the next tile to be staged. */
+	ir_id ahead[CONTRACTION_COPIES_MAX][GEMM_HELD];
 };
 
 /* 4-bit weights, one a column of the tile. */
@@ -97,8 +100,18 @@ ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i);
 void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk);
 /* Scales and zero points of the tile's columns at k. */
 void gemm_begin_block(struct gemm *g, ir_id k);
+/* The vectors of the load at `at`; 4-bit weights less `zero`, or also times their scale. */
+void gemm_load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, ir_id vectors[]);
+void gemm_load_weights(
+        struct gemm *g, const struct operand *x, ir_id column, ir_id k, ir_id at, ir_id vectors[]);
+
+/* ---- contraction_stage.c */
 /* All invocations copy the workgroup's tile of x at k into workgroup memory. */
 void gemm_stage(struct gemm *g, struct operand *x, ir_id k);
+/* The same in two halves, with time between them: from memory to variables, and on from there. */
+void gemm_begin_ahead(struct gemm *g, struct operand *x); /* makes the variables */
+void gemm_fetch_ahead(struct gemm *g, struct operand *x, ir_id k);
+void gemm_put_ahead(struct gemm *g, struct operand *x);
 
 /* ---- contraction_flat.c */
 void gemm_place_flat(struct gemm *g);

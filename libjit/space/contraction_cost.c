@@ -95,8 +95,8 @@ static double loaded_rows(const struct contraction *c, const struct contraction_
 	return c->quad && x == &c->a ? (double)x->tile / CONTRACTION_QUAD : x->tile;
 }
 
-static void count_operand(const struct contraction *c, const struct contraction_operand *x, double k,
-        double threads, struct work *work)
+static void count_operand(const struct contraction *c, const struct contraction_operand *x,
+        double k, double threads, struct work *work)
 {
 	double rows = loaded_rows(c, x), loads = rows * k / x->width;
 
@@ -156,6 +156,14 @@ static double traffic(const struct contraction *c, const struct op *op)
 	               (double)c->a.block * c->b.block * out);
 }
 
+/* Elements of the next tiles that an invocation holds. */
+static double held_ahead(const struct contraction *c)
+{
+	return !c->ahead ? 0
+	                 : contraction_copies(c, &c->a) * c->a.width +
+	                           contraction_copies(c, &c->b) * c->b.width;
+}
+
 struct work contraction_work(const struct contraction *c, const struct op *op)
 {
 	double k = ceil((double)c->k / c->split), threads = c->wg_x * c->wg_y;
@@ -166,7 +174,7 @@ struct work contraction_work(const struct contraction *c, const struct op *op)
 	        .lanes = accumulators,
 	        .turns = k / c->unroll,
 	        .accumulators = accumulators,
-	        .registers = accumulators + c->tile_m + c->tile_n,
+	        .registers = accumulators + c->tile_m + c->tile_n + held_ahead(c),
 	        .parallel = accumulators < 8 ? 1 : 2};
 
 	count_operand(c, &c->a, k, threads, &work);
@@ -174,7 +182,8 @@ struct work contraction_work(const struct contraction *c, const struct op *op)
 	if (c->nbits)
 		count_scales(c, k, threads, op->value[MATMUL_NBITS_ZEROS], &work);
 	if (c->a.staged || c->b.staged)
-		work.barriers += 2 * ceil(k / c->k_step);
+		/* A barrier behind loads waits for memory; one that loads have passed does not. */
+		work.barriers += (c->ahead ? 1.5 : 2) * ceil(k / c->k_step);
 	count_split(c, accumulators, &work);
 	work.traffic_bytes = traffic(c, op);
 	return work;

@@ -63,7 +63,9 @@ static int derive(const struct op *op, const struct schedule *schedule,
 	        .features = (c.subgroup || c.quad ? FEATURE_SUBGROUPS : 0u) |
 	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u) |
 	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u),
-	        .subgroup = c.quad ? CONTRACTION_QUAD : c.subgroup ? c.split : 0,
+	        .subgroup = c.quad       ? CONTRACTION_QUAD
+	                    : c.subgroup ? c.split
+	                                 : 0,
 	        .work = contraction_work(&c, op)};
 	memcpy(g.workgroup_size, c.workgroup_size, sizeof g.workgroup_size);
 	derive_grid(&c, op, g.grid);
@@ -202,6 +204,17 @@ static void offer_direct(const struct offering *o, struct shape wg, struct shape
 	}
 }
 
+/* Where a workgroup's other invocations are too few to hide the wait: tiles that take many
+ * registers, and many turns. */
+static void offer_ahead(const struct offering *o, struct schedule s)
+{
+	if (o->cpu || s.axis[AXIS_TILE_M] * s.axis[AXIS_TILE_N] < 16 ||
+	        4u * s.axis[AXIS_K_STEP] > o->k)
+		return;
+	s.axis[AXIS_AHEAD] = 1;
+	put(o, KIND_STAGED, &s);
+}
+
 static void offer_staged(const struct offering *o, struct shape wg, struct shape tile)
 {
 	for (const uint16_t *step = o->steps->staged; *step; step++) {
@@ -211,8 +224,10 @@ static void offer_staged(const struct offering *o, struct shape wg, struct shape
 			s.axis[AXIS_STAGE_A] = which & 1;
 			s.axis[AXIS_STAGE_B] = which >> 1;
 			s.axis[AXIS_UNROLL] = tile.x * tile.y >= 64 ? 4 : 8;
-			if (*step < 2 * o->k)
-				put(o, KIND_STAGED, &s);
+			if (*step >= 2 * o->k)
+				continue;
+			put(o, KIND_STAGED, &s);
+			offer_ahead(o, s);
 		}
 	}
 }

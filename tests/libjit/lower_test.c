@@ -158,6 +158,13 @@ START_TEST(malformed_schedules_are_refused)
 	        {"matmul m=8 n=8 k=18 a=i8 b=i8 trans_b=1", "dot4=1"},
 	        {"matmul m=8 n=8 k=16 a=i8 b=i8", "dot4=1"},
 	        {"matmul m=8 n=8 k=?16 a=i8 b=i8 trans_b=1", "dot4=1"},
+	        {"matmul m=8 n=8 k=8", "quad=1 tile_m=4"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 tile_m=2"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 wg_y=2 tile_m=4"},
+	        {"matmul m=8 n=8 k=8 trans_a=1", "quad=1 wg_x=4 tile_m=4"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 tile_m=4 stage_b=1"},
+	        {"matmul m=8 n=8 k=8", "ahead=1"},
+	        {"matmul m=8 n=64 k=64", "tile_n=32 k_step=4 unroll=4 stage_a=1 stage_b=1 ahead=1"},
 	        {"matmul m=8 n=8 k=?64", "stage_a=1 k_step=8"}, {odd, "vec=1"}, {odd, "tile_n=3"},
 	        {odd, "tile_n=2 vec=2 tile_m=2"}, {odd, "tile_n=12 vec=4"},
 	        {odd, "tile_n=2 vec=2 stage_a=1 stage_b=1"}, {words, "k_step=4 unroll=4"},
@@ -194,6 +201,7 @@ START_TEST(kernels_need_what_is_said)
 	        {"matmul m=8 n=8 k=8 a=i8 b=i8 trans_b=1", "dot4=1", FEATURE_DOT4},
 	        {"matmul_nbits m=1 n=8 k=64 a=f16", "tile_n=2 vec=4 k_step=8 unroll=8 split_k=8",
 	                0},
+	        {"matmul m=8 n=16 k=8", "wg_x=4 tile_m=4 tile_n=4 vec=4 quad=1", FEATURE_SUBGROUPS},
 	        {"matmul m=1 n=8 k=64", "split_k=4 subgroup=1", FEATURE_SUBGROUPS}};
 	struct nnjit *nnjit;
 
