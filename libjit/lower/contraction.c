@@ -224,6 +224,31 @@ static void multiply_step(struct gemm *g, ir_id k, uint32_t kk, ir_id sum[][GEMM
 	}
 }
 
+/* The same over from..to, four rows after another, so that few values are alive at once: what
+ * SwiftShader's compiler cannot keep in registers it stores and loads. */
+static void multiply_rows(
+        struct gemm *g, ir_id k, uint32_t from, uint32_t to, ir_id sum[][GEMM_TILE])
+{
+	ir_id right[GEMM_UNROLL][GEMM_TILE];
+	struct ref left[GEMM_UNROLL];
+
+	for (uint32_t kk = from; kk < to; kk++) {
+		gemm_fetch(g, &g->right, k, kk);
+		for (uint32_t j = 0; j < g->vectors; j++)
+			right[kk][j] = right_vector(g, j);
+	}
+	for (uint32_t i = 0; i < g->c.tile_m; i++) {
+		for (uint32_t kk = from; kk < to; kk++)
+			left[kk] = gemm_fetch_row(g, &g->left, i, k, kk);
+		for (uint32_t j = 0; j < g->vectors; j++)
+			for (uint32_t kk = from; kk < to; kk++) {
+				ir_id one = ir_extract(g->b, left[kk].vector, left[kk].lane);
+				sum[i][j] = multiply_add(g, ir_splat(g->b, one, g->c.lanes),
+				        right[kk][j], sum[i][j]);
+			}
+	}
+}
+
 /* acc += sum * scale, where scales apply to a whole block's sum. */
 static void add_scaled(struct gemm *g, ir_id sum[][GEMM_TILE])
 {
@@ -249,7 +274,9 @@ static void multiply_block(struct gemm *g, ir_id k, uint32_t from, uint32_t to)
 	for (uint32_t i = 0; i < g->c.tile_m; i++)
 		for (uint32_t j = 0; j < g->vectors; j++)
 			sum[i][j] = scaled ? 0 : ir_get(g->b, g->acc[i][j]);
-	for (uint32_t kk = from; kk < to; kk++)
+	if (g->c.quad)
+		multiply_rows(g, k, from, to, sum);
+	for (uint32_t kk = from; !g->c.quad && kk < to; kk++)
 		multiply_step(g, k, kk, sum);
 	if (scaled) {
 		add_scaled(g, sum);

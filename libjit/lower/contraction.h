@@ -14,9 +14,10 @@
 #include "lower/lower.h"
 #include "space/contraction.h"
 
-#define GEMM_TILE CONTRACTION_TILE_MAX
-#define GEMM_HELD 32 /* vectors of one load, at most: as many as elements */
-#define GEMM_NONE OP_TENSORS_MAX
+#define GEMM_TILE   CONTRACTION_TILE_MAX
+#define GEMM_HELD   32 /* vectors of one load, at most: as many as elements */
+#define GEMM_NONE   OP_TENSORS_MAX
+#define GEMM_UNROLL 32 /* k of one turn, at most */
 
 struct ref {
 	ir_id vector;
@@ -33,7 +34,7 @@ struct operand {
 	ir_id k;                          /* that fetch counts from; 0 where staged */
 	ir_id origin[GEMM_TILE];          /* direct: load index of each tile element at k = 0 */
 	ir_id place[GEMM_TILE];           /* staged: the same in the workgroup array */
-	ir_id held[GEMM_TILE][GEMM_HELD]; /* the vectors last read */
+	ir_id held[GEMM_TILE][GEMM_HELD]; /* the vectors last read; a quad's: of all of a turn */
 	struct ref refs[GEMM_TILE];       /* the tile's elements at the k last fetched */
 	/* Variables: the vectors of each copy of the next tile to be staged. */
 	ir_id ahead[CONTRACTION_COPIES_MAX][GEMM_HELD];
@@ -98,6 +99,9 @@ ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i);
 /* Loads what the tile needs of x at x->k + k + kk, from workgroup or from global memory. Vectors
  * along k are kept for the turns of kk that they cover. */
 void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk);
+/* Of a quad's a: row i alone, which must be asked for in ascending order of i, and for each of kk.
+ */
+struct ref gemm_fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id k, uint32_t kk);
 /* Scales and zero points of the tile's columns at k. */
 void gemm_begin_block(struct gemm *g, ir_id k);
 /* The vectors of the load at `at`; 4-bit weights less `zero`, or also times their scale. */

@@ -198,15 +198,15 @@ void gemm_load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, ir
 	vectors[0] = s->load == CONTRACTION_WORDS ? value : ir_convert(g->b, value, g->number);
 }
 
-static void read_tile(struct gemm *g, struct operand *x, uint32_t i, ir_id step)
+static void read_tile(struct gemm *g, struct operand *x, uint32_t i, ir_id step, ir_id vectors[])
 {
 	ir_id from = x->shape->staged ? x->place[i] : x->origin[i];
 	ir_id at = ir_add(g->b, from, step);
 
 	if (x->shape->staged)
-		x->held[i][0] = ir_shared_load(g->b, x->shared, at);
+		vectors[0] = ir_shared_load(g->b, x->shared, at);
 	else
-		gemm_load(g, x, at, g->weights.zero[i], x->held[i]);
+		gemm_load(g, x, at, g->weights.zero[i], vectors);
 }
 
 /* Elements that one read yields, from either memory. */
@@ -226,25 +226,21 @@ static void shrink(struct gemm *g, ir_id vectors[], uint32_t width, uint32_t kk)
 	}
 }
 
-/* The vectors of tile element i, which the invocation that differs by i % 4 holds as its own. */
-static void swap_tile(struct gemm *g, struct operand *x, uint32_t i)
+/* What an element's place at k = 0 and its load at k + kk are apart. */
+static ir_id step_along_k(struct gemm *g, const struct operand *x, ir_id k, uint32_t kk)
 {
-	static const uint8_t ways[] = {0, IR_QUAD_SWAP_X, IR_QUAD_SWAP_Y, IR_QUAD_SWAP_DIAGONAL};
-	uint32_t way = i % CONTRACTION_QUAD, vectors = x->shape->width / x->shape->lanes;
+	uint32_t width = read_width(x->shape);
+	ir_id from = lower_over(g->l, ir_add(g->b, x->k, k), width);
 
-	for (uint32_t v = 0; v < vectors; v++)
-		x->held[i][v] = ir_subgroup(g->b, (enum ir_op)ways[way], x->held[i - way][v]);
+	return lower_plus(g->l, from, kk / width);
 }
 
-static void fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id step, uint32_t kk)
+static void read_row(
+        struct gemm *g, struct operand *x, uint32_t i, ir_id step, uint32_t kk, ir_id vectors[])
 {
-	if (gemm_swaps(g, x, i)) {
-		swap_tile(g, x, i);
-		return;
-	}
-	read_tile(g, x, i, step);
+	read_tile(g, x, i, step, vectors);
 	if (x == &g->left && gemm_dequantises(g))
-		shrink(g, x->held[i], read_width(x->shape), kk);
+		shrink(g, vectors, read_width(x->shape), kk);
 }
 
 static void fetch_along_k(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
@@ -253,13 +249,25 @@ static void fetch_along_k(struct gemm *g, struct operand *x, ir_id k, uint32_t k
 	uint32_t width = read_width(s);
 
 	if (kk % width == 0) {
-		ir_id from = lower_over(g->l, ir_add(g->b, x->k, k), width);
-		ir_id step = lower_plus(g->l, from, kk / width);
+		ir_id step = step_along_k(g, x, k, kk);
 		for (uint32_t i = 0; i < s->tile; i++)
-			fetch_row(g, x, i, step, kk);
+			read_row(g, x, i, step, kk, x->held[i]);
 	}
 	for (uint32_t i = 0; i < s->tile; i++)
 		x->refs[i] = (struct ref){x->held[i][kk % width / s->lanes], kk % s->lanes};
+}
+
+struct ref gemm_fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id k, uint32_t kk)
+{
+	static const uint8_t ways[] = {0, IR_QUAD_SWAP_X, IR_QUAD_SWAP_Y, IR_QUAD_SWAP_DIAGONAL};
+	uint32_t way = i % CONTRACTION_QUAD, lanes = x->shape->lanes, at = kk / lanes;
+	uint32_t vectors = kk % x->shape->width ? 0 : x->shape->width / lanes;
+
+	if (vectors && !way)
+		read_row(g, x, i, step_along_k(g, x, k, kk), kk, x->held[i] + at);
+	for (uint32_t v = at; way && v < at + vectors; v++)
+		x->held[i][v] = ir_subgroup(g->b, (enum ir_op)ways[way], x->held[i - way][v]);
+	return (struct ref){x->held[i][at], kk % lanes};
 }
 
 void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
@@ -275,7 +283,7 @@ void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
 	ir_id step = s->staged ? lower_times(g->l, row, s->pitch) : ir_mul(g->b, row, x->stride);
 	for (uint32_t i = 0; i < s->tile; i++) {
 		if (i % width == 0)
-			read_tile(g, x, i, step);
+			read_tile(g, x, i, step, x->held[i]);
 		x->refs[i].vector = x->held[i - i % width][i % width / s->lanes];
 		x->refs[i].lane = i % s->lanes;
 	}
