@@ -260,6 +260,45 @@ START_TEST(long_dimensions_are_covered)
 }
 END_TEST
 
+/* What small operators' spaces do not offer: long k, loaded ahead; quads of each kind of b. */
+START_TEST(schedules_beyond_the_spaces_are_right)
+{
+	static const struct {
+		const char *op, *schedule;
+	} cases[] = {{"matmul m=33 n=37 k=65", "wg_x=4 wg_y=8 tile_m=2 tile_n=4 vec=4 k_step=16 "
+	                                       "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=9 n=20 k=?40 trans_b=1",
+	                "wg_x=4 wg_y=2 tile_m=4 tile_n=4 vec=4 k_step=8 "
+	                "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=12 n=16 k=32 trans_a=1 batch=2", "wg_x=4 wg_y=2 tile_m=4 tile_n=4 vec=2 "
+	                                                    "k_step=8 unroll=8 stage_b=1 ahead=1"},
+	        {"matmul_nbits m=9 n=16 k=128", "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4 k_step=32 "
+	                                        "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=13 n=18 k=27",
+	                "wg_x=4 tile_m=8 tile_n=4 vec=4 k_step=8 unroll=8 quad=1"},
+	        {"matmul m=?9 n=20 k=?40 trans_b=1 batch=2",
+	                "wg_x=4 tile_m=4 tile_n=2 vec=4 k_step=4 unroll=4 quad=1"},
+	        {"matmul_nbits m=9 n=16 k=64",
+	                "wg_x=4 tile_m=4 tile_n=2 vec=4 k_step=16 unroll=16 quad=1"}};
+	uint32_t dims[OP_DYNAMIC_MAX];
+	struct candidate candidate = {0};
+	struct nnjit *nnjit;
+	struct op op;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
+		ck_assert_int_eq(schedule_parse(cases[i].schedule, &candidate.schedule, NULL), 0);
+		for (uint32_t d = 0; case_dims(&op, d, dims); d++) {
+			struct case_buffers buffers = case_make(&op, dims, 1);
+			check_eval(nnjit, &op, &candidate, dims, &buffers, cases[i].op);
+			case_free(&buffers);
+		}
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lower");
@@ -273,6 +312,7 @@ int main(void)
 	tcase_add_test(door, malformed_schedules_are_refused);
 	tcase_add_test(door, kernels_need_what_is_said);
 	tcase_add_test(door, long_dimensions_are_covered);
+	tcase_add_test(door, schedules_beyond_the_spaces_are_right);
 	suite_add_tcase(suite, door);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
