@@ -89,11 +89,19 @@ static uint32_t web_subgroup(const VkPhysicalDeviceSubgroupSizeControlProperties
 	               : 0;
 }
 
+/* Kernels swap within quads only where a quad is a subgroup. */
+static VkSubgroupFeatureFlags needed_of_subgroups(const VkPhysicalDeviceSubgroupProperties *basic)
+{
+	VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
+	                                VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+
+	return basic->subgroupSize == 4 ? needed | VK_SUBGROUP_FEATURE_QUAD_BIT : needed;
+}
+
 static void read_subgroups(struct adapter *adapter, const VkPhysicalDeviceSubgroupProperties *basic,
         const VkPhysicalDeviceSubgroupSizeControlProperties *control)
 {
-	const VkSubgroupFeatureFlags needed = VK_SUBGROUP_FEATURE_BASIC_BIT |
-	                                      VK_SUBGROUP_FEATURE_ARITHMETIC_BIT;
+	const VkSubgroupFeatureFlags needed = needed_of_subgroups(basic);
 	struct limits *limits = &adapter->limits;
 
 	if (!(basic->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ||

@@ -208,6 +208,19 @@ static void subgroup(const struct machine *m, const struct ir_inst *inst, uint32
 	}
 }
 
+static void swap_quads(const struct machine *m, const struct ir_inst *inst, uint32_t *to)
+{
+	uint32_t way = inst->op - IR_QUAD_SWAP_X + 1u, lanes = ir_lanes_of(inst->type);
+	const uint32_t *x = operand(m, inst, 0);
+
+	for (uint32_t lane = 0; lane < lanes; lane++)
+		for (uint32_t i = 0; i < m->invocations; i++) {
+			size_t first = (size_t)lane * m->invocations;
+			uint32_t other = (i ^ way) < m->invocations ? i ^ way : i;
+			to[first + i] = x[first + other];
+		}
+}
+
 /* ---- The door. */
 
 void eval_value(const struct machine *m, const struct ir_inst *inst, uint32_t *to)
@@ -250,6 +263,11 @@ void eval_value(const struct machine *m, const struct ir_inst *inst, uint32_t *t
 	case IR_SUBGROUP_MIN:
 	case IR_SUBGROUP_MAX:
 		subgroup(m, inst, to);
+		break;
+	case IR_QUAD_SWAP_X:
+	case IR_QUAD_SWAP_Y:
+	case IR_QUAD_SWAP_DIAGONAL:
+		swap_quads(m, inst, to);
 		break;
 	default:
 		compute(m, inst, to);

@@ -51,6 +51,8 @@ static void put_extensions(struct text *t)
 		        "#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require\n");
 	if (m->uses_subgroups)
 		buffer_puts(t->out, "#extension GL_KHR_shader_subgroup_arithmetic : require\n");
+	if (m->uses_quads)
+		buffer_puts(t->out, "#extension GL_KHR_shader_subgroup_quad : require\n");
 	if (m->uses_subgroups && m->uses_f16)
 		buffer_puts(t->out,
 		        "#extension GL_EXT_shader_subgroup_extended_types_float16 : require\n");
@@ -138,7 +140,10 @@ static const struct text_dialect dialect = {
                 [IR_SUBGROUP_ADD] = "subgroupAdd($0)",
                 [IR_SUBGROUP_MUL] = "subgroupMul($0)",
                 [IR_SUBGROUP_MIN] = "subgroupMin($0)",
-                [IR_SUBGROUP_MAX] = "subgroupMax($0)"},
+                [IR_SUBGROUP_MAX] = "subgroupMax($0)",
+                [IR_QUAD_SWAP_X] = "subgroupQuadSwapHorizontal($0)",
+                [IR_QUAD_SWAP_Y] = "subgroupQuadSwapVertical($0)",
+                [IR_QUAD_SWAP_DIAGONAL] = "subgroupQuadSwapDiagonal($0)"},
         .lane_forms = {[IR_SELECT] = "mix($2, $1, $0)",
                 [IR_EQ] = "equal($0, $1)",
                 [IR_NE] = "notEqual($0, $1)",

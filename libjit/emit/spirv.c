@@ -295,6 +295,8 @@ static void put_capabilities(const struct spirv *e, struct buffer *out)
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
 	if (m->uses_subgroups)
 		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
+	if (m->uses_quads)
+		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformQuad);
 	if (m->uses_f16) {
 		PUT(out, SpvOpCapability, SpvCapabilityFloat16);
 		PUT(out, SpvOpCapability, SpvCapabilityStorageBuffer16BitAccess);

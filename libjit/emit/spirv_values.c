@@ -155,6 +155,14 @@ static void emit_subgroup(struct spirv *e, const struct ir_inst *inst, uint32_t 
 	        SpvGroupOperationReduce, e->ids[inst->arg[0]]);
 }
 
+static void emit_quad_swap(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	uint32_t direction = u32_id(e, inst->op - IR_QUAD_SWAP_X);
+
+	PUT(&e->body, SpvOpGroupNonUniformQuadSwap, type_id(e, inst->type), result,
+	        u32_id(e, SpvScopeSubgroup), e->ids[inst->arg[0]], direction);
+}
+
 static void emit_dot(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
 	PUT(&e->body, SpvOpSDotKHR, type_id(e, inst->type), result, e->ids[inst->arg[0]],
@@ -192,6 +200,11 @@ void spirv_value(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 	case IR_SUBGROUP_MIN:
 	case IR_SUBGROUP_MAX:
 		emit_subgroup(e, inst, result);
+		break;
+	case IR_QUAD_SWAP_X:
+	case IR_QUAD_SWAP_Y:
+	case IR_QUAD_SWAP_DIAGONAL:
+		emit_quad_swap(e, inst, result);
 		break;
 	case IR_DOT4I8:
 		emit_dot(e, inst, result);

@@ -499,7 +499,7 @@ void ir_barrier(struct ir_builder *b)
 
 ir_id ir_subgroup(struct ir_builder *b, enum ir_op op, ir_id value)
 {
-	assert(op >= IR_SUBGROUP_ADD && op <= IR_SUBGROUP_MAX);
+	assert(op >= IR_SUBGROUP_ADD && op <= IR_QUAD_SWAP_DIAGONAL);
 	b->module.uses_subgroups = true;
 	return append(b, INST((uint8_t)op, ir_type_of(b, value), value));
 }

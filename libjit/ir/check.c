@@ -284,6 +284,9 @@ static const char *check_value(const struct checker *c)
 	case IR_SUBGROUP_MUL:
 	case IR_SUBGROUP_MIN:
 	case IR_SUBGROUP_MAX:
+	case IR_QUAD_SWAP_X:
+	case IR_QUAD_SWAP_Y:
+	case IR_QUAD_SWAP_DIAGONAL:
 		return check_subgroup(c);
 	case IR_DOT4I8:
 		return check_dot(c);

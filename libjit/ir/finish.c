@@ -29,6 +29,7 @@ static void drop(struct ir_module *m, struct ir_inst *inst)
 static void note_needs(struct ir_module *m, const struct ir_inst *inst)
 {
 	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16 || ir_is_matrix(inst->type);
+	m->uses_quads |= inst->op >= IR_QUAD_SWAP_X && inst->op <= IR_QUAD_SWAP_DIAGONAL;
 	m->uses_dot4 |= inst->op == IR_DOT4I8;
 	if (inst->op == IR_UNIFORM && inst->arg[0] >= m->uniforms)
 		m->uniforms = inst->arg[0] + 1;

@@ -109,6 +109,8 @@ enum ir_builtin { /* all u32 scalars */
  *   END            i id of the LOOP or IF it closes
  *   BARRIER        workgroup execution and workgroup-memory barrier; uniform control flow only
  *   SUBGROUP_ADD, _MUL, _MIN, _MAX   v: over the subgroup's active invocations
+ *   QUAD_SWAP_X, _Y, _DIAGONAL   v: of the invocation whose number in the subgroup differs by xor
+ *                  1, 2 or 3, which is active
  *   UNPACK_HALF    v (u32) -> vec2<f32>, the two f16 in it; needs no feature
  *   PACK_HALF      v (vec2<f32>) -> u32, rounded to f16; beyond 65504 any value
  *   DOT4I8         v, v (u32, four signed bytes each): sum of their products (i32 scalar)
@@ -167,7 +169,8 @@ struct ir_module {
 	uint32_t uniforms; /* 0, or 1..4: the uniform block's u32 in use. The block is one
 	                    * vec4<u32>, bound at binding_count, after all storage */
 	struct ir_matrices matrices;
-	bool uses_subgroups, uses_f16, uses_dot4; /* of what is left when it is finished */
+	/* Of what is left when it is finished; quads are of subgroups. */
+	bool uses_subgroups, uses_quads, uses_f16, uses_dot4;
 };
 
 /* ---- The builder. One builder makes many modules, one after another, in the same memory.
@@ -220,7 +223,7 @@ void ir_if(struct ir_builder *builder, ir_id condition);
 void ir_else(struct ir_builder *builder);
 void ir_end(struct ir_builder *builder); /* closes the innermost LOOP or IF */
 void ir_barrier(struct ir_builder *builder);
-/* op: one of IR_SUBGROUP_... */
+/* op: one of IR_SUBGROUP_... and IR_QUAD_SWAP_... */
 ir_id ir_subgroup(struct ir_builder *builder, enum ir_op op, ir_id value);
 /* The module has cooperative matrices of this shape; it then needs subgroups too. */
 void ir_matrices(struct ir_builder *builder, uint32_t m, uint32_t n, uint32_t k);

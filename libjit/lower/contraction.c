@@ -28,7 +28,7 @@ static void place_invocation(struct gemm *g)
 	const struct contraction *c = &g->c;
 	uint32_t shift = c->k_fastest || c->subgroup ? 1 : 0;
 
-	g->local_x = lower_local(g->l, shift);
+	g->local_x = c->quad ? ir_builtin(g->b, IR_SUBGROUP_INVOCATION) : lower_local(g->l, shift);
 	g->local_y = lower_local(g->l, shift + 1);
 	g->local_k = c->subgroup ? ir_builtin(g->b, IR_SUBGROUP_INVOCATION)
 	                         : lower_local(g->l, (shift + 2) % 3);
@@ -108,6 +108,8 @@ static void place_operand(struct gemm *g, struct operand *x)
 
 	x->matrix = first_of_matrix(g, x);
 	for (uint32_t i = 0; i < s->tile; i += span) {
+		if (gemm_swaps(g, x, i))
+			continue;
 		if (s->staged) {
 			x->place[i] = shared_place(g, x, i);
 			continue;
@@ -235,6 +237,31 @@ static void multiply_step(struct gemm *g, ir_id k, uint32_t kk, ir_id sum[][GEMM
 	}
 }
 
+/* The same over from..to, four rows after another, so that few values are alive at once: what
+ * SwiftShader's compiler cannot keep in registers it stores and loads. */
+static void multiply_rows(
+        struct gemm *g, ir_id k, uint32_t from, uint32_t to, ir_id sum[][GEMM_TILE])
+{
+	ir_id right[GEMM_UNROLL][GEMM_TILE];
+	struct ref left[GEMM_UNROLL];
+
+	for (uint32_t kk = from; kk < to; kk++) {
+		gemm_fetch(g, &g->right, k, kk);
+		for (uint32_t j = 0; j < g->vectors; j++)
+			right[kk][j] = right_vector(g, j);
+	}
+	for (uint32_t i = 0; i < g->c.tile_m; i++) {
+		for (uint32_t kk = from; kk < to; kk++)
+			left[kk] = gemm_fetch_row(g, &g->left, i, k, kk);
+		for (uint32_t j = 0; j < g->vectors; j++)
+			for (uint32_t kk = from; kk < to; kk++) {
+				ir_id one = ir_extract(g->b, left[kk].vector, left[kk].lane);
+				sum[i][j] = multiply_add(g, ir_splat(g->b, one, g->c.lanes),
+				        right[kk][j], sum[i][j]);
+			}
+	}
+}
+
 /* acc += sum * scale, where scales apply to a whole block's sum. */
 static void add_scaled(struct gemm *g, ir_id sum[][GEMM_TILE])
 {
@@ -260,7 +287,9 @@ static void multiply_block(struct gemm *g, ir_id k, uint32_t from, uint32_t to)
 	for (uint32_t i = 0; i < g->c.tile_m; i++)
 		for (uint32_t j = 0; j < g->vectors; j++)
 			sum[i][j] = scaled ? 0 : ir_get(g->b, g->acc[i][j]);
-	for (uint32_t kk = from; kk < to; kk++)
+	if (g->c.quad)
+		multiply_rows(g, k, from, to, sum);
+	for (uint32_t kk = from; !g->c.quad && kk < to; kk++)
 		multiply_step(g, k, kk, sum);
 	if (scaled) {
 		add_scaled(g, sum);
@@ -365,18 +394,59 @@ static void accumulate_direct(struct gemm *g)
 
 /* ---- Through workgroup memory. */
 
+/* The tiles at k are in workgroup memory once all have passed the barrier. */
+static void stage_tiles(struct gemm *g, ir_id k)
+{
+	struct operand *const operands[] = {&g->left, &g->right};
+
+	for (uint32_t i = 0; i < 2; i++) {
+		if (operands[i]->shape->staged && g->c.ahead)
+			gemm_put_ahead(g, operands[i]);
+		else if (operands[i]->shape->staged)
+			gemm_stage(g, operands[i], k);
+	}
+	ir_barrier(g->b);
+}
+
+static void fetch_tiles_ahead(struct gemm *g, ir_id k)
+{
+	if (g->c.a.staged)
+		gemm_fetch_ahead(g, &g->left, k);
+	if (g->c.b.staged)
+		gemm_fetch_ahead(g, &g->right, k);
+}
+
+static void begin_ahead(struct gemm *g)
+{
+	if (g->c.a.staged)
+		gemm_begin_ahead(g, &g->left);
+	if (g->c.b.staged)
+		gemm_begin_ahead(g, &g->right);
+	fetch_tiles_ahead(g, lower_u32(g->l, 0));
+}
+
+static void fetch_next_ahead(struct gemm *g, ir_id k)
+{
+	ir_id next = lower_plus(g->l, k, g->c.k_step);
+
+	ir_if(g->b, ir_compute(g->b, IR_LT, next, g->k, 0));
+	fetch_tiles_ahead(g, next);
+	ir_end(g->b);
+}
+
 static void accumulate_staged(struct gemm *g)
 {
 	const struct contraction *c = &g->c;
-	ir_id zero = lower_u32(g->l, 0), k = ir_loop(g->b, zero, g->k, c->k_step);
+	ir_id zero = lower_u32(g->l, 0);
 
+	if (c->ahead)
+		begin_ahead(g);
+	ir_id k = ir_loop(g->b, zero, g->k, c->k_step);
 	g->left.k = c->a.staged ? zero : k;
 	g->right.k = c->b.staged ? zero : k;
-	if (c->a.staged)
-		gemm_stage(g, &g->left, k);
-	if (c->b.staged)
-		gemm_stage(g, &g->right, k);
-	ir_barrier(g->b);
+	stage_tiles(g, k);
+	if (c->ahead)
+		fetch_next_ahead(g, k);
 	if (c->unroll == c->k_step)
 		multiply(g, zero, c->k_step);
 	else

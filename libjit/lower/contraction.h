@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A contraction being lowered, shared by the files that do it and by nobody else: contraction.c
- * (the loops), contraction_load.c (from memory to numbers in registers), contraction_flat.c (f16
+ * (the loops), contraction_load.c (from memory to numbers in registers), contraction_stage.c
+ * (through workgroup memory), contraction_flat.c (f16
  * pairs that run on from row to row), contraction_store.c (the split's sum and the epilogue).
  *
  * Words: an operand's *outer* dimension is m for a and n for b; a *ref* names one scalar within a
@@ -13,9 +14,10 @@
 #include "lower/lower.h"
 #include "space/contraction.h"
 
-#define GEMM_TILE CONTRACTION_TILE_MAX
-#define GEMM_HELD 32 /* vectors of one load, at most: as many as elements */
-#define GEMM_NONE OP_TENSORS_MAX
+#define GEMM_TILE   CONTRACTION_TILE_MAX
+#define GEMM_HELD   32 /* vectors of one load, at most: as many as elements */
+#define GEMM_NONE   OP_TENSORS_MAX
+#define GEMM_UNROLL 32 /* k of one turn, at most */
 
 struct ref {
 	ir_id vector;
@@ -32,8 +34,10 @@ struct operand {
 	ir_id k;                          /* that fetch counts from; 0 where staged */
 	ir_id origin[GEMM_TILE];          /* direct: load index of each tile element at k = 0 */
 	ir_id place[GEMM_TILE];           /* staged: the same in the workgroup array */
-	ir_id held[GEMM_TILE][GEMM_HELD]; /* the vectors last read */
+	ir_id held[GEMM_TILE][GEMM_HELD]; /* the vectors last read; a quad's: of all of a turn */
 	struct ref refs[GEMM_TILE];       /* the tile's elements at the k last fetched */
+	/* Variables: the vectors of each copy of the next tile to be staged. */
+	ir_id ahead[CONTRACTION_COPIES_MAX][GEMM_HELD];
 };
 
 /* 4-bit weights, one a column of the tile. */
@@ -75,6 +79,12 @@ static inline bool gemm_dequantises(const struct gemm *g) /* while multiplying, 
 	return g->c.nbits && !g->c.b.staged;
 }
 
+/* Whether tile element i of x is another invocation's, swapped for. */
+static inline bool gemm_swaps(const struct gemm *g, const struct operand *x, uint32_t i)
+{
+	return g->c.quad && x == &g->left && i % CONTRACTION_QUAD;
+}
+
 /* ---- contraction.c */
 /* Extents, the invocation's place, the workgroup's matrix and blocks, once tensors are bound. */
 void gemm_place_workgroup(struct gemm *g);
@@ -93,15 +103,28 @@ uint32_t gemm_span(const struct contraction_operand *x);
 ir_id gemm_clamp(struct gemm *g, const struct operand *x, ir_id position, uint32_t elements);
 /* Load index at outer position `position` and k = 0. */
 ir_id gemm_origin(struct gemm *g, const struct operand *x, ir_id position);
-/* Outer position within the block of tile element i. */
+/* Outer position within the block of tile element i; of those swapped for, where they came from. */
 ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i);
 /* Loads what the tile needs of x at x->k + k + kk, from workgroup or from global memory. Vectors
  * along k are kept for the turns of kk that they cover. */
 void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk);
+/* Of a quad's a: row i alone, which must be asked for in ascending order of i, and for each of kk.
+ */
+struct ref gemm_fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id k, uint32_t kk);
 /* Scales and zero points of the tile's columns at k. */
 void gemm_begin_block(struct gemm *g, ir_id k);
+/* The vectors of the load at `at`; 4-bit weights less `zero`, or also times their scale. */
+void gemm_load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, ir_id vectors[]);
+void gemm_load_weights(
+        struct gemm *g, const struct operand *x, ir_id column, ir_id k, ir_id at, ir_id vectors[]);
+
+/* ---- contraction_stage.c */
 /* All invocations copy the workgroup's tile of x at k into workgroup memory. */
 void gemm_stage(struct gemm *g, struct operand *x, ir_id k);
+/* The same in two halves, with time between them: from memory to variables, and on from there. */
+void gemm_begin_ahead(struct gemm *g, struct operand *x); /* makes the variables */
+void gemm_fetch_ahead(struct gemm *g, struct operand *x, ir_id k);
+void gemm_put_ahead(struct gemm *g, struct operand *x);
 
 /* ---- contraction_flat.c */
 void gemm_place_flat(struct gemm *g);

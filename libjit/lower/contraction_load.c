@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A contraction's operands: from memory, of whatever element type and order, to vectors of numbers
- * in registers, straight or through workgroup memory. Packed types are taken apart without a
+ * in registers. Packed types are taken apart without a
  * conversion instruction: an integer i below 2^23 put into the fraction of 2^23 is the float 2^23 +
  * i, and the subtraction of 2^23 takes the zero point along. 4-bit weights are not even shifted
  * down, but for the word's upper half: element k comes out 16^(k % 4) times too large, and its
@@ -72,10 +72,18 @@ ir_id gemm_origin(struct gemm *g, const struct operand *x, ir_id position)
 	return ir_add(g->b, at, x->matrix);
 }
 
+static ir_id other_lane(struct gemm *g, uint32_t way)
+{
+	return way ? ir_compute(g->b, IR_XOR, g->local_x, ir_u32(g->b, way), 0) : g->local_x;
+}
+
 ir_id gemm_tile_position(struct gemm *g, const struct operand *x, uint32_t i)
 {
 	const struct contraction_operand *s = x->shape;
 
+	if (g->c.quad && x == &g->left)
+		return lower_plus(
+		        g->l, other_lane(g, i % CONTRACTION_QUAD), i - i % CONTRACTION_QUAD);
 	if (x == &g->left)
 		return lower_plus(g->l, lower_times(g->l, g->local_y, s->tile), i);
 	uint32_t group = i / s->group;
@@ -175,8 +183,7 @@ static ir_id unpack(
 
 /* ---- Loading. */
 
-/* The vectors of the load at `at`. */
-static void load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, ir_id vectors[])
+void gemm_load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, ir_id vectors[])
 {
 	const struct contraction_operand *s = x->shape;
 
@@ -191,15 +198,15 @@ static void load(struct gemm *g, const struct operand *x, ir_id at, ir_id zero, 
 	vectors[0] = s->load == CONTRACTION_WORDS ? value : ir_convert(g->b, value, g->number);
 }
 
-static void read_tile(struct gemm *g, struct operand *x, uint32_t i, ir_id step)
+static void read_tile(struct gemm *g, struct operand *x, uint32_t i, ir_id step, ir_id vectors[])
 {
 	ir_id from = x->shape->staged ? x->place[i] : x->origin[i];
 	ir_id at = ir_add(g->b, from, step);
 
 	if (x->shape->staged)
-		x->held[i][0] = ir_shared_load(g->b, x->shared, at);
+		vectors[0] = ir_shared_load(g->b, x->shared, at);
 	else
-		load(g, x, at, g->weights.zero[i], x->held[i]);
+		gemm_load(g, x, at, g->weights.zero[i], vectors);
 }
 
 /* Elements that one read yields, from either memory. */
@@ -219,22 +226,48 @@ static void shrink(struct gemm *g, ir_id vectors[], uint32_t width, uint32_t kk)
 	}
 }
 
+/* What an element's place at k = 0 and its load at k + kk are apart. */
+static ir_id step_along_k(struct gemm *g, const struct operand *x, ir_id k, uint32_t kk)
+{
+	uint32_t width = read_width(x->shape);
+	ir_id from = lower_over(g->l, ir_add(g->b, x->k, k), width);
+
+	return lower_plus(g->l, from, kk / width);
+}
+
+static void read_row(
+        struct gemm *g, struct operand *x, uint32_t i, ir_id step, uint32_t kk, ir_id vectors[])
+{
+	read_tile(g, x, i, step, vectors);
+	if (x == &g->left && gemm_dequantises(g))
+		shrink(g, vectors, read_width(x->shape), kk);
+}
+
 static void fetch_along_k(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
 {
 	const struct contraction_operand *s = x->shape;
 	uint32_t width = read_width(s);
 
 	if (kk % width == 0) {
-		ir_id from = lower_over(g->l, ir_add(g->b, x->k, k), width);
-		ir_id step = lower_plus(g->l, from, kk / width);
-		for (uint32_t i = 0; i < s->tile; i++) {
-			read_tile(g, x, i, step);
-			if (x == &g->left && gemm_dequantises(g))
-				shrink(g, x->held[i], width, kk);
-		}
+		ir_id step = step_along_k(g, x, k, kk);
+		for (uint32_t i = 0; i < s->tile; i++)
+			read_row(g, x, i, step, kk, x->held[i]);
 	}
 	for (uint32_t i = 0; i < s->tile; i++)
 		x->refs[i] = (struct ref){x->held[i][kk % width / s->lanes], kk % s->lanes};
+}
+
+struct ref gemm_fetch_row(struct gemm *g, struct operand *x, uint32_t i, ir_id k, uint32_t kk)
+{
+	static const uint8_t ways[] = {0, IR_QUAD_SWAP_X, IR_QUAD_SWAP_Y, IR_QUAD_SWAP_DIAGONAL};
+	uint32_t way = i % CONTRACTION_QUAD, lanes = x->shape->lanes, at = kk / lanes;
+	uint32_t vectors = kk % x->shape->width ? 0 : x->shape->width / lanes;
+
+	if (vectors && !way)
+		read_row(g, x, i, step_along_k(g, x, k, kk), kk, x->held[i] + at);
+	for (uint32_t v = at; way && v < at + vectors; v++)
+		x->held[i][v] = ir_subgroup(g->b, (enum ir_op)ways[way], x->held[i - way][v]);
+	return (struct ref){x->held[i][at], kk % lanes};
 }
 
 void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
@@ -250,7 +283,7 @@ void gemm_fetch(struct gemm *g, struct operand *x, ir_id k, uint32_t kk)
 	ir_id step = s->staged ? lower_times(g->l, row, s->pitch) : ir_mul(g->b, row, x->stride);
 	for (uint32_t i = 0; i < s->tile; i++) {
 		if (i % width == 0)
-			read_tile(g, x, i, step);
+			read_tile(g, x, i, step, x->held[i]);
 		x->refs[i].vector = x->held[i - i % width][i % width / s->lanes];
 		x->refs[i].lane = i % s->lanes;
 	}
@@ -295,7 +328,7 @@ void gemm_begin_block(struct gemm *g, ir_id k)
 	}
 }
 
-static void load_weights(
+void gemm_load_weights(
         struct gemm *g, const struct operand *x, ir_id column, ir_id k, ir_id at, ir_id vectors[])
 {
 	const struct contraction_operand *s = x->shape;
@@ -305,104 +338,7 @@ static void load_weights(
 	ir_id scales = ir_splat(g->b, scale, 4), shrunk = shrinking(g, 0, 4);
 	ir_id factor = ir_mul(g->b, scales, shrunk);
 
-	load(g, x, at, zero, vectors);
+	gemm_load(g, x, at, zero, vectors);
 	for (uint32_t i = 0; i < s->width / s->lanes; i++)
 		vectors[i] = ir_mul(g->b, vectors[i], factor);
-}
-
-/* ---- Staging. */
-
-/* Loads that an invocation copies in straight code, at most; beyond, a loop copies some a turn. */
-#define UNROLLED 16
-#define COPIES   8
-
-/* Where row `row` of the workgroup array begins: groups of rows are one vector apart. */
-static ir_id shared_row(struct gemm *g, const struct contraction_operand *s, ir_id row)
-{
-	ir_id at = lower_times(g->l, row, s->pitch);
-
-	return s->along_k ? ir_add(g->b, at, lower_over(g->l, row, s->group)) : at;
-}
-
-/* Where load e of the workgroup's tile of x at k comes from and goes to. */
-struct errand {
-	ir_id position, k, inside, place; /* inside: whether k is, or 0 where it always is */
-};
-
-static struct errand make_errand(struct gemm *g, const struct operand *x, ir_id k, ir_id e)
-{
-	const struct contraction_operand *s = x->shape;
-	uint32_t row = (s->along_k ? g->c.k_step : s->block) / s->width;
-	ir_id high = lower_over(g->l, e, row), low = lower_modulo(g->l, e, row);
-	ir_id along = lower_times(g->l, low, s->width);
-	ir_id position = ir_add(g->b, x->workgroup, s->along_k ? high : along);
-	struct errand to = {.k = ir_add(g->b, k, s->along_k ? along : high)};
-
-	to.position = gemm_clamp(g, x, position, gemm_span(s));
-	ir_id first = shared_row(g, s, high);
-	to.place = ir_add(g->b, first, lower_times(g->l, low, s->width / s->lanes));
-	if (!g->c.dynamic_k && g->c.k % g->c.k_step == 0)
-		return to;
-	to.inside = ir_compute(g->b, IR_LT, to.k, g->k, 0);
-	to.k = ir_select(g->b, to.inside, to.k, ir_u32(g->b, 0));
-	return to;
-}
-
-static ir_id or_zeros(struct gemm *g, ir_id inside, ir_id vector)
-{
-	ir_type type = ir_type_of(g->b, vector);
-	ir_id zero = ir_convert(g->b, ir_u32(g->b, 0), ir_scalar_of(type));
-	ir_id zeros = ir_splat(g->b, zero, ir_lanes_of(type));
-
-	return ir_select(g->b, inside, vector, zeros);
-}
-
-static void stage_load(struct gemm *g, const struct operand *x, ir_id k, ir_id e)
-{
-	const struct contraction_operand *s = x->shape;
-	struct errand to = make_errand(g, x, k, e);
-	ir_id step = s->along_k ? lower_over(g->l, to.k, s->width) : ir_mul(g->b, to.k, x->stride);
-	ir_id origin = gemm_origin(g, x, to.position), vectors[GEMM_HELD];
-	ir_id at = ir_add(g->b, origin, step);
-
-	if (s->bits == 4)
-		load_weights(g, x, to.position, to.k, at, vectors);
-	else
-		load(g, x, at, 0, vectors);
-	for (uint32_t i = 0; i < s->width / s->lanes; i++) {
-		ir_id value = to.inside ? or_zeros(g, to.inside, vectors[i]) : vectors[i];
-		ir_shared_store(g->b, x->shared, lower_plus(g->l, to.place, i), value);
-	}
-}
-
-/* Loads first + i * threads for i < copies; those from `sure` on, if they are below count. */
-static void stage_copies(struct gemm *g, const struct operand *x, ir_id k, ir_id first,
-        uint32_t copies, uint32_t sure, uint32_t count)
-{
-	for (uint32_t i = 0; i < copies; i++) {
-		ir_id e = lower_plus(g->l, first, i * g->c.wg_x * g->c.wg_y);
-		bool guarded = i >= sure;
-		if (guarded)
-			ir_if(g->b, ir_compute(g->b, IR_LT, e, ir_u32(g->b, count), 0));
-		stage_load(g, x, k, e);
-		if (guarded)
-			ir_end(g->b);
-	}
-}
-
-void gemm_stage(struct gemm *g, struct operand *x, ir_id k)
-{
-	const struct contraction_operand *s = x->shape;
-	uint32_t threads = g->c.wg_x * g->c.wg_y, count = s->block * g->c.k_step / s->width;
-	uint32_t copies = count / threads + (count % threads != 0);
-
-	if (copies <= UNROLLED) {
-		stage_copies(g, x, k, g->thread, copies, count / threads, count);
-		return;
-	}
-	ir_id zero = ir_u32(g->b, 0), end = ir_u32(g->b, count);
-	ir_id from = ir_loop(g->b, zero, end, COPIES * threads);
-	bool whole = count % (COPIES * threads) == 0;
-	stage_copies(g, x, k, ir_add(g->b, from, g->thread), COPIES, whole ? COPIES : 0, count);
-	ir_end(g->b);
 }

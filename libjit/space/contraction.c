@@ -275,7 +275,9 @@ static struct contraction read_axes(const struct op *op, const struct schedule *
 	        .sum = sum,
 	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_MATRIX] &&
 	                     op->value[MATMUL_ACC] == DTYPE_F16,
-	        .subgroup = s[AXIS_SUBGROUP]};
+	        .subgroup = s[AXIS_SUBGROUP],
+	        .quad = s[AXIS_QUAD],
+	        .ahead = s[AXIS_AHEAD]};
 }
 
 /* Neighbours read what is larger of a and b from neighbouring addresses. */
@@ -353,6 +355,33 @@ static int check_steps(const struct contraction *c, struct error *err)
 	return 0;
 }
 
+static int check_quad(const struct contraction *c, struct error *err)
+{
+	if (!c->quad)
+		return 0;
+	if (c->wg_x != CONTRACTION_QUAD || c->wg_y > 1 || c->split > 1 || c->a.staged ||
+	        c->b.staged)
+		return refuse(
+		        err, "quad", "a quad is a workgroup: wg_x=4, nothing staged, k not split");
+	if (c->tile_m % CONTRACTION_QUAD || !c->a.along_k)
+		return refuse(err, "quad",
+		        "a quad swaps rows by fours: a lies along k, 4 divides "
+		        "tile_m");
+	return 0;
+}
+
+static int check_ahead(const struct contraction *c, struct error *err)
+{
+	if (!c->ahead)
+		return 0;
+	if (!c->a.staged && !c->b.staged)
+		return refuse(err, "ahead", "ahead is of what is staged");
+	if (contraction_copies(c, &c->a) > CONTRACTION_COPIES_MAX ||
+	        contraction_copies(c, &c->b) > CONTRACTION_COPIES_MAX)
+		return refuse(err, "ahead", "an invocation holds at most 16 loads of a tile ahead");
+	return 0;
+}
+
 static int check_nbits(const struct contraction *c, struct error *err)
 {
 	if (!c->nbits)
@@ -412,6 +441,8 @@ int contraction_check(const struct contraction *c, const struct op *op,
 	int r = check_sizes(c, err);
 
 	r = r ? r : check_steps(c, err);
+	r = r ? r : check_quad(c, err);
+	r = r ? r : check_ahead(c, err);
 	r = r ? r : check_nbits(c, err);
 	r = r ? r : check_types(op, schedule, err);
 	return r ? r : check_out(c, op, err);

@@ -16,6 +16,9 @@
 	65535 /* workgroups in one dimension; dynamic ones take turns beyond \
 	       */
 
+#define CONTRACTION_COPIES_MAX 16 /* loads of an invocation to stage a tile, in straight code */
+#define CONTRACTION_QUAD       4  /* invocations that swap */
+
 struct error;
 
 /* What a multiply-add is. */
@@ -86,6 +89,9 @@ struct contraction {
 	enum contraction_sum sum;
 	bool half_sums; /* in f16, natively */
 	bool subgroup;
+	bool ahead;      /* what is staged next is loaded before what was is multiplied */
+	bool quad;       /* invocation l of four holds row i ^ l of a where others hold row i: it
+	                  * loads each fourth row, and swaps for the three after it */
 	bool k_fastest;  /* neighbouring invocations differ in k (else in n) */
 	bool strided[3]; /* workgroups take turns along n, m, batch: CONTRACTION_GRID_MAX of them */
 	/* f16 written as pairs, one word each: */
@@ -113,6 +119,20 @@ bool contraction_has(const struct op *op, uint32_t value); /* false for CONTRACT
 enum dtype contraction_out(const struct op *op);
 bool contraction_has_half(const struct op *op); /* some tensor is f16 */
 bool contraction_may_dot4(const struct op *op); /* words along k hold four products */
+
+/* Loads that stage a tile of x, of all invocations and of one. */
+static inline uint32_t contraction_loads(
+        const struct contraction *c, const struct contraction_operand *x)
+{
+	return x->staged ? x->block * c->k_step / x->width : 0;
+}
+static inline uint32_t contraction_copies(
+        const struct contraction *c, const struct contraction_operand *x)
+{
+	uint32_t threads = c->wg_x * c->wg_y;
+
+	return (contraction_loads(c, x) + threads - 1) / threads;
+}
 
 /* Any values are safe to derive from; contraction_check says which make sense: 0, or -ERANGE and
  * err. */

@@ -91,15 +91,21 @@ static double words_of(const struct contraction_operand *x)
 	return fmax(1, x->width * x->bits / 32.0);
 }
 
-static void count_operand(
-        const struct contraction_operand *x, double k, double threads, struct work *work)
+/* Rows that others load are swapped for. */
+static double loaded_rows(const struct contraction *c, const struct contraction_operand *x)
 {
-	double loads = x->tile * k / x->width;
+	return c->quad && x == &c->a ? (double)x->tile / CONTRACTION_QUAD : x->tile;
+}
+
+static void count_operand(const struct contraction *c, const struct contraction_operand *x,
+        double k, double threads, struct work *work)
+{
+	double rows = loaded_rows(c, x), loads = rows * k / x->width;
 
 	if (!x->staged) {
 		work->loads += loads;
 		work->lanes += loads * words_of(x);
-		work->arithmetic += x->tile * k * conversion(x);
+		work->arithmetic += rows * k * conversion(x) + (x->tile - rows) * k;
 		return;
 	}
 	double staging = x->block * k / x->width / threads; /* shared among the threads */
@@ -152,6 +158,14 @@ static double traffic(const struct contraction *c, const struct op *op)
 	               (double)c->a.block * c->b.block * out);
 }
 
+/* Elements of the next tiles that an invocation holds. */
+static double held_ahead(const struct contraction *c)
+{
+	return !c->ahead ? 0
+	                 : contraction_copies(c, &c->a) * c->a.width +
+	                           contraction_copies(c, &c->b) * c->b.width;
+}
+
 struct work contraction_work(const struct contraction *c, const struct op *op)
 {
 	if (c->matrix.shape.m)
@@ -164,15 +178,16 @@ struct work contraction_work(const struct contraction *c, const struct op *op)
 	        .lanes = accumulators,
 	        .turns = k / c->unroll,
 	        .accumulators = accumulators,
-	        .registers = accumulators + c->tile_m + c->tile_n,
+	        .registers = accumulators + c->tile_m + c->tile_n + held_ahead(c),
 	        .parallel = accumulators < 8 ? 1 : 2};
 
-	count_operand(&c->a, k, threads, &work);
-	count_operand(&c->b, k, threads, &work);
+	count_operand(c, &c->a, k, threads, &work);
+	count_operand(c, &c->b, k, threads, &work);
 	if (c->nbits)
 		count_scales(c, k, threads, op->value[MATMUL_NBITS_ZEROS], &work);
 	if (c->a.staged || c->b.staged)
-		work.barriers += 2 * ceil(k / c->k_step);
+		/* A barrier behind loads waits for memory; one that loads have passed does not. */
+		work.barriers += (c->ahead ? 1.5 : 2) * ceil(k / c->k_step);
 	count_split(c, accumulators, &work);
 	work.traffic_bytes = traffic(c, op);
 	return work;

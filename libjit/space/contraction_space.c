@@ -62,12 +62,14 @@ static int derive(const struct op *op, const struct schedule *schedule,
 		return r;
 	struct geometry g = {.workgroup_bytes = shared_bytes(&c),
 	        .instructions = contraction_instructions(&c, op),
-	        .features = (c.subgroup ? FEATURE_SUBGROUPS : 0u) |
+	        .features = (c.subgroup || c.quad ? FEATURE_SUBGROUPS : 0u) |
 	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u) |
 	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u) |
 	                    (c.matrix.shape.m ? FEATURE_MATRIX : 0u),
 	        .matrix = c.matrix.shape,
-	        .subgroup = c.subgroup ? c.split : 0,
+	        .subgroup = c.quad       ? CONTRACTION_QUAD
+	                    : c.subgroup ? c.split
+	                                 : 0,
 	        .work = contraction_work(&c, op)};
 	memcpy(g.workgroup_size, c.workgroup_size, sizeof g.workgroup_size);
 	derive_grid(&c, op, g.grid);
@@ -78,7 +80,15 @@ static int derive(const struct op *op, const struct schedule *schedule,
 /* ---- Lists. */
 
 /* Schedules differ in kind by where their operands come from and how k is shared. */
-enum kind { KIND_DIRECT, KIND_STAGED, KIND_SPLIT, KIND_SUBGROUP, KIND_MATRIX, KIND_COUNT };
+enum kind {
+	KIND_DIRECT,
+	KIND_STAGED,
+	KIND_SPLIT,
+	KIND_SUBGROUP,
+	KIND_MATRIX,
+	KIND_QUAD,
+	KIND_COUNT
+};
 _Static_assert(KIND_COUNT <= SPACE_KINDS, "each kind has its share");
 
 struct shape { /* along n and m */
@@ -185,14 +195,36 @@ static struct schedule make(struct shape wg, struct shape tile, uint16_t step)
 	                                 [AXIS_SPLIT_K] = 1}};
 }
 
+/* One quad is one workgroup. */
+static void offer_quad(const struct offering *o, struct schedule s)
+{
+	if (!o->cpu || o->pool->limits->subgroup_max != CONTRACTION_QUAD)
+		return;
+	s.axis[AXIS_QUAD] = 1;
+	put(o, KIND_QUAD, &s);
+}
+
 static void offer_direct(const struct offering *o, struct shape wg, struct shape tile)
 {
 	for (const uint16_t *step = o->steps->direct; *step; step++) {
 		struct schedule s = make(wg, tile, *step);
 
-		if (*step <= o->k)
-			put(o, KIND_DIRECT, &s);
+		if (*step > o->k)
+			continue;
+		put(o, KIND_DIRECT, &s);
+		offer_quad(o, s);
 	}
+}
+
+/* Where a workgroup's other invocations are too few to hide the wait: tiles that take many
+ * registers, and many turns. */
+static void offer_ahead(const struct offering *o, struct schedule s)
+{
+	if (o->cpu || s.axis[AXIS_TILE_M] * s.axis[AXIS_TILE_N] < 16 ||
+	        4u * s.axis[AXIS_K_STEP] > o->k)
+		return;
+	s.axis[AXIS_AHEAD] = 1;
+	put(o, KIND_STAGED, &s);
 }
 
 static void offer_staged(const struct offering *o, struct shape wg, struct shape tile)
@@ -204,8 +236,10 @@ static void offer_staged(const struct offering *o, struct shape wg, struct shape
 			s.axis[AXIS_STAGE_A] = which & 1;
 			s.axis[AXIS_STAGE_B] = which >> 1;
 			s.axis[AXIS_UNROLL] = tile.x * tile.y >= 64 ? 4 : 8;
-			if (*step < 2 * o->k)
-				put(o, KIND_STAGED, &s);
+			if (*step >= 2 * o->k)
+				continue;
+			put(o, KIND_STAGED, &s);
+			offer_ahead(o, s);
 		}
 	}
 }
@@ -394,10 +428,11 @@ const struct family family_contraction = {.derive = derive,
         .offer = offer,
         .baseline = baseline,
         .fallback = fallback,
-        .shares = {[KIND_DIRECT] = {14, 24},
+        .shares = {[KIND_DIRECT] = {14, 14},
                 [KIND_STAGED] = {14, 4},
                 [KIND_SPLIT] = {6, 4},
                 [KIND_SUBGROUP] = {4, 2},
-                [KIND_MATRIX] = {16, 4}},
+                [KIND_MATRIX] = {16, 4},
+                [KIND_QUAD] = {0, 12}},
         .room_gpu = SPACE_MAX - 2,
         .room_cpu = 38};

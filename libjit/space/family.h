@@ -12,7 +12,7 @@
 struct error;
 struct pool; /* what offers are made to */
 
-#define SPACE_KINDS 5 /* of schedules that a family may tell apart */
+#define SPACE_KINDS 6 /* of schedules that a family may tell apart */
 
 /* Of a kernel, once unrolled. Longer ones take drivers seconds to compile (16x16 tiles with an erf
  * epilogue: 6 s on software devices) and gain nothing. */

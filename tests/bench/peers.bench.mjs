@@ -21,7 +21,7 @@ import { operatorOf } from './pages/operators.js';
 
 const TOLERANCE = 1e-5;
 const SETS = {
-	matmul: ['256,256,256', '128,768,768', '97,131,65'],
+	matmul: ['256,256,256', '128,768,768', '64,768,3072', 'matmul m=128 n=64 k=128 batch=12', '97,131,65'],
 	catalogue: [ // BERT-base at sequence 128, and MobileNetV2
 		'softmax rows=1536 n=128',
 		'layernorm rows=128 n=768',

@@ -159,6 +159,13 @@ START_TEST(malformed_schedules_are_refused)
 	        {"matmul m=8 n=8 k=18 a=i8 b=i8 trans_b=1", "dot4=1"},
 	        {"matmul m=8 n=8 k=16 a=i8 b=i8", "dot4=1"},
 	        {"matmul m=8 n=8 k=?16 a=i8 b=i8 trans_b=1", "dot4=1"},
+	        {"matmul m=8 n=8 k=8", "quad=1 tile_m=4"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 tile_m=2"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 wg_y=2 tile_m=4"},
+	        {"matmul m=8 n=8 k=8 trans_a=1", "quad=1 wg_x=4 tile_m=4"},
+	        {"matmul m=8 n=8 k=8", "quad=1 wg_x=4 tile_m=4 stage_b=1"},
+	        {"matmul m=8 n=8 k=8", "ahead=1"},
+	        {"matmul m=8 n=64 k=64", "tile_n=32 k_step=4 unroll=4 stage_a=1 stage_b=1 ahead=1"},
 	        {"matmul m=8 n=8 k=?64", "stage_a=1 k_step=8"}, {odd, "vec=1"}, {odd, "tile_n=3"},
 	        {odd, "tile_n=2 vec=2 tile_m=2"}, {odd, "tile_n=12 vec=4"},
 	        {odd, "tile_n=2 vec=2 stage_a=1 stage_b=1"}, {words, "k_step=4 unroll=4"},
@@ -195,6 +202,7 @@ START_TEST(kernels_need_what_is_said)
 	        {"matmul m=8 n=8 k=8 a=i8 b=i8 trans_b=1", "dot4=1", FEATURE_DOT4},
 	        {"matmul_nbits m=1 n=8 k=64 a=f16", "tile_n=2 vec=4 k_step=8 unroll=8 split_k=8",
 	                0},
+	        {"matmul m=8 n=16 k=8", "wg_x=4 tile_m=4 tile_n=4 vec=4 quad=1", FEATURE_SUBGROUPS},
 	        {"matmul m=1 n=8 k=64", "split_k=4 subgroup=1", FEATURE_SUBGROUPS}};
 	struct nnjit *nnjit;
 
@@ -253,6 +261,45 @@ START_TEST(long_dimensions_are_covered)
 }
 END_TEST
 
+/* What small operators' spaces do not offer: long k, loaded ahead; quads of each kind of b. */
+START_TEST(schedules_beyond_the_spaces_are_right)
+{
+	static const struct {
+		const char *op, *schedule;
+	} cases[] = {{"matmul m=33 n=37 k=65", "wg_x=4 wg_y=8 tile_m=2 tile_n=4 vec=4 k_step=16 "
+	                                       "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=9 n=20 k=?40 trans_b=1",
+	                "wg_x=4 wg_y=2 tile_m=4 tile_n=4 vec=4 k_step=8 "
+	                "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=12 n=16 k=32 trans_a=1 batch=2", "wg_x=4 wg_y=2 tile_m=4 tile_n=4 vec=2 "
+	                                                    "k_step=8 unroll=8 stage_b=1 ahead=1"},
+	        {"matmul_nbits m=9 n=16 k=128", "wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4 k_step=32 "
+	                                        "unroll=4 stage_a=1 stage_b=1 ahead=1"},
+	        {"matmul m=13 n=18 k=27",
+	                "wg_x=4 tile_m=8 tile_n=4 vec=4 k_step=8 unroll=8 quad=1"},
+	        {"matmul m=?9 n=20 k=?40 trans_b=1 batch=2",
+	                "wg_x=4 tile_m=4 tile_n=2 vec=4 k_step=4 unroll=4 quad=1"},
+	        {"matmul_nbits m=9 n=16 k=64",
+	                "wg_x=4 tile_m=4 tile_n=2 vec=4 k_step=16 unroll=16 quad=1"}};
+	uint32_t dims[OP_DYNAMIC_MAX];
+	struct candidate candidate = {0};
+	struct nnjit *nnjit;
+	struct op op;
+
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
+		ck_assert_int_eq(schedule_parse(cases[i].schedule, &candidate.schedule, NULL), 0);
+		for (uint32_t d = 0; case_dims(&op, d, dims); d++) {
+			struct case_buffers buffers = case_make(&op, dims, 1);
+			check_eval(nnjit, &op, &candidate, dims, &buffers, cases[i].op);
+			case_free(&buffers);
+		}
+	}
+	nnjit_destroy(nnjit);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("lower");
@@ -266,6 +313,7 @@ int main(void)
 	tcase_add_test(door, malformed_schedules_are_refused);
 	tcase_add_test(door, kernels_need_what_is_said);
 	tcase_add_test(door, long_dimensions_are_covered);
+	tcase_add_test(door, schedules_beyond_the_spaces_are_right);
 	suite_add_tcase(suite, door);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

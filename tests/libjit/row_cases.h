@@ -61,7 +61,10 @@ enum { ON_NUMBERS = ON_FLOATS | ON_INTS, ON_BOOLS = 1 << IR_BOOL };
 	ROW(SUBGROUP_ADD, ON_NUMBERS, 0, 1e-6) \
 	ROW(SUBGROUP_MUL, ON_NUMBERS, 0, 1e-6) \
 	ROW(SUBGROUP_MIN, ON_NUMBERS, 0, 0) \
-	ROW(SUBGROUP_MAX, ON_NUMBERS, 0, 0)
+	ROW(SUBGROUP_MAX, ON_NUMBERS, 0, 0) \
+	ROW(QUAD_SWAP_X, ON_NUMBERS, 0, 0) \
+	ROW(QUAD_SWAP_Y, ON_NUMBERS, 0, 0) \
+	ROW(QUAD_SWAP_DIAGONAL, ON_NUMBERS, 0, 0)
 
 #define ROW(name, scalars, meaning, tolerance) \
 	static inline double row_meaning_##name(double a, double b, double c) \
@@ -105,7 +108,7 @@ static inline bool row_compares(enum ir_op op)
 
 static inline bool row_reduces(enum ir_op op)
 {
-	return op >= IR_SUBGROUP_ADD && op <= IR_SUBGROUP_MAX;
+	return op >= IR_SUBGROUP_ADD && op <= IR_QUAD_SWAP_DIAGONAL;
 }
 
 /* The n-th of a row's variants with this scalar: each `to` for conversions, both kinds of condition
@@ -253,6 +256,8 @@ static inline double row_reduced(const struct row_case *c, uint32_t i, uint32_t 
 	uint32_t first = i / ROW_SUBGROUP * ROW_SUBGROUP;
 	double x = row_datum(c, 0, first, lane);
 
+	if (c->row->op >= IR_QUAD_SWAP_X)
+		return row_datum(c, 0, i ^ (c->row->op - IR_QUAD_SWAP_X + 1u), lane);
 	for (uint32_t j = first + 1; j < first + ROW_SUBGROUP; j++) {
 		double y = row_datum(c, 0, j, lane);
 		x = c->row->op == IR_SUBGROUP_ADD   ? x + y

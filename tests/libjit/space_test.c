@@ -260,7 +260,7 @@ START_TEST(kinds_are_all_there)
 	struct limits limits = case_limits();
 	struct space space;
 	struct op op;
-	uint32_t direct = 0, staged = 0, split = 0, subgroup = 0, large = 0;
+	uint32_t direct = 0, staged = 0, split = 0, subgroup = 0, quad = 0, ahead = 0, large = 0;
 
 	ck_assert_int_eq(op_parse("matmul m=256 n=256 k=256", &op, NULL), 0);
 	for (size_t f = 0; f < CASE_FACTS; f++) {
@@ -270,12 +270,14 @@ START_TEST(kinds_are_all_there)
 			staged += a[AXIS_STAGE_A] || a[AXIS_STAGE_B];
 			split += a[AXIS_SPLIT_K] > 1 && !a[AXIS_SUBGROUP];
 			subgroup += a[AXIS_SUBGROUP];
+			quad += a[AXIS_QUAD];
+			ahead += a[AXIS_AHEAD];
 			direct += !a[AXIS_STAGE_A] && !a[AXIS_STAGE_B] && a[AXIS_SPLIT_K] == 1;
 			large += a[AXIS_TILE_M] * a[AXIS_TILE_N] >= 128;
 		}
 		ck_assert(direct && staged && split && subgroup);
 	}
-	ck_assert(large);
+	ck_assert(quad && ahead && large); /* of one machine each */
 }
 END_TEST
 

@@ -43,6 +43,7 @@ function erf(x) {
 }
 
 const product = shape => shape.reduce((x, y) => x * y, 1);
+const batched = (op, shape) => op.batch ? [op.batch, ...shape] : shape;
 
 // ---- Convolutions, NCHW: x [1,c,h,w], w [oc,c/groups,kh,kw].
 
@@ -78,13 +79,13 @@ function convolutionTf(tf, op, { x, w }) {
 
 const operators = {
 	matmul: {
-		shapes: op => ({ a: [op.m, op.k], b: op.trans_b ? [op.n, op.k] : [op.k, op.n] }),
-		out: op => [op.m, op.n],
+		shapes: op => ({ a: batched(op, [op.m, op.k]), b: batched(op, op.trans_b ? [op.n, op.k] : [op.k, op.n]) }),
+		out: op => batched(op, [op.m, op.n]),
 		steps: op => op.k,
-		flops: op => 2 * op.m * op.n * op.k,
+		flops: op => 2 * (op.batch ?? 1) * op.m * op.n * op.k,
 		at(op, { a, b }, element) {
-			const column = element % op.n, row = Math.floor(element / op.n);
-			const first = op.trans_b ? column * op.k : column, step = op.trans_b ? 1 : op.n;
+			const column = element % op.n, row = Math.floor(element / op.n), matrix = Math.floor(row / op.m) * op.k * op.n;
+			const first = matrix + (op.trans_b ? column * op.k : column), step = op.trans_b ? 1 : op.n;
 			let sum = 0;
 			for (let i = 0; i < op.k; i++)
 				sum += a[row * op.k + i] * b[first + i * step];
