@@ -2,7 +2,8 @@
 //
 // The page in the loop: times the daemon's leading few kernels of an operator on the page's own device, in
 // turns, by timestamp queries, and reports what it saw. Near-ties are then settled for this page's origin by
-// what its browser really does. A page without timestamp queries has nothing to add and reports nothing.
+// what its browser really does. A page without timestamp queries has nothing to add, and one that must do without a WebSocket has no way
+// to: neither times anything.
 
 import { createRunner } from './runner.js';
 
@@ -35,7 +36,7 @@ async function timeInTurns(runners, buffers, { samples, budgetMs }) {
 // served from now on, and what was reported. `buffers` by name to time with; else new ones, all zeros.
 export async function compare(client, gpuDevice, op, { buffers, samples = 9, budgetMs = 20, device, signal } = {}) {
 	const { leaders } = await client.leaders(op, { device, signal });
-	if (leaders.length < 2 || !gpuDevice.features.has('timestamp-query'))
+	if (leaders.length < 2 || client.transport !== 'websocket' || !gpuDevice.features.has('timestamp-query'))
 		return { kernel: leaders[0], timings: [] };
 	const runners = [];
 	for (const kernel of leaders)

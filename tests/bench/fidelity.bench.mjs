@@ -4,19 +4,20 @@
 // timed natively under profile web, natively under profile native, and by timestamp queries in a page of
 // headless Chromium, all on one device, in interleaved rounds.
 //
-//   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows]
+//   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows] [--lock FILE]
 //   tests/bench/run fidelity --load FILE ...
 //
 // Without an OP, ten operators. --device (default swiftshader) is a part of the Vulkan device's name; it must
 // be the one that Chromium uses. --seconds bounds the timing of one operator (default 60). --save adds the
 // measured times to FILE, one JSON line an operator; --load prints what such files hold, all together, the
-// last of each operator. --rows prints every candidate.
+// last of each operator. --rows prints every candidate. --lock holds FILE (flock) while an operator is timed,
+// for a machine on which others measure too.
 // tau: Kendall's tau-b against the page, pairs within 2% of each other tied. loss: the page's time of the
 // candidate that our web timing puts first, over the page's own least. `self`: the page's odd rounds
 // against its even ones, which is as near as noise lets anything come.
 // Last line: tau (mean over operators), tau_least, loss_geomean, loss_max, and the same of profile native.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -97,17 +98,31 @@ async function measure(sides, usable, count, { rounds, seconds }) {
 	return times;
 }
 
+// Runs the function while nobody else holds the file.
+async function locked(file, measureAll) {
+	if (!file)
+		return measureAll();
+	const holder = spawn('flock', [file, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+	try {
+		await new Promise((done, fail) => holder.once('error', fail).stdout.once('data', done));
+		return await measureAll();
+	} finally {
+		holder.stdin.end();
+	}
+}
+
 async function measureOp(op, { workers, device, page, options }) {
 	const { task, artifacts } = candidatesOf(op, device.kind === 'cpu' ? 'cpu' : 'gpu');
 	const failures = {};
-	for (const profile of ['web', 'native'])
+	await Promise.all(['web', 'native'].map(async profile => {
 		failures[profile] = await loadNative(workers[profile], device, profile, op, artifacts);
+	}));
 	const loaded = await page.evaluate(async ([list, one]) => (await import('/bench/fidelity.js')).load(list, one), [artifacts, task]);
 	failures.page = loaded.kernels.map(({ failure }) => failure ?? null);
 	const usable = artifacts.map((_, i) => i).filter(i => !Object.values(failures).some(list => list[i]));
 	if (usable.length < 2)
 		throw new Error(`${op}: fewer than two candidates run on all sides: ${JSON.stringify(failures)}`);
-	const times = await measure(sidesOf(workers, page), usable, artifacts.length, options);
+	const times = await locked(options.lock, () => measure(sidesOf(workers, page), usable, artifacts.length, options));
 	await page.evaluate(async () => (await import('/bench/fidelity.js')).unload());
 	return { op, device: device.name, adapter: loaded.adapter, left_out: artifacts.length - usable.length,
 		candidates: usable.map(i => ({ schedule: artifacts[i].schedule, pipeline_ms: loaded.kernels[i].pipeline_ms,
@@ -159,7 +174,7 @@ function readRows(files) {
 
 async function measureAll(ops, values) {
 	const device = nativeDevice(values.device), workers = { web: startWorker(), native: startWorker() };
-	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds) };
+	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), lock: values.lock };
 	const opened = await openPage().catch(async error => {
 		await Promise.all(Object.values(workers).map(worker => worker.stop()));
 		throw error;
@@ -183,7 +198,7 @@ async function measureAll(ops, values) {
 async function main() {
 	const { values, positionals } = parseArgs({ allowPositionals: true, options: {
 		device: { type: 'string', default: 'swiftshader' }, rounds: { type: 'string', default: '15' }, seconds: { type: 'string', default: '60' },
-		save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false } } });
+		lock: { type: 'string' }, save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false } } });
 	print(values.load ? readRows(positionals) : await measureAll(positionals.length ? positionals : OPS, values), values.rows);
 }
 
