@@ -13,7 +13,8 @@
 // last of each operator. --rows prints every candidate. --lock holds FILE (flock) while an operator is timed,
 // for a machine on which others measure too.
 // tau: Kendall's tau-b against the page, pairs within 2% of each other tied. loss: the page's time of the
-// candidate that our web timing puts first, over the page's own least. `self`: the page's odd rounds
+// candidate that our web timing puts first, over the page's own least. time: ours over the page's, geometric mean.
+// A candidate's time is the lower quartile of its rounds. `self`: the page's odd rounds
 // against its even ones, which is as near as noise lets anything come.
 // Last line: tau (mean over operators), tau_least, loss_geomean, loss_max, and the same of profile native.
 
@@ -23,7 +24,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { build, chromiumVersion, openPage, Unavailable } from './browser.mjs';
-import { geomean, kendall, loss, median } from './rank.mjs';
+import { geomean, kendall, loss, lowerQuartile, median } from './rank.mjs';
 import { nativeDevice, startWorker } from './worker.mjs';
 
 const OPS = [
@@ -131,13 +132,14 @@ async function measureOp(op, { workers, device, page, options }) {
 
 // ---- What it says.
 
-const middles = (row, side) => row.candidates.map(c => median(c[side]));
-const half = (row, odd) => row.candidates.map(c => median(c.page.filter((_, round) => round % 2 === odd)));
+const middles = (row, side) => row.candidates.map(c => lowerQuartile(c[side]));
+const half = (row, odd) => row.candidates.map(c => lowerQuartile(c.page.filter((_, round) => round % 2 === odd)));
 
 function judge(row) {
 	const [web, native, page] = ['web', 'native', 'page'].map(side => middles(row, side));
 	return { op: row.op, count: row.candidates.length, rounds: Math.max(...row.candidates.map(c => c.page.length)), best_ms: Math.min(...page) / 1e6,
 		tau: kendall(web, page), native_tau: kendall(native, page), self: kendall(half(row, 0), half(row, 1)),
+		ratio: geomean(web.map((ns, i) => ns / page[i])), native_ratio: geomean(native.map((ns, i) => ns / page[i])),
 		loss: loss(web, page), native_loss: loss(native, page), page_loss: loss(half(row, 0), half(row, 1)) };
 }
 
@@ -153,10 +155,10 @@ function printRows(row) {
 function print(rows, withRows) {
 	const verdicts = rows.map(judge);
 	console.log(`${rows[0].device}; ${Object.values(rows[0].adapter).filter(Boolean).join(' ')}; ${chromiumVersion()}`);
-	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss | native: tau    loss | page itself: tau    loss`);
+	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss  time | native: tau    loss  time | page itself: tau    loss`);
 	verdicts.forEach((v, i) => {
 		console.log(`${v.op.padEnd(54)} ${String(v.count).padStart(5)} ${String(v.rounds).padStart(6)} ${v.best_ms.toFixed(3).padStart(8)} | ` +
-			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} | ` +
+			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} ${v.ratio.toFixed(2)}x | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} ${v.native_ratio.toFixed(2)}x | ` +
 			`${v.self.toFixed(3).padStart(16)}${percent(v.page_loss)}`);
 		if (withRows)
 			printRows(rows[i]);
