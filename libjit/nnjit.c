@@ -83,11 +83,25 @@ static void describe(const struct op *op, const struct schedule *schedule,
 	kernel->tensor_count = op_tensors(op, kernel->tensors);
 }
 
+static int emit_web(const struct ir_module *module, struct buffer *out)
+{
+	return emit_spirv_web(module, false, out);
+}
+
+static int emit_web_clamped(const struct ir_module *module, struct buffer *out)
+{
+	return emit_spirv_web(module, true, out);
+}
+
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
         enum nnjit_target target, struct kernel *ret_kernel)
 {
 	static int (*const emit[])(const struct ir_module *, struct buffer *) = {
-	        [NNJIT_WGSL] = emit_wgsl, [NNJIT_SPIRV] = emit_spirv, [NNJIT_GLSL] = emit_glsl};
+	        [NNJIT_WGSL] = emit_wgsl,
+	        [NNJIT_SPIRV] = emit_spirv,
+	        [NNJIT_GLSL] = emit_glsl,
+	        [NNJIT_SPIRV_WEB] = emit_web,
+	        [NNJIT_SPIRV_WEB_CLAMPED] = emit_web_clamped};
 	const struct ir_module *module;
 	int r = lower(nnjit, op, schedule, &module);
 

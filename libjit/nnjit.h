@@ -18,7 +18,14 @@
 #include "space/geometry.h"
 #include "space/space.h"
 
-enum nnjit_target { NNJIT_WGSL, NNJIT_SPIRV, NNJIT_GLSL };
+enum nnjit_target {
+	NNJIT_WGSL,
+	NNJIT_SPIRV, /* as a native program would have it */
+	NNJIT_GLSL,
+	NNJIT_SPIRV_WEB, /* as a browser makes it of the WGSL, on a driver with robustBufferAccess2
+	                  */
+	NNJIT_SPIRV_WEB_CLAMPED, /* and on one without */
+};
 
 /* Memory reused from one kernel to the next; one a thread. */
 struct nnjit;

@@ -92,8 +92,15 @@ export class Client extends EventTarget {
 	}
 
 	// Tells the daemon what the page measured of a kernel it was served.
-	report(artifact, { median_ns, samples }) {
-		return this.call('report', { op: artifact.op, schedule: artifact.schedule, median_ns: Math.round(median_ns), samples });
+	// dispatches: how many each sample was; quantum_ns: the steps of the page's clock, a browser's usual if left out.
+	report(artifact, { median_ns, samples, dispatches, quantum_ns }) {
+		return this.call('report', given({ op: artifact.op, device: artifact.device, schedule: artifact.schedule, median_ns: Math.round(median_ns),
+			samples, dispatches, quantum_ns }));
+	}
+
+	// The kernel and those within 5% of it by the daemon's measure: { leaders }, for compare().
+	leaders(op, { device, target, signal } = {}) {
+		return this.#transport.call('leaders', given({ op, device, target }), signal);
 	}
 
 	// Any other method of the protocol: 'status', 'devices', 'kernels', 'trials'.

@@ -8,7 +8,7 @@ import { loopbackFetch, limited } from './probe.js';
 import { NnjitError } from './problem.js';
 
 const CALL_MS = 15000;
-const PATHS = { get: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels', trials: '/v1/trials' };
+const PATHS = { get: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels', trials: '/v1/trials', leaders: '/v1/leaders' };
 
 const pause = ms => new Promise(done => setTimeout(done, ms));
 

@@ -105,6 +105,8 @@ export interface Kernel {
 	/** What the driver took to compile it there, and the size of what it compiled; 0: not known. */
 	compile: { pipeline_ns: number; spirv_bytes: number };
 	verified: { max_rel_err: number; checked: number } | null;
+	/** Where reports of this page's origin chose it among near-ties. */
+	settled_by?: 'page';
 }
 
 /** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
@@ -175,10 +177,33 @@ export class Client extends EventTarget {
 	watch(op: Op, options?: WatchOptions): AsyncGenerator<Kernel, void, void>;
 	prefetch(ops: Op[], onProgress?: (progress: PrefetchProgress) => void,
 		options?: { device?: string; signal?: AbortSignal }): Promise<PrefetchProgress>;
-	report(kernel: Kernel, timing: { median_ns: number; samples: number }): Promise<unknown>;
+	/** What the page measured; dispatches: in each sample (1); quantum_ns: the steps of its clock (100000). */
+	report(kernel: Kernel, timing: { median_ns: number; samples: number; dispatches?: number; quantum_ns?: number }): Promise<unknown>;
+	/** The kernel and those within 5% of it by the daemon's own measure. */
+	leaders(op: Op, options?: KernelOptions): Promise<{ leaders: Kernel[] }>;
 	call(method: string, params?: object, signal?: AbortSignal): Promise<unknown>;
 	close(): void;
 }
+
+export interface CompareOptions {
+	/** To time with; else new ones, all zeros. */
+	buffers?: Buffers;
+	/** Of each kernel, in turns; 9. */
+	samples?: number;
+	/** How long one is; 20. */
+	budgetMs?: number;
+	device?: string;
+	signal?: AbortSignal;
+}
+
+/**
+ * Times the daemon's leading kernels of an operator here and reports what it saw, which settles near-ties for
+ * this page's origin. Needs 'timestamp-query'; without it, nothing is timed.
+ */
+export function compare(client: Client, gpuDevice: GPUDevice, op: Op, options?: CompareOptions): Promise<{
+	kernel: Kernel;
+	timings: { schedule: string; median_ns: number; samples: number; dispatches: number; quantum_ns: number }[];
+}>;
 
 export type Buffers = Record<string, GPUBuffer> | GPUBuffer[];
 

@@ -13,3 +13,4 @@ export { NnjitError } from './problem.js';
 export { Runner, createRunner } from './runner.js';
 export { fromNumbers, toNumbers } from './tensor.js';
 export { Client, connect } from './client.js';
+export { compare } from './compare.js';

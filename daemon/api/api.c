@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls the handlers, for both faces, and owns what they share: caches, reports and peers. Start
+ * Calls the handlers, for both faces, and owns what they share: caches and peers. Start
  * here: `handlers` says which file answers which method.
  */
 #include "daemon/api/handler.h"
@@ -26,6 +26,7 @@ static handler *const handlers[METHOD_COUNT] = {
         [METHOD_WATCH] = handle_watch,
         [METHOD_CANCEL] = handle_cancel,
         [METHOD_PREFETCH] = handle_prefetch,
+        [METHOD_LEADERS] = handle_leaders,
         [METHOD_REPORT] = handle_report,
 };
 
@@ -47,8 +48,6 @@ int api_create(struct tune *tune, struct store *store, const char *models_dir, s
 	int r = nnjit_create(&api->nnjit);
 	if (!r)
 		r = kernel_cache_create(&api->cache);
-	if (!r)
-		r = reports_create(&api->reports);
 	if (r)
 		return r;
 	*ret_api = TAKE(api);
@@ -60,7 +59,6 @@ void api_destroy(struct api *api)
 	if (!api)
 		return;
 	assert(api->peers == 0);
-	reports_destroy(api->reports);
 	kernel_cache_destroy(api->cache);
 	nnjit_destroy(api->nnjit);
 	free(api->text);
@@ -92,14 +90,16 @@ int api_call(struct api *api, enum method method, const json_t *params, struct a
 
 /* ---- Peers. */
 
-int api_peer_create(struct api *api, void (*push)(void *context, const json_t *message),
-        void *context, struct api_peer **ret_peer)
+int api_peer_create(struct api *api, const char *origin,
+        void (*push)(void *context, const json_t *message), void *context,
+        struct api_peer **ret_peer)
 {
 	struct api_peer *peer = calloc(1, sizeof *peer);
 
 	if (!peer)
 		return -ENOMEM;
 	*peer = (struct api_peer){.api = api, .push = push, .context = context};
+	snprintf(peer->origin, sizeof peer->origin, "%s", origin);
 	api->peers++;
 	*ret_peer = peer;
 	return 0;

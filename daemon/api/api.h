@@ -17,11 +17,13 @@ int api_create(
         struct tune *tune, struct store *store, const char *models_dir, struct api **ret_api);
 void api_destroy(struct api *api);
 
-/* Somebody on the other end of a WebSocket. `push` sends a message to it later; the peer owns its
- * subscriptions until api_peer_destroy. REST calls have no peer. */
+/* Somebody on the other end of a WebSocket. `origin` is the page's, "" of what is no page. `push`
+ * sends a message to it later; the peer owns its subscriptions until api_peer_destroy. REST calls
+ * have no peer. */
 struct api_peer;
-int api_peer_create(struct api *api, void (*push)(void *context, const json_t *message),
-        void *context, struct api_peer **ret_peer);
+int api_peer_create(struct api *api, const char *origin,
+        void (*push)(void *context, const json_t *message), void *context,
+        struct api_peer **ret_peer);
 void api_peer_destroy(struct api_peer *peer);
 
 /* Calls a method. `params`: an object (borrowed) or NULL. `id`: the request's id on the WebSocket,

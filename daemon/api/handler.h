@@ -11,7 +11,6 @@
 #include "daemon/tune/tune.h"
 
 struct kernel_cache;
-struct reports;
 struct task;
 
 struct api {
@@ -19,7 +18,6 @@ struct api {
 	struct store *store;
 	struct nnjit *nnjit;
 	struct kernel_cache *cache;
-	struct reports *reports;
 	const char *models_dir;
 	char *text;         /* the artifact dumped last: what kernel_text lends */
 	uint64_t started_s; /* Unix time */
@@ -32,6 +30,9 @@ struct api_peer {
 	struct api *api;
 	void (*push)(void *context, const json_t *message);
 	void *context;
+	char origin[STORE_ORIGIN_BYTES];
+	uint64_t report_s; /* the second in which it last reported, and how often */
+	uint32_t report_count;
 	bool introduced;   /* a hello was heard: the page's adapter decides, not the best device */
 	json_t *adapter;   /* as the page told it; NULL: it told none */
 	uint64_t device;   /* matched to the adapter; 0: none yet */
@@ -59,6 +60,7 @@ handler handle_kernels, handle_trials;                /* kernels.c */
 handler handle_kernel;                                /* kernel.c */
 handler handle_models, handle_model;                  /* model.c */
 handler handle_watch, handle_prefetch, handle_cancel; /* watch.c */
+handler handle_leaders;                               /* settle.c */
 handler handle_report;                                /* report.c */
 
 /* ---- What a request is about (want.c). */
@@ -90,6 +92,9 @@ enum artifact_status;
 enum artifact_status kernel_status(enum tune_status status);
 int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
         json_t **ret_object, struct problem *ret_problem);
+/* As kernel_json, with what `origin` itself measured settling near-ties: may change the kernel. */
+int kernel_served(struct api *api, const char *origin, struct tune_kernel *kernel,
+        enum nnjit_target target, json_t **ret_object, struct problem *ret_problem);
 /* tune_get with its refusals as problems. */
 int kernel_get(const struct request *request, const struct want *want,
         struct tune_kernel *ret_kernel, struct problem *ret_problem);
@@ -105,9 +110,22 @@ void tasks_end(struct api_peer *peer); /* all of them, silently */
 /* Pushes and takes over the message; false when that made the peer go away. */
 bool peer_push(struct api_peer *peer, json_t *message);
 
-/* ---- Pages' own timings (report.c). */
-int reports_create(struct reports **ret_reports);
-void reports_destroy(struct reports *reports);
-json_t *reports_summary(const struct reports *reports);
-/* Those of one kernel on one device. */
-json_t *reports_json(const struct reports *reports, const char *op, uint64_t device);
+/* ---- Pages' own timings (settle.c). */
+#define LEADERS_MAX 4
+struct leaders {
+	uint32_t count; /* > 0; the kernel itself first, then by their time */
+	struct store_trial trials[LEADERS_MAX];
+};
+/* A tuned kernel and the schedules that our own trials put near it; of any other itself alone. */
+void leaders_of(struct api *api, const struct tune_kernel *kernel, struct leaders *ret_leaders);
+/* Puts a leader in the kernel's place; false where it is not legal here any more. */
+bool leader_take(const struct store_trial *leader, struct tune_kernel *kernel);
+/* How far a report can be believed, 0 to 1: little of few ticks of the page's clock. */
+double report_weight(const struct store_report *report);
+/* Puts the leader in the kernel's place that the origin's own reports prefer; false if that is the
+ * kernel itself. `origin` NULL: nobody's. */
+bool settle(struct api *api, const char *origin, struct tune_kernel *kernel);
+/* NULL over REST, whose answers are for everybody. */
+const char *request_origin(const struct request *request);
+/* What this origin reported of a kernel. */
+json_t *reports_json(const struct request *request, const struct want *want);

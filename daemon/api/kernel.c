@@ -56,6 +56,17 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 	return 0;
 }
 
+int kernel_served(struct api *api, const char *origin, struct tune_kernel *kernel,
+        enum nnjit_target target, json_t **ret_object, struct problem *ret_problem)
+{
+	bool settled = settle(api, origin, kernel);
+	int answer = kernel_json(api, kernel, target, ret_object, ret_problem);
+
+	if (!answer && settled)
+		json_object_set_new(*ret_object, "settled_by", json_string("page"));
+	return answer;
+}
+
 int tune_problem(
         int answer, const struct error *err, const char *field, struct problem *ret_problem)
 {
@@ -100,7 +111,8 @@ static int kernel_whole(const struct request *request, const struct want *want, 
 	int answer = kernel_get(request, want, &kernel, ret_problem);
 
 	if (!answer)
-		answer = kernel_json(request->api, &kernel, want->target, ret_object, ret_problem);
+		answer = kernel_served(request->api, request_origin(request), &kernel, want->target,
+		        ret_object, ret_problem);
 	if (!answer && kernel.status != TUNE_TUNED)
 		queue_tuning(request, want);
 	return answer;
@@ -134,6 +146,17 @@ int handle_kernel(const struct request *request, json_t **ret_result, struct pro
 	return answer ? answer : kernel_now(request, &want, ret_result, &tuned, ret_problem);
 }
 
+/* What an origin's own reports may settle is not for everybody's cache. */
+static bool has_reports(const struct request *request, const struct want *want)
+{
+	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op),
+	        want->features & want->device->limits.features};
+	struct store_reports reports;
+
+	return request->peer && !store_get_reports(request->api->store, request->peer->origin, &key,
+	                                want->op_text, &reports);
+}
+
 int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,
         struct problem *ret_problem)
 {
@@ -148,7 +171,8 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 	uint64_t version = tune_version(api->tune);
 	struct kernel_cache_key key = {
 	        want.op_text, want.device->id, want.features, want.target, (uint64_t)want.runs};
-	*ret_text = kernel_cache_get(api->cache, &key, version, ret_length);
+	bool own = has_reports(request, &want);
+	*ret_text = own ? NULL : kernel_cache_get(api->cache, &key, version, ret_length);
 	if (*ret_text)
 		return 0;
 	answer = kernel_now(request, &want, &object, &tuned, ret_problem);
@@ -161,7 +185,7 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 		return problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
 	*ret_text = api->text;
 	*ret_length = strlen(api->text);
-	if (tuned)
+	if (tuned && !own)
 		kernel_cache_put(api->cache, &key, version, api->text, *ret_length);
 	return 0;
 }

@@ -180,7 +180,6 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", want.op_text, "key",
 	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.device->name,
 	        "features", wire_features_json(want.features), "baseline", baseline, "trials",
-	        array, "reports",
-	        reports_json(request->api->reports, want.op_text, want.device->id));
+	        array, "reports", reports_json(request, &want));
 	return 0;
 }

@@ -1,105 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Timings that pages measured themselves. A page's clock is coarse and a page is not trusted, so
- * these never decide which schedule is served; they are kept in memory, apart from our own
- * measurements, to show how far the two agree.
+ * they are kept apart from our own measurements, an origin's apart from another's, and decide
+ * nothing but near-ties of what that origin is served (settle.c). Bounded: schedules of a kernel,
+ * kernels of an origin, reports of a connection in a second.
  */
 #include "daemon/api/handler.h"
 
 #include "daemon/log.h"
-#include "protocol/wire.h"
 
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
-#define REPORTS_MAX 512 /* kept; the one heard of longest ago makes room */
+#define REPORT_NS_MAX      60e9
+#define REPORT_COUNT_MAX   1e6
+#define QUANTUM_NS         100e3 /* of a page that does not say: what browsers round to */
+#define REPORTS_PER_SECOND 32    /* of one connection: each waits for the disk */
 
-struct report {
-	char op[OP_TEXT_BYTES], schedule[SCHEDULE_TEXT_BYTES];
-	uint64_t device;
-	uint64_t heard; /* rank in time of the last one; 0: free */
-	uint64_t count, samples;
-	double least_ns, last_ns; /* medians reported */
-};
-struct reports {
-	uint64_t heard;
-	struct report reports[REPORTS_MAX];
-};
-
-int reports_create(struct reports **ret_reports)
+const char *request_origin(const struct request *request)
 {
-	struct reports *reports = calloc(1, sizeof *reports);
-
-	if (!reports)
-		return -ENOMEM;
-	*ret_reports = reports;
-	return 0;
+	return request->peer ? request->peer->origin : NULL;
 }
 
-void reports_destroy(struct reports *reports)
+static struct store_key key_of(const struct want *want)
 {
-	free(reports);
+	return (struct store_key){want->device->id, want->device->driver, op_key(&want->op),
+	        want->features & want->device->limits.features};
 }
 
-/* The row of this kernel, or the one to take over. */
-static struct report *row_for(
-        struct reports *reports, const char *op, const char *schedule, uint64_t device)
+json_t *reports_json(const struct request *request, const struct want *want)
 {
-	struct report *oldest = &reports->reports[0];
-
-	for (size_t i = 0; i < REPORTS_MAX; i++) {
-		struct report *row = &reports->reports[i];
-		if (row->heard && row->device == device && !strcmp(row->op, op) &&
-		        !strcmp(row->schedule, schedule))
-			return row;
-		if (row->heard < oldest->heard)
-			oldest = row;
-	}
-	*oldest = (struct report){.device = device, .least_ns = INFINITY};
-	snprintf(oldest->op, sizeof oldest->op, "%s", op);
-	snprintf(oldest->schedule, sizeof oldest->schedule, "%s", schedule);
-	return oldest;
-}
-
-json_t *reports_summary(const struct reports *reports)
-{
-	uint32_t kernels = 0;
-
-	for (size_t i = 0; i < REPORTS_MAX; i++)
-		kernels += reports->reports[i].heard != 0;
-	return json_pack("{s:i,s:I}", "kernels", (int)kernels, "count", (json_int_t)reports->heard);
-}
-
-json_t *reports_json(const struct reports *reports, const char *op, uint64_t device)
-{
+	struct store_key key = key_of(want);
+	struct store_reports reports;
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < REPORTS_MAX; i++) {
-		const struct report *row = &reports->reports[i];
-		if (!row->heard || row->device != device || strcmp(row->op, op))
-			continue;
-		json_array_append_new(array,
-		        json_pack("{s:s,s:I,s:I,s:I,s:I}", "schedule", row->schedule, "count",
-		                (json_int_t)row->count, "samples", (json_int_t)row->samples,
-		                "least_ns", (json_int_t)llround(row->least_ns), "last_ns",
-		                (json_int_t)llround(row->last_ns)));
+	if (!request->peer || store_get_reports(request->api->store, request->peer->origin, &key,
+	                              want->op_text, &reports))
+		return array;
+	for (uint32_t i = 0; i < reports.count; i++) {
+		const struct store_report *row = &reports.rows[i];
+		json_array_append_new(
+		        array, json_pack("{s:s,s:i,s:i,s:f,s:f,s:f}", "schedule", row->schedule,
+		                       "count", (int)row->count, "samples", (int)row->samples,
+		                       "median_ns", row->median_ns, "quantum_ns", row->quantum_ns,
+		                       "weight", report_weight(row)));
 	}
 	return array;
 }
 
-#define REPORT_NS_MAX      60e9
-#define REPORT_SAMPLES_MAX 1e6
+/* ---- What a report says. */
 
-static int check_numbers(double median_ns, double samples, struct problem *ret_problem)
+struct told {
+	double median_ns, samples, dispatches, quantum_ns;
+};
+
+static int check_count(double count, const char *name, struct problem *ret_problem)
 {
-	if (!(median_ns > 0 && median_ns <= REPORT_NS_MAX))
+	if (count >= 1 && count <= REPORT_COUNT_MAX && count == floor(count))
+		return 0;
+	return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
+	        "%s must be a whole number from 1 to 1000000", name);
+}
+
+static bool is_given(const struct request *request, const char *name)
+{
+	return json_object_get(request->params, name) != NULL;
+}
+
+static int read_numbers(
+        const struct request *request, struct told *ret_told, struct problem *ret_problem)
+{
+	struct told told = {request_number(request, "median_ns"),
+	        request_number(request, "samples"),
+	        is_given(request, "dispatches") ? request_number(request, "dispatches") : 1,
+	        is_given(request, "quantum_ns") ? request_number(request, "quantum_ns")
+	                                        : QUANTUM_NS};
+	int answer;
+
+	if (!(told.median_ns > 0 && told.median_ns <= REPORT_NS_MAX))
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "median_ns",
 		        "median_ns must be above 0 and at most a minute (6e10)");
-	if (!(samples >= 1 && samples <= REPORT_SAMPLES_MAX) || samples != floor(samples))
-		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "samples",
-		        "samples must be a whole number from 1 to 1000000");
-	return 0;
+	if (!(told.quantum_ns >= 0 && told.quantum_ns <= REPORT_NS_MAX))
+		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "quantum_ns",
+		        "quantum_ns must be 0 (a fine clock) to a minute (6e10)");
+	answer = check_count(told.samples, "samples", ret_problem);
+	if (!answer)
+		answer = check_count(told.dispatches, "dispatches", ret_problem);
+	if (!answer)
+		*ret_told = told;
+	return answer;
 }
 
 static int check_schedule(
@@ -117,31 +108,108 @@ static int check_schedule(
 	return 0;
 }
 
+static int check_pace(struct api_peer *peer, uint64_t now_s, struct problem *ret_problem)
+{
+	if (!peer)
+		return problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
+		        "a report belongs to a WebSocket; open one at /v1/ws");
+	if (peer->report_s != now_s)
+		peer->report_count = 0;
+	peer->report_s = now_s;
+	if (peer->report_count++ < REPORTS_PER_SECOND)
+		return 0;
+	return problem_set(ret_problem, PROBLEM_TOO_MANY, "",
+	        "more than %d reports in a second; report medians, not samples",
+	        REPORTS_PER_SECOND);
+}
+
+/* ---- Keeping it. */
+
+/* The row of the schedule, a new one, or the one heard of longest ago, emptied. */
+static struct store_report *row_for(struct store_reports *reports, const char *schedule)
+{
+	struct store_report *oldest = &reports->rows[0];
+
+	for (uint32_t i = 0; i < reports->count; i++) {
+		if (!strcmp(reports->rows[i].schedule, schedule))
+			return &reports->rows[i];
+		if (reports->rows[i].heard < oldest->heard)
+			oldest = &reports->rows[i];
+	}
+	if (reports->count < STORE_REPORTS_MAX)
+		oldest = &reports->rows[reports->count++];
+	*oldest = (struct store_report){0};
+	snprintf(oldest->schedule, sizeof oldest->schedule, "%s", schedule);
+	return oldest;
+}
+
+static uint64_t last_heard(const struct store_reports *reports)
+{
+	uint64_t heard = 0;
+
+	for (uint32_t i = 0; i < reports->count; i++)
+		if (reports->rows[i].heard > heard)
+			heard = reports->rows[i].heard;
+	return heard;
+}
+
+static int keep(const struct request *request, const struct want *want, const char *schedule,
+        const struct told *told, uint64_t now_s)
+{
+	struct store *store = request->api->store;
+	const char *origin = request->peer->origin;
+	struct store_key key = key_of(want);
+	struct store_reports reports;
+
+	if (store_get_reports(store, origin, &key, want->op_text, &reports)) {
+		reports = (struct store_reports){.generation = nnjit_generation};
+		snprintf(reports.origin, sizeof reports.origin, "%s", origin);
+		snprintf(reports.op, sizeof reports.op, "%s", want->op_text);
+	}
+	uint64_t heard = last_heard(&reports);
+	struct store_report *row = row_for(&reports, schedule);
+	row->median_ns = told->median_ns;
+	row->span_ns = told->median_ns * told->dispatches;
+	row->quantum_ns = told->quantum_ns;
+	row->samples = (uint32_t)told->samples;
+	row->count += row->count < INT32_MAX;
+	row->heard = heard + 1;
+	reports.heard = now_s;
+	return store_put_reports(store, &key, &reports);
+}
+
+static int keep_problem(int code, struct problem *ret_problem)
+{
+	if (code == -ENOSPC)
+		return problem_set(ret_problem, PROBLEM_TOO_MANY, "",
+		        "there is no room for another report; nothing is lost but this one");
+	return problem_set(ret_problem, PROBLEM_INTERNAL, "", "the report could not be stored: %s",
+	        strerror(-code));
+}
+
 int handle_report(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
-	double median_ns = request_number(request, "median_ns");
-	double samples = request_number(request, "samples");
-	struct reports *reports = request->api->reports;
+	uint64_t now_s = (uint64_t)time(NULL);
 	char schedule[SCHEDULE_TEXT_BYTES];
+	struct told told;
 	struct want want;
 	int answer = want_read(request, &want, ret_problem);
 
 	if (!answer)
-		answer = check_numbers(median_ns, samples, ret_problem);
+		answer = read_numbers(request, &told, ret_problem);
 	if (!answer)
 		answer = check_schedule(
 		        &want, request_text(request, "schedule"), schedule, ret_problem);
+	if (!answer)
+		answer = check_pace(request->peer, now_s, ret_problem);
 	if (answer)
 		return answer;
-	struct report *row = row_for(reports, want.op_text, schedule, want.device->id);
-	row->heard = ++reports->heard;
-	row->count++;
-	row->samples += (uint64_t)samples;
-	row->last_ns = median_ns;
-	row->least_ns = fmin(row->least_ns, median_ns);
+	int code = keep(request, &want, schedule, &told, now_s);
+	if (code)
+		return keep_problem(code, ret_problem);
 	request->api->changes++;
-	log_debug("page reports %s on %s: %.0f ns (%s)", want.op_text, want.device->name, median_ns,
-	        schedule);
+	log_debug("a page of %s reports %s on %s: %.0f ns (%s)", request->peer->origin,
+	        want.op_text, want.device->name, told.median_ns, schedule);
 	*ret_result = json_pack("{s:b}", "recorded", 1);
 	return 0;
 }

@@ -61,6 +61,6 @@ int handle_status(const struct request *request, json_t **ret_result, struct pro
 	        (int)tune_device_count(api->tune), "enumerated", tune_enumerated(api->tune),
 	        "tuning", tuning_json(api->tune), "store", store_json(&stats), "websockets",
 	        (int)api->peers, "calls", (json_int_t)api->calls, "reports",
-	        reports_summary(api->reports));
+	        json_pack("{s:I}", "kernels", (json_int_t)stats.reports));
 	return 0;
 }

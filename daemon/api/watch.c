@@ -69,14 +69,15 @@ static json_t *event(const struct task *task, const char *name)
 
 static void add_kernel(json_t *message, const struct task *task, const struct tune_kernel *kernel)
 {
-	struct tune_kernel chosen = *kernel;
+	struct api_peer *peer = task->peer;
+	struct tune_kernel served = *kernel;
 	struct problem problem;
 	json_t *object;
 
 	json_object_set_new(message, "progress",
 	        json_pack("{s:i,s:i}", "measured", (int)kernel->measured, "of", (int)kernel->of));
-	tune_for_runs(task->peer->api->tune, task->runs, &chosen);
-	if (!kernel_json(task->peer->api, &chosen, task->target, &object, &problem))
+	tune_for_runs(peer->api->tune, task->runs, &served);
+	if (!kernel_served(peer->api, peer->origin, &served, task->target, &object, &problem))
 		json_object_set_new(message, "kernel", object);
 }
 
@@ -256,7 +257,8 @@ static int watch_whole(const struct request *request, const struct want *want, j
 	int answer = kernel_get(request, want, &kernel, ret_problem);
 
 	return answer ? answer
-	              : kernel_json(request->api, &kernel, want->target, ret_object, ret_problem);
+	              : kernel_served(request->api, request_origin(request), &kernel, want->target,
+	                        ret_object, ret_problem);
 }
 
 /* Subscribes to the operator, or to each of its parts, which the task takes over. */

@@ -35,9 +35,11 @@ struct adapter {
 	uint32_t timestamp_bits; /* 0: the queue has no timestamps */
 	double timestamp_ns;     /* one tick */
 	bool robustness2;        /* VK_EXT_robustness2 with robustBufferAccess2 */
+	bool zeroes_workgroup;   /* workgroup memory may have a zero initialiser */
 	uint32_t web_subgroup; /* the subgroup size Dawn asks for; 0: it leaves it to the driver */
-	bool subgroup_control_extension;    /* web_subgroup needs VK_EXT_subgroup_size_control */
-	bool f16_extension, dot4_extension; /* those features come by extensions, not by version */
+	bool subgroup_control_extension; /* web_subgroup needs VK_EXT_subgroup_size_control */
+	bool f16_extension, dot4_extension,
+	        zero_extension; /* those features come by extensions, not by version */
 };
 
 struct adapters {

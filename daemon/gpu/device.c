@@ -29,6 +29,7 @@ struct choices {
 	VkPhysicalDeviceFeatures2 features;
 	VkPhysicalDeviceRobustness2FeaturesEXT robustness2;
 	VkPhysicalDeviceSubgroupSizeControlFeatures subgroup_control;
+	VkPhysicalDeviceZeroInitializeWorkgroupMemoryFeatures zero;
 	VkPhysicalDevice16BitStorageFeatures storage16;
 	VkPhysicalDeviceShaderFloat16Int8Features half;
 	VkPhysicalDeviceShaderIntegerDotProductFeatures dot;
@@ -82,6 +83,14 @@ static void choose_web(const struct adapter *adapter, struct choices *choices)
 		choices->features.pNext = &choices->robustness2;
 		choices->names[choices->name_count++] = VK_EXT_ROBUSTNESS_2_EXTENSION_NAME;
 	}
+	if (adapter->zeroes_workgroup) {
+		choices->zero.shaderZeroInitializeWorkgroupMemory = VK_TRUE;
+		choices->zero.pNext = choices->features.pNext;
+		choices->features.pNext = &choices->zero;
+		if (adapter->zero_extension)
+			choices->names[choices->name_count++] =
+			        VK_KHR_ZERO_INITIALIZE_WORKGROUP_MEMORY_EXTENSION_NAME;
+	}
 	if (!adapter->web_subgroup)
 		return;
 	choices->subgroup_control.subgroupSizeControl = VK_TRUE;
@@ -102,6 +111,8 @@ static VkResult create_device(struct device *device)
 	        .robustness2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT,
 	        .subgroup_control.sType =
 	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES,
+	        .zero.sType =
+	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ZERO_INITIALIZE_WORKGROUP_MEMORY_FEATURES,
 	        .storage16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_16BIT_STORAGE_FEATURES,
 	        .half.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES,
 	        .dot.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES,

@@ -153,27 +153,6 @@ static void read_properties(struct adapter *adapter)
 	adapter->timestamp_ns = identity.basic.limits.timestampPeriod;
 }
 
-/* Features that decide how the web profile is opened. */
-static void read_features(struct adapter *adapter)
-{
-	VkPhysicalDeviceSubgroupSizeControlFeatures control = {
-	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
-	VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
-	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
-	VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
-
-	if (has_extension(adapter->physical, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME))
-		all.pNext = &robustness;
-	if (adapter->web_subgroup) {
-		control.pNext = all.pNext;
-		all.pNext = &control;
-	}
-	vkGetPhysicalDeviceFeatures2(adapter->physical, &all);
-	adapter->robustness2 = robustness.robustBufferAccess2;
-	if (!control.subgroupSizeControl)
-		adapter->web_subgroup = 0;
-}
-
 /* Whether the driver knows the features that came with this version or this extension. */
 static bool knows(const struct adapter *adapter, uint32_t version, const char *extension,
         bool *ret_by_extension)
@@ -181,6 +160,37 @@ static bool knows(const struct adapter *adapter, uint32_t version, const char *e
 	*ret_by_extension = adapter->api_version < version &&
 	                    has_extension(adapter->physical, extension);
 	return adapter->api_version >= version || *ret_by_extension;
+}
+
+/* Features that decide how the web profile is opened. */
+static void read_features(struct adapter *adapter)
+{
+	VkPhysicalDeviceSubgroupSizeControlFeatures control = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
+	VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
+	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};
+	VkPhysicalDeviceZeroInitializeWorkgroupMemoryFeatures zero = {
+	        .sType =
+	                VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ZERO_INITIALIZE_WORKGROUP_MEMORY_FEATURES};
+	VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+
+	if (has_extension(adapter->physical, VK_EXT_ROBUSTNESS_2_EXTENSION_NAME))
+		all.pNext = &robustness;
+	if (knows(adapter, VK_API_VERSION_1_3,
+	            VK_KHR_ZERO_INITIALIZE_WORKGROUP_MEMORY_EXTENSION_NAME,
+	            &adapter->zero_extension)) {
+		zero.pNext = all.pNext;
+		all.pNext = &zero;
+	}
+	if (adapter->web_subgroup) {
+		control.pNext = all.pNext;
+		all.pNext = &control;
+	}
+	vkGetPhysicalDeviceFeatures2(adapter->physical, &all);
+	adapter->robustness2 = robustness.robustBufferAccess2;
+	adapter->zeroes_workgroup = zero.shaderZeroInitializeWorkgroupMemory;
+	if (!control.subgroupSizeControl)
+		adapter->web_subgroup = 0;
 }
 
 /* What kernels may compute with, where the device has it. */

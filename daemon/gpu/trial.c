@@ -35,6 +35,15 @@ static void refuse(struct attempt *attempt, const char *why)
 
 /* ---- Building. */
 
+/* The words that the profile asks for. Without the means to zero workgroup memory as Tint does
+ * there is no telling what a page would run, and a native kernel is the nearest. */
+static enum nnjit_target target_of(const struct device *device)
+{
+	if (device->profile == PROFILE_NATIVE || !device->adapter->zeroes_workgroup)
+		return NNJIT_SPIRV;
+	return device->adapter->robustness2 ? NNJIT_SPIRV_WEB : NNJIT_SPIRV_WEB_CLAMPED;
+}
+
 static int generate(struct attempt *attempt, const struct schedule *schedule, struct error *err)
 {
 	const struct bench *bench = attempt->bench;
@@ -46,7 +55,7 @@ static int generate(struct attempt *attempt, const struct schedule *schedule, st
 		return error_set(err, ANSWER_BAD_REQUEST, "schedule",
 		        "the schedule is not legal here: %s", why.text);
 	double start_ns = device_now_ns();
-	int failure = nnjit_generate(bench->nnjit, op, schedule, NNJIT_SPIRV, kernel);
+	int failure = nnjit_generate(bench->nnjit, op, schedule, target_of(bench->device), kernel);
 	attempt->verdict->generate_ns = device_now_ns() - start_ns;
 	if (failure)
 		return answer_no_memory("the kernel", err);

@@ -248,7 +248,14 @@ static int received(struct connection *c, const char *bytes, size_t length)
 
 static int established(struct connection *c)
 {
-	return api_peer_create(c->ws->api, pushed, c, &c->peer) ? -1 : 0;
+	char origin[256] = "";
+
+	/* One that does not fit would be another's; the gate has looked at what it says. */
+	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
+		return -1;
+	if (lws_hdr_copy(c->wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
+		origin[0] = '\0';
+	return api_peer_create(c->ws->api, origin, pushed, c, &c->peer) ? -1 : 0;
 }
 
 static int destroyed(struct connection *c)

@@ -27,6 +27,7 @@ static const char *const table_names[STORE_TABLES] = {
         [STORE_TRIALS] = "trials",
         [STORE_DEVICES] = "devices",
         [STORE_JOBS] = "jobs",
+        [STORE_REPORTS] = "reports",
 };
 
 int store_error(int lmdb)
@@ -366,6 +367,6 @@ int store_stats(struct store *store, struct store_stats *ret_stats)
 	if (!code)
 		*ret_stats = (struct store_stats){(info.me_last_pgno + 1) * (uint64_t)stat.ms_psize,
 		        entries[STORE_KERNELS], entries[STORE_TRIALS], entries[STORE_DEVICES],
-		        entries[STORE_JOBS]};
+		        entries[STORE_JOBS], entries[STORE_REPORTS]};
 	return store_error(code);
 }

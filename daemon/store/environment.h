@@ -15,6 +15,7 @@ enum store_table {
 	STORE_TRIALS,
 	STORE_DEVICES,
 	STORE_JOBS,
+	STORE_REPORTS,
 	STORE_TABLES
 };
 

@@ -11,7 +11,14 @@
 
 #include "nnjit.h"
 
-enum record_kind { RECORD_META = 1, RECORD_KERNEL, RECORD_TRIAL, RECORD_DEVICE, RECORD_JOB };
+enum record_kind {
+	RECORD_META = 1,
+	RECORD_KERNEL,
+	RECORD_TRIAL,
+	RECORD_DEVICE,
+	RECORD_JOB,
+	RECORD_REPORT
+};
 
 /* ---- Writing, into a buffer whose sticky failure is looked at once, by record_seal. */
 void record_begin(struct buffer *record, enum record_kind kind);

@@ -95,8 +95,35 @@ int store_each_job(struct store *store,
                 void *context, const struct store_key *key, const char *op_text, uint32_t priority),
         void *context);
 
+/* What pages of one origin measured of one kernel: apart from our trials, and an origin's apart
+ * from another's. */
+#define STORE_ORIGIN_BYTES       256
+#define STORE_REPORTS_MAX        8 /* schedules of one kernel; the one heard of longest ago goes */
+#define STORE_ORIGIN_KERNELS_MAX 256 /* of one origin; likewise */
+struct store_report {
+	char schedule[SCHEDULE_TEXT_BYTES];
+	double median_ns;        /* of one dispatch, as last told */
+	double span_ns;          /* what one sample lasted: several dispatches */
+	double quantum_ns;       /* the page's clock moves in steps of this; 0: fine */
+	uint32_t samples, count; /* of the last report; reports so far */
+	uint64_t heard;          /* rank among the record's rows */
+};
+struct store_reports {
+	char origin[STORE_ORIGIN_BYTES]; /* "" for what is no page */
+	char op[OP_TEXT_BYTES];
+	uint32_t generation, count;
+	uint64_t heard; /* Unix time */
+	struct store_report rows[STORE_REPORTS_MAX];
+};
+/* 0, or -ENOENT: none, or of other code. */
+int store_get_reports(struct store *store, const char *origin, const struct store_key *key,
+        const char *op_text, struct store_reports *ret_reports);
+/* -ENOSPC also when all origins together have too many. */
+int store_put_reports(
+        struct store *store, const struct store_key *key, const struct store_reports *reports);
+
 /* Bytes used and entries, for /v1/status. */
 struct store_stats {
-	uint64_t bytes, kernels, trials, devices, jobs;
+	uint64_t bytes, kernels, trials, devices, jobs, reports;
 };
 int store_stats(struct store *store, struct store_stats *ret_stats);

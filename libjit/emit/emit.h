@@ -14,6 +14,10 @@ struct buffer;
 int emit_wgsl(const struct ir_module *module, struct buffer *out);
 /* SPIR-V 1.3 words for Vulkan 1.1, little-endian. */
 int emit_spirv(const struct ir_module *module, struct buffer *out);
+/* The same as Tint makes it of the WGSL: indices of workgroup memory it cannot prove in bounds are
+ * clamped, workgroup memory is zeroed, divisors, shifts and NaNs are minded. `clamps_storage`:
+ * those of storage too, as Dawn has it where the driver lacks robustBufferAccess2. */
+int emit_spirv_web(const struct ir_module *module, bool clamps_storage, struct buffer *out);
 /* GLSL 4.50 for shaderc: the conventional path, to compare with. -ENOTSUP for cooperative matrices,
  * which the shaderc of Debian 12 does not know. */
 int emit_glsl(const struct ir_module *module, struct buffer *out);

@@ -16,6 +16,7 @@
 /* A block's labels follow its id: consecutive ids, so that one number is enough to find them. */
 enum {
 	LOOP_VALUE,
+	LOOP_COUNT,
 	LOOP_VARIABLE,
 	LOOP_HEADER,
 	LOOP_BODY,
@@ -32,7 +33,7 @@ enum { IF_THEN, IF_ELSE, IF_MERGE, IF_IDS };
 
 static uint32_t element(struct spirv *e, const struct ir_inst *inst, uint32_t n)
 {
-	uint32_t index = e->ids[inst->arg[0]], id;
+	uint32_t index = e->bounds ? spirv_guarded_index(e, inst, n) : e->ids[inst->arg[0]], id;
 
 	if (inst->op == IR_LOAD || inst->op == IR_STORE) {
 		uint32_t type = pointer_id(e, STORAGE_BUFFER, e->module->bindings[n].type);
@@ -54,41 +55,93 @@ static uint32_t function_variable(struct spirv *e, ir_type type, uint32_t id)
 	return id;
 }
 
+/* Leaves the loop, or goes on at `enter`, where the test fails. */
+static void leave_unless(
+        struct spirv *e, uint32_t first, uint32_t test, uint32_t enter, uint32_t leave)
+{
+	struct buffer *body = &e->body;
+
+	PUT(body, SpvOpSelectionMerge, enter, SpvSelectionControlMaskNone);
+	PUT(body, SpvOpBranchConditional, test, enter, leave);
+	PUT(body, SpvOpLabel, leave);
+	PUT(body, SpvOpBranch, first + LOOP_MERGE);
+	PUT(body, SpvOpLabel, enter);
+}
+
+/* From the counter of rounds to the loop's value, and out of it where that is too large. */
+static void emit_rounds_value(struct spirv *e, const struct ir_inst *inst,
+        const struct emit_rounds *rounds, uint32_t first)
+{
+	uint32_t value = first + LOOP_COUNT;
+
+	if (!rounds->plain) {
+		uint32_t times = spirv_put2(e, SpvOpIMul, inst->type, value, e->ids[inst->arg[2]]);
+		PUT(&e->body, SpvOpIAdd, type_id(e, inst->type), first + LOOP_VALUE,
+		        e->ids[inst->arg[0]], times);
+	}
+	if (rounds->exact)
+		return;
+	uint32_t test = spirv_put2(
+	        e, SpvOpULessThan, IR_TYPE(IR_BOOL, 1), first + LOOP_VALUE, e->ids[inst->arg[1]]);
+	uint32_t enter = e->next_id++, leave = e->next_id++;
+	leave_unless(e, first, test, enter, leave);
+}
+
+static struct emit_rounds rounds_of(const struct spirv *e, const struct ir_inst *loop)
+{
+	return e->bounds ? emit_rounds(e->module, e->bounds, loop)
+	                 : (struct emit_rounds){.plain = true, .exact = true};
+}
+
+/* What the counter begins with, and where it ends. */
+static void counter_ends(
+        struct spirv *e, const struct ir_inst *inst, uint32_t *ret_from, uint32_t *ret_to)
+{
+	struct emit_rounds rounds = rounds_of(e, inst);
+
+	*ret_from = e->ids[inst->arg[0]];
+	*ret_to = e->ids[inst->arg[1]];
+	if (!e->bounds)
+		return;
+	*ret_from = u32_id(e, rounds.first);
+	*ret_to = u32_id(e, rounds.most == UINT32_MAX ? UINT32_MAX : rounds.first + rounds.most);
+}
+
+/* The counter is the value itself but where the web counts rounds. */
 static void emit_loop(struct spirv *e, const struct ir_inst *inst, ir_id id)
 {
-	uint32_t u32 = type_id(e, inst->type), first = e->next_id, test;
+	struct emit_rounds rounds = rounds_of(e, inst);
+	uint32_t u32 = type_id(e, inst->type), first = e->next_id, from, to;
+	uint32_t value = first + (rounds.plain ? LOOP_VALUE : LOOP_COUNT);
 	struct buffer *body = &e->body;
 
 	e->next_id += LOOP_IDS;
-	test = e->next_id++;
 	e->ids[id] = first + LOOP_VALUE;
+	counter_ends(e, inst, &from, &to);
 	function_variable(e, inst->type, first + LOOP_VARIABLE);
-	PUT(body, SpvOpStore, first + LOOP_VARIABLE, e->ids[inst->arg[0]]);
+	PUT(body, SpvOpStore, first + LOOP_VARIABLE, from);
 	PUT(body, SpvOpBranch, first + LOOP_HEADER);
 	PUT(body, SpvOpLabel, first + LOOP_HEADER);
 	PUT(body, SpvOpLoopMerge, first + LOOP_MERGE, first + LOOP_CONTINUE,
 	        SpvLoopControlMaskNone);
 	PUT(body, SpvOpBranch, first + LOOP_BODY);
 	PUT(body, SpvOpLabel, first + LOOP_BODY);
-	PUT(body, SpvOpLoad, u32, first + LOOP_VALUE, first + LOOP_VARIABLE);
-	PUT(body, SpvOpULessThan, type_id(e, IR_TYPE(IR_BOOL, 1)), test, first + LOOP_VALUE,
-	        e->ids[inst->arg[1]]);
-	PUT(body, SpvOpSelectionMerge, first + LOOP_ENTER, SpvSelectionControlMaskNone);
-	PUT(body, SpvOpBranchConditional, test, first + LOOP_ENTER, first + LOOP_LEAVE);
-	PUT(body, SpvOpLabel, first + LOOP_LEAVE);
-	PUT(body, SpvOpBranch, first + LOOP_MERGE);
-	PUT(body, SpvOpLabel, first + LOOP_ENTER);
+	PUT(body, SpvOpLoad, u32, value, first + LOOP_VARIABLE);
+	uint32_t test = spirv_put2(e, SpvOpULessThan, IR_TYPE(IR_BOOL, 1), value, to);
+	leave_unless(e, first, test, first + LOOP_ENTER, first + LOOP_LEAVE);
+	emit_rounds_value(e, inst, &rounds, first);
 }
 
 static void end_loop(struct spirv *e, const struct ir_inst *loop, uint32_t first)
 {
 	uint32_t u32 = type_id(e, loop->type), old = e->next_id++, next = e->next_id++;
+	uint32_t step = e->bounds ? u32_id(e, 1) : e->ids[loop->arg[2]];
 	struct buffer *body = &e->body;
 
 	PUT(body, SpvOpBranch, first + LOOP_CONTINUE);
 	PUT(body, SpvOpLabel, first + LOOP_CONTINUE);
 	PUT(body, SpvOpLoad, u32, old, first + LOOP_VARIABLE);
-	PUT(body, SpvOpIAdd, u32, next, old, e->ids[loop->arg[2]]);
+	PUT(body, SpvOpIAdd, u32, next, old, step);
 	PUT(body, SpvOpStore, first + LOOP_VARIABLE, next);
 	PUT(body, SpvOpBranch, first + LOOP_HEADER);
 	PUT(body, SpvOpLabel, first + LOOP_MERGE);
@@ -224,7 +277,7 @@ static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
 		PUT(&e->body, SpvOpLoad, type, result, e->ids[inst->arg[0]]);
 		break;
 	default:
-		spirv_value(e, inst, result);
+		spirv_value(e, id, inst, result);
 	}
 }
 
@@ -388,9 +441,8 @@ static bool any_failed(const struct spirv *e)
 	       e->prologue.failed || e->body.failed;
 }
 
-int emit_spirv(const struct ir_module *module, struct buffer *out)
+static int emit(struct spirv e, struct buffer *out)
 {
-	struct spirv e = {.module = module, .next_id = 1};
 	int r = reserve_tables(&e);
 
 	if (!r) {
@@ -404,5 +456,23 @@ int emit_spirv(const struct ir_module *module, struct buffer *out)
 	buffer_free(&e.variables);
 	buffer_free(&e.prologue);
 	buffer_free(&e.body);
+	return r;
+}
+
+int emit_spirv(const struct ir_module *module, struct buffer *out)
+{
+	return emit((struct spirv){.module = module, .next_id = 1}, out);
+}
+
+int emit_spirv_web(const struct ir_module *module, bool clamps_storage, struct buffer *out)
+{
+	struct spirv e = {.module = module,
+	        .bounds = emit_bounds(module),
+	        .clamps_storage = clamps_storage,
+	        .next_id = 1};
+	int r = e.bounds ? emit(e, out) : -ENOMEM;
+
+	out->failed = out->failed || r;
+	free(e.bounds);
 	return r;
 }

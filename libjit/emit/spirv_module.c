@@ -104,20 +104,31 @@ uint32_t spirv_constant_splat(struct spirv *e, ir_type type, uint32_t scalar)
 
 /* ---- Module-scope variables. */
 
-/* The pointer to struct { T[] }, which every binding of that element type has. */
-static uint32_t block_pointer(struct spirv *e, ir_type type)
+/* T[length], or T[] where only the dispatch says how long it is. */
+static uint32_t storage_array(struct spirv *e, const struct ir_binding *binding)
 {
-	uint32_t *slot = &e->block_pointers[type];
+	bool sized = e->module->workgroups[0];
+	uint32_t element = type_id(e, binding->type);
+	uint32_t length = sized ? u32_id(e, binding->length) : 0, array = e->next_id++;
 
-	if (*slot)
-		return *slot;
-	uint32_t element = type_id(e, type), array = e->next_id++, block = e->next_id++;
-	PUT(&e->globals, SpvOpTypeRuntimeArray, array, element);
+	if (sized)
+		PUT(&e->globals, SpvOpTypeArray, array, element, length);
+	else
+		PUT(&e->globals, SpvOpTypeRuntimeArray, array, element);
+	PUT(&e->decorations, SpvOpDecorate, array, SpvDecorationArrayStride,
+	        ir_bytes_of(binding->type));
+	return array;
+}
+
+/* The pointer to struct { array }, as Tint has one for each binding. */
+static uint32_t block_pointer(struct spirv *e, const struct ir_binding *binding)
+{
+	uint32_t array = storage_array(e, binding), block = e->next_id++;
+
 	PUT(&e->globals, SpvOpTypeStruct, block, array);
-	PUT(&e->decorations, SpvOpDecorate, array, SpvDecorationArrayStride, ir_bytes_of(type));
 	PUT(&e->decorations, SpvOpMemberDecorate, block, 0, SpvDecorationOffset, 0);
 	PUT(&e->decorations, SpvOpDecorate, block, SpvDecorationBlock);
-	return *slot = spirv_make_pointer(e, STORAGE_BUFFER, block);
+	return spirv_make_pointer(e, STORAGE_BUFFER, block);
 }
 
 static void decorate_binding(struct spirv *e, uint32_t variable, uint32_t n)
@@ -129,7 +140,7 @@ static void decorate_binding(struct spirv *e, uint32_t variable, uint32_t n)
 void spirv_declare_binding(struct spirv *e, uint32_t n)
 {
 	const struct ir_binding *binding = &e->module->bindings[n];
-	uint32_t pointer = block_pointer(e, binding->type);
+	uint32_t pointer = block_pointer(e, binding);
 	uint32_t id = e->bindings[n] = e->next_id++;
 
 	PUT(&e->globals, SpvOpVariable, pointer, id, SpvStorageClassStorageBuffer);
@@ -146,8 +157,15 @@ void spirv_declare_shared(struct spirv *e, uint32_t n)
 
 	PUT(&e->globals, SpvOpTypeArray, array, element, length);
 	uint32_t pointer = spirv_make_pointer(e, WORKGROUP, array);
+	if (!e->bounds) {
+		e->shared[n] = e->next_id++;
+		PUT(&e->globals, SpvOpVariable, pointer, e->shared[n], SpvStorageClassWorkgroup);
+		return;
+	}
+	uint32_t zero = e->next_id++;
+	PUT(&e->globals, SpvOpConstantNull, array, zero);
 	e->shared[n] = e->next_id++;
-	PUT(&e->globals, SpvOpVariable, pointer, e->shared[n], SpvStorageClassWorkgroup);
+	PUT(&e->globals, SpvOpVariable, pointer, e->shared[n], SpvStorageClassWorkgroup, zero);
 }
 
 /* ---- Builtins: each input is loaded once, at the function's top. */
@@ -199,6 +217,8 @@ uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which)
 	*slot = e->next_id++;
 	PUT(&e->prologue, SpvOpCompositeExtract, type_id(e, IR_TYPE(IR_U32, 1)), *slot, input,
 	        builtin_infos[which].lane);
+	if (e->bounds && which <= IR_WORKGROUP_ID_Z && e->module->workgroups[which])
+		*slot = spirv_at_most(e, &e->prologue, *slot, e->module->workgroups[which] - 1);
 	return *slot;
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "emit/bounds.h"
 #include "emit/emit.h"
 
 #include "base/buffer.h"
@@ -24,6 +25,8 @@ struct spirv_constant {
 
 struct spirv {
 	const struct ir_module *module;
+	struct emit_bound *bounds; /* NULL: native, without guards */
+	bool clamps_storage;
 	struct buffer decorations, globals, variables, prologue, body;
 	uint32_t next_id;
 	uint32_t glsl; /* the GLSL.std.450 import */
@@ -31,7 +34,6 @@ struct spirv {
 	struct spirv_constant *constants; /* open addressing, never full */
 	uint32_t constant_mask;
 	uint32_t types[SPIRV_TYPES];
-	uint32_t block_pointers[SPIRV_TYPES]; /* to struct { T[] } */
 	uint32_t pointers[STORAGE_COUNT][SPIRV_TYPES];
 	uint32_t bindings[IR_BINDINGS_MAX], shared[IR_SHARED_MAX];
 	uint32_t builtins[IR_BUILTIN_COUNT], inputs[IR_BUILTIN_COUNT];
@@ -85,6 +87,14 @@ static inline uint32_t u32_id(struct spirv *e, uint32_t value)
 	return spirv_constant(e, IR_TYPE(IR_U32, 1), value);
 }
 
+/* An instruction of one result and up to two operands, into the body; its id. */
+uint32_t spirv_put2(struct spirv *e, SpvOp op, ir_type type, uint32_t x, uint32_t y);
+/* min(x, most), as code. */
+uint32_t spirv_at_most(struct spirv *e, struct buffer *section, uint32_t x, uint32_t most);
+/* The index of an access as it may be used: clamped where the web would (spirv_guard.c). */
+uint32_t spirv_guarded_index(struct spirv *e, const struct ir_inst *inst, uint32_t n);
+/* A value whose operands the web minds; false, and nothing is written, if it is none. */
+bool spirv_guarded_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t result);
 /* Declares binding or workgroup array n. */
 void spirv_declare_binding(struct spirv *e, uint32_t n);
 void spirv_declare_shared(struct spirv *e, uint32_t n);
@@ -99,4 +109,4 @@ void spirv_matrix_store(struct spirv *e, const struct ir_inst *inst);
 void spirv_matrix_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);
 
 /* A value that reads no memory and no variable, into the body; its operands have ids. */
-void spirv_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);
+void spirv_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t result);

@@ -30,12 +30,20 @@ static const uint16_t opcodes[IR_OP_COUNT][IR_SCALAR_COUNT] = {
 #include "ir/ir.def"
 };
 
+/* WGSL's min and max are those that answer a number where one operand is NaN. */
+static uint32_t minding_nan(uint32_t opcode)
+{
+	return opcode == EXT(FMin) ? EXT(NMin) : opcode == EXT(FMax) ? EXT(NMax) : opcode;
+}
+
 static void compute(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
 	ir_type operand = e->module->insts[inst->arg[0]].type;
 	uint32_t opcode = opcodes[inst->op][ir_scalar_of(operand)];
 	uint32_t words[7], count = 0;
 
+	if (e->bounds)
+		opcode = minding_nan(opcode);
 	words[count++] = type_id(e, inst->type);
 	words[count++] = result;
 	if (opcode & EXTENDED) {
@@ -171,8 +179,10 @@ static void emit_dot(struct spirv *e, const struct ir_inst *inst, uint32_t resul
 
 /* ---- The door. */
 
-void spirv_value(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+void spirv_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t result)
 {
+	if (e->bounds && spirv_guarded_value(e, id, inst, result))
+		return;
 	switch (inst->op) {
 	case IR_SELECT:
 		emit_select(e, inst, result);

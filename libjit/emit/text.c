@@ -187,14 +187,34 @@ static const char *form_of(const struct text *t, const struct ir_inst *inst)
 	return form ? form : templates[inst->op];
 }
 
-static void put_computed(struct text *t, const struct ir_inst *inst, bool bare)
+/* What Tint does not see through it is told. */
+static void put_mask(struct text *t, const struct ir_inst *inst, uint32_t mask)
 {
+	buffer_puts(t->out, "min(");
+	put_template(t, inst, templates[IR_AND], true);
+	buffer_printf(t->out, ", %uu)", mask);
+}
+
+static void put_computed(struct text *t, ir_id id, bool bare)
+{
+	const struct ir_inst *inst = &t->module->insts[id];
+	uint32_t mask;
 	bool is_shift = inst->op == IR_SHL || inst->op == IR_SHR;
 
 	if (is_shift && ir_scalar_of(inst->type) == IR_I32 && t->dialect->shifts_by_unsigned)
 		put_signed_shift(t, inst);
+	else if (t->bounds && emit_is_mask(t->module, t->bounds, id, &mask))
+		put_mask(t, inst, mask);
 	else
 		put_template(t, inst, form_of(t, inst), bare);
+}
+
+static const char *builtin_name(const struct text *t, uint32_t which)
+{
+	bool is_known = which <= IR_WORKGROUP_ID_Z && t->module->workgroups[which];
+
+	return is_known && t->dialect->workgroups[which] ? t->dialect->workgroups[which]
+	                                                 : t->dialect->builtins[which];
 }
 
 static void put_inst(struct text *t, ir_id id, bool bare)
@@ -206,7 +226,7 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 		put_const(t, inst);
 		break;
 	case IR_BUILTIN:
-		buffer_puts(t->out, t->dialect->builtins[inst->arg[0]]);
+		buffer_puts(t->out, builtin_name(t, inst->arg[0]));
 		break;
 	case IR_UNIFORM:
 		buffer_puts(t->out, "dims.");
@@ -238,7 +258,7 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 		put_name(t, inst->arg[0]);
 		break;
 	default:
-		put_computed(t, inst, bare);
+		put_computed(t, id, bare);
 	}
 }
 
@@ -267,16 +287,6 @@ static void put_assignment(struct text *t, ir_id value)
 	buffer_puts(t->out, ";\n");
 }
 
-static bool is_const(const struct text *t, ir_id id)
-{
-	return t->module->insts[id].op == IR_CONST;
-}
-
-static uint32_t bits_of(const struct text *t, ir_id id)
-{
-	return t->module->insts[id].arg[0];
-}
-
 /* "for (var k7 = " */
 static void put_for(struct text *t, ir_id id, char letter)
 {
@@ -288,28 +298,52 @@ static void put_for(struct text *t, ir_id id, char letter)
 	buffer_printf(t->out, " %c%u = ", letter, t->plan[id].name);
 }
 
-/* Constant bounds, step above 1: counts rounds and computes the value from the round. */
-static void put_counted_loop(struct text *t, ir_id id, uint32_t from, uint32_t to, uint32_t by)
+/* The value of a loop that counts rounds. */
+static void put_counted(struct text *t, ir_id id)
 {
-	uint32_t rounds = to > from ? (to - from - 1) / by + 1 : 0, name = t->plan[id].name;
+	const struct ir_inst *loop = &t->module->insts[id], *from = &t->module->insts[loop->arg[0]];
+	uint32_t by = t->module->insts[loop->arg[2]].arg[0];
 
-	put_for(t, id, 'k');
-	buffer_printf(t->out, "0u; k%u < %uu; k%u++) {\n", name, rounds, name);
-	t->indent++;
 	put_declaration(t, id, t->dialect->let);
-	if (from)
-		buffer_printf(t->out, "%uu + ", from);
-	buffer_printf(t->out, "k%u * %uu;\n", name, by);
+	if (from->op != IR_CONST || from->arg[0]) {
+		put_operand(t, loop->arg[0], false);
+		buffer_puts(t->out, " + ");
+	}
+	buffer_printf(t->out, by == 1 ? "k%u;\n" : "k%u * %uu;\n", t->plan[id].name, by);
+}
+
+static void put_break(struct text *t, ir_id id)
+{
+	put_indent(t);
+	buffer_printf(t->out, "if (i%u >= ", t->plan[id].name);
+	put_operand(t, t->module->insts[id].arg[1], true);
+	buffer_puts(t->out, ") { break; }\n");
+}
+
+/* Counts from a constant by 1 up to a constant; where that may be too far, it breaks. */
+static void put_rounds(struct text *t, ir_id id)
+{
+	struct emit_rounds rounds = emit_rounds(t->module, t->bounds, &t->module->insts[id]);
+	uint32_t name = t->plan[id].name;
+	char letter = rounds.plain ? 'i' : 'k';
+
+	put_for(t, id, letter);
+	buffer_printf(t->out, "%uu; %c%u < %uu; %c%u++) {\n", rounds.first, letter, name,
+	        rounds.most == UINT32_MAX ? UINT32_MAX : rounds.first + rounds.most, letter, name);
+	t->indent++;
+	if (!rounds.plain)
+		put_counted(t, id);
+	if (!rounds.exact)
+		put_break(t, id);
 }
 
 static void put_loop(struct text *t, ir_id id)
 {
 	const struct ir_inst *inst = &t->module->insts[id];
-	bool is_constant = is_const(t, inst->arg[0]) && is_const(t, inst->arg[1]);
-	uint32_t by = bits_of(t, inst->arg[2]), name = t->plan[id].name;
+	uint32_t by = t->module->insts[inst->arg[2]].arg[0], name = t->plan[id].name;
 
-	if (t->dialect->counts_by_one && by != 1 && is_constant) {
-		put_counted_loop(t, id, bits_of(t, inst->arg[0]), bits_of(t, inst->arg[1]), by);
+	if (t->bounds) {
+		put_rounds(t, id);
 		return;
 	}
 	put_for(t, id, 'i');
@@ -430,6 +464,7 @@ int text_emit(
 		buffer_puts(out, "}\n");
 	}
 	free(t.plan);
+	free(t.bounds);
 	out->failed = out->failed || r;
 	return out->failed ? -ENOMEM : 0;
 }

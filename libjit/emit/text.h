@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "emit/bounds.h"
 #include "emit/emit.h"
 
 struct text;
@@ -13,6 +14,7 @@ struct text_dialect {
 	const char *types[IR_SCALAR_COUNT][4]; /* by scalar and lanes - 1 */
 	const char *let, *var; /* what declares a value, a variable; NULL: its type */
 	const char *builtins[IR_BUILTIN_COUNT];
+	const char *workgroups[3]; /* the workgroup's id, where the dispatch is known */
 	const char *barrier;
 	const char *binding_prefix; /* before a binding's name, against the target's keywords */
 	/* Templates as ir.def's, with $t for the result's type: of structural values and of what
@@ -26,7 +28,7 @@ struct text_dialect {
 	const char *(*bitcast)(const struct ir_module *module, const struct ir_inst *inst);
 	/* MATRIX_LOAD as a value; NULL where the target has no cooperative matrices. */
 	void (*put_matrix_load)(struct text *text, const struct ir_inst *inst);
-	bool counts_by_one; /* constant loops count from 0 by 1: Tint proves only those finite */
+	bool for_proofs; /* indices and loops are written so that Tint can prove their bounds */
 	bool shifts_by_unsigned; /* a shift count must be unsigned */
 };
 
@@ -43,13 +45,14 @@ struct text {
 	const struct text_dialect *dialect;
 	struct buffer *out;
 	struct text_plan *plan;     /* by instruction */
+	struct emit_bound *bounds;  /* the same; NULL where the dialect is not for proofs */
 	uint32_t indent;            /* open blocks, the function included */
 	char matrices[3][48];       /* types of cooperative matrices, from IR_MATRIX_A on */
 	bool halves[IR_SHARED_MAX]; /* arrays of words whose f16 matrices read: f16 each, put<n>()
 	                             * stores a vector of words */
 };
 
-/* Fills in text->plan, which the caller frees. -ENOMEM. */
+/* Fills in text->plan and ->bounds, which the caller frees. -ENOMEM. */
 int text_make_plan(struct text *text);
 
 /* The whole module in the dialect. -ENOMEM. */

@@ -60,7 +60,8 @@ static bool stands_inline(const struct text *t, const struct hazards *next, ir_i
 		return true;
 	if (inst->uses != 1 || !may_move(inst) || user->block != inst->block)
 		return false;
-	if (user->op == IR_LOOP && user->arg[0] != id) /* evaluated again and again */
+	if (user->op == IR_LOOP &&
+	        (t->bounds || user->arg[0] != id)) /* evaluated again and again */
 		return false;
 	return !hazard || t->plan[t->plan[id].user].root <= hazard;
 }
@@ -124,7 +125,9 @@ int text_make_plan(struct text *t)
 	struct hazards next = {.set = calloc(count, sizeof *next.set)};
 
 	t->plan = calloc(count, sizeof *t->plan);
-	if (!t->plan || !next.set) {
+	if (t->dialect->for_proofs)
+		t->bounds = emit_bounds(t->module);
+	if (!t->plan || !next.set || (t->dialect->for_proofs && !t->bounds)) {
 		free(next.set);
 		return -ENOMEM;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The WGSL dialect: words, declarations, and floats exact to the bit. Tint must accept the text
- * without a warning, and find every constant loop finite, or it adds a counter of its own.
+ * without a warning, and prove every loop finite and as many indices as it can within their arrays,
+ * or it adds counters and clamps of its own (bounds.h).
  */
 #include "emit/text.h"
 
@@ -111,14 +112,25 @@ static void put_shared(struct text *t, uint32_t n)
 
 /* ---- The module's head. */
 
+/* Of a known length where that is known: an index proved below it needs no clamp. */
+static void put_binding(struct text *t, uint32_t n)
+{
+	const struct ir_binding *binding = &t->module->bindings[n];
+
+	buffer_printf(t->out, "@group(0) @binding(%u) var<storage, %s> %s: array<%s", n,
+	        binding->writable ? "read_write" : "read", binding->name,
+	        text_type(t, binding->type));
+	if (t->module->workgroups[0])
+		buffer_printf(t->out, ", %u", binding->length);
+	buffer_puts(t->out, ">;\n");
+}
+
 static void put_declarations(struct text *t)
 {
 	const struct ir_module *m = t->module;
 
 	for (uint32_t i = 0; i < m->binding_count; i++)
-		buffer_printf(t->out, "@group(0) @binding(%u) var<storage, %s> %s: array<%s>;\n", i,
-		        m->bindings[i].writable ? "read_write" : "read", m->bindings[i].name,
-		        text_type(t, m->bindings[i].type));
+		put_binding(t, i);
 	for (uint32_t i = 0; i < m->shared_count; i++)
 		put_shared(t, i);
 	if (m->uniforms)
@@ -150,6 +162,17 @@ static void put_parameters(struct text *t)
 	}
 }
 
+/* No workgroup's id reaches the dispatch's size, which Tint has to be told. */
+static void put_workgroups(struct text *t)
+{
+	for (uint32_t i = 0; i < 3; i++)
+		if (t->module->workgroups[i] &&
+		        text_reads(t, (enum ir_builtin)(IR_WORKGROUP_ID_X + i),
+		                (enum ir_builtin)(IR_WORKGROUP_ID_X + i)))
+			buffer_printf(t->out, "\tlet w%c = min(wid.%c, %uu);\n", "xyz"[i], "xyz"[i],
+			        t -> module -> workgroups[i] - 1);
+}
+
 static void put_head(struct text *t)
 {
 	const uint32_t *size = t->module->workgroup_size;
@@ -167,6 +190,7 @@ static void put_head(struct text *t)
 	        size[2]);
 	put_parameters(t);
 	buffer_puts(t->out, ") {\n");
+	put_workgroups(t);
 }
 
 static const char *bitcast(const struct ir_module *m, const struct ir_inst *inst)
@@ -184,6 +208,7 @@ static const struct text_dialect dialect = {
         .let = "let",
         .var = "var",
         .builtins = {"wid.x", "wid.y", "wid.z", "lid.x", "lid.y", "lid.z", "lix", "sid", "sub"},
+        .workgroups = {"wx", "wy", "wz"},
         .barrier = "workgroupBarrier();\n",
         .binding_prefix = "",
         .forms = {[IR_SELECT] = "select($2, $1, $0)",
@@ -204,7 +229,7 @@ static const struct text_dialect dialect = {
         .put_float = put_float,
         .bitcast = bitcast,
         .put_matrix_load = put_matrix_load,
-        .counts_by_one = true,
+        .for_proofs = true,
         .shifts_by_unsigned = true,
 };
 

@@ -86,6 +86,11 @@ void ir_begin(struct ir_builder *b, const uint32_t workgroup_size[3])
 	b->depth = 0;
 }
 
+void ir_fix(struct ir_builder *b, const uint32_t workgroups[3])
+{
+	memcpy(b->module.workgroups, workgroups, sizeof b->module.workgroups);
+}
+
 /* ---- Appending. */
 
 static bool grow_insts(struct ir_builder *b)
@@ -234,6 +239,8 @@ ir_id ir_uniform(struct ir_builder *b, uint32_t which)
 
 ir_id ir_builtin(struct ir_builder *b, enum ir_builtin which)
 {
+	if (which <= IR_WORKGROUP_ID_Z && b->module.workgroups[which] == 1)
+		return ir_u32(b, 0);
 	return number(b, INST(IR_BUILTIN, U32, (uint32_t)which));
 }
 

@@ -162,6 +162,8 @@ struct ir_module {
 	struct ir_inst *insts; /* insts[0] is the NOP */
 	uint32_t count;
 	uint32_t workgroup_size[3];
+	uint32_t workgroups[3]; /* of the dispatch, and every binding holds exactly its length; 0:
+	                         * only the dispatch says */
 	struct ir_binding bindings[IR_BINDINGS_MAX]; /* binding n of group 0 */
 	uint32_t binding_count;
 	struct ir_shared shared[IR_SHARED_MAX];
@@ -185,6 +187,9 @@ void ir_builder_destroy(struct ir_builder *builder);
 
 /* Starts a module, forgetting the last one. */
 void ir_begin(struct ir_builder *builder, const uint32_t workgroup_size[3]);
+/* The module is for this dispatch alone, with bindings of exactly their lengths. Before the first
+ * value is built. */
+void ir_fix(struct ir_builder *builder, const uint32_t workgroups[3]);
 /* The finished module, owned by the builder and valid until its next ir_begin. -ENOMEM. */
 int ir_finish(struct ir_builder *builder, const struct ir_module **ret_module);
 
@@ -199,6 +204,7 @@ ir_id ir_f32(struct ir_builder *builder, float value);
 ir_id ir_float(struct ir_builder *builder, enum ir_scalar scalar, float value); /* F32 or F16 */
 /* What is known only when the kernel is dispatched: number `which` (0..3) of the uniform block. */
 ir_id ir_uniform(struct ir_builder *builder, uint32_t which);
+/* 0 for the workgroup's id along a dimension that has but one. */
 ir_id ir_builtin(struct ir_builder *builder, enum ir_builtin which);
 /* Any computing row of ir.def; b and c are 0 where the row has fewer operands. Folded when all
  * operands are constants; x+0, x*1, x*0 (integers), x/1, x%1 and powers of two are simplified. */

@@ -7,6 +7,19 @@
 #include "space/family.h"
 #include "space/space.h"
 
+/* Without dynamic dimensions the dispatch and all buffers are known. */
+static void fix_sizes(struct lower *l)
+{
+	const uint32_t none[OP_DYNAMIC_MAX] = {0};
+	uint32_t workgroups[3];
+
+	if (l->op->dynamic_count)
+		return;
+	for (uint32_t i = 0; i < 3; i++)
+		workgroups[i] = (uint32_t)extent_at(&l->geometry.grid[i], none);
+	ir_fix(l->b, workgroups);
+}
+
 int lower_kernel(struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
 {
 	static void (*const families[])(struct lower *) = {[FAMILY_CONTRACTION] = lower_contraction,
@@ -21,6 +34,7 @@ int lower_kernel(struct ir_builder *builder, const struct op *op, const struct s
 		return r;
 	op_tensors(op, l.tensors);
 	ir_begin(builder, l.geometry.workgroup_size);
+	fix_sizes(&l);
 	families[op_family(op->kind)](&l);
 	return 0;
 }

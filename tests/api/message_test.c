@@ -310,7 +310,7 @@ START_TEST(reports_are_counted_apart)
 	const json_t *result = json_object_get(reply, "result");
 	const json_t *report = json_array_get(json_object_get(result, "reports"), 0);
 	ck_assert_int_eq(json_integer_value(json_object_get(report, "count")), 2);
-	ck_assert_int_eq(json_integer_value(json_object_get(report, "samples")), 40);
+	ck_assert_int_eq(json_integer_value(json_object_get(report, "samples")), 20);
 	ck_assert_uint_eq(json_array_size(json_object_get(result, "trials")), 0);
 	json_decref(reply);
 }

@@ -67,7 +67,7 @@ void set_up(void)
 	ck_assert_int_eq(loop_create(&loop), 0);
 	ck_assert_int_eq(tune_create(loop, store, &options, &tune), 0);
 	ck_assert_int_eq(api_create(tune, store, models_dir, &api), 0);
-	ck_assert_int_eq(api_peer_create(api, pushed, NULL, &peer), 0);
+	ck_assert_int_eq(api_peer_create(api, "http://127.0.0.1:8080", pushed, NULL, &peer), 0);
 }
 
 void tear_down(void)

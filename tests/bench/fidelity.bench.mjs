@@ -5,26 +5,29 @@
 // headless Chromium, all on one device, in interleaved rounds.
 //
 //   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows] [--dawn]
+//                          [--lock FILE]
 //   tests/bench/run fidelity --load FILE ...
 //
 // Without an OP, ten operators. --dawn puts Dawn in Node in Chromium's place, for a machine with a GPU and no
-// browser. --device (default swiftshader) is a part of the Vulkan device's name; it must be the one that
-// Chromium or Dawn uses. --seconds bounds the timing of one operator (default 60). --save adds the measured
-// times to FILE, one JSON line an operator; --load prints what such files hold, all together, the last of
-// each operator. --rows prints every candidate.
+// browser. --device (default swiftshader) is a part of the Vulkan device's name; it must
+// be the one that Chromium or Dawn uses. --seconds bounds the timing of one operator (default 60). --save adds the
+// measured times to FILE, one JSON line an operator; --load prints what such files hold, all together, the
+// last of each operator. --rows prints every candidate. --lock holds FILE (flock) while an operator is timed,
+// for a machine on which others measure too.
 // tau: Kendall's tau-b against the page, pairs within 2% of each other tied. loss: the page's time of the
-// candidate that our web timing puts first, over the page's own least. `self`: the page's odd rounds
+// candidate that our web timing puts first, over the page's own least. time: ours over the page's, geometric mean.
+// A candidate's time is the lower quartile of its rounds. `self`: the page's odd rounds
 // against its even ones, which is as near as noise lets anything come.
 // Last line: tau (mean over operators), tau_least, loss_geomean, loss_max, and the same of profile native.
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { build, chromiumVersion, openPage as openInChromium, Unavailable } from './browser.mjs';
 import { openPage as openInDawn } from './dawn.mjs';
-import { geomean, kendall, loss, median } from './rank.mjs';
+import { geomean, kendall, loss, lowerQuartile, median } from './rank.mjs';
 import { nativeDevice, startWorker } from './worker.mjs';
 
 const OPS = [
@@ -99,17 +102,31 @@ async function measure(sides, usable, count, { rounds, seconds }) {
 	return times;
 }
 
+// Runs the function while nobody else holds the file.
+async function locked(file, measureAll) {
+	if (!file)
+		return measureAll();
+	const holder = spawn('flock', [file, 'sh', '-c', 'echo; exec cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+	try {
+		await new Promise((done, fail) => holder.once('error', fail).stdout.once('data', done));
+		return await measureAll();
+	} finally {
+		holder.stdin.end();
+	}
+}
+
 async function measureOp(op, { workers, device, page, options }) {
 	const { task, artifacts } = candidatesOf(op, device.kind === 'cpu' ? 'cpu' : 'gpu');
 	const failures = {};
-	for (const profile of ['web', 'native'])
+	await Promise.all(['web', 'native'].map(async profile => {
 		failures[profile] = await loadNative(workers[profile], device, profile, op, artifacts);
+	}));
 	const loaded = await page.evaluate(async ([list, one]) => (await import('/bench/fidelity.js')).load(list, one), [artifacts, task]);
 	failures.page = loaded.kernels.map(({ failure }) => failure ?? null);
 	const usable = artifacts.map((_, i) => i).filter(i => !Object.values(failures).some(list => list[i]));
 	if (usable.length < 2)
 		throw new Error(`${op}: fewer than two candidates run on all sides: ${JSON.stringify(failures)}`);
-	const times = await measure(sidesOf(workers, page), usable, artifacts.length, options);
+	const times = await locked(options.lock, () => measure(sidesOf(workers, page), usable, artifacts.length, options));
 	await page.evaluate(async () => (await import('/bench/fidelity.js')).unload());
 	return { op, device: device.name, browser: options.dawn ? 'Dawn in Node' : chromiumVersion(), adapter: loaded.adapter, left_out: artifacts.length - usable.length,
 		candidates: usable.map(i => ({ schedule: artifacts[i].schedule, pipeline_ms: loaded.kernels[i].pipeline_ms,
@@ -118,13 +135,14 @@ async function measureOp(op, { workers, device, page, options }) {
 
 // ---- What it says.
 
-const middles = (row, side) => row.candidates.map(c => median(c[side]));
-const half = (row, odd) => row.candidates.map(c => median(c.page.filter((_, round) => round % 2 === odd)));
+const middles = (row, side) => row.candidates.map(c => lowerQuartile(c[side]));
+const half = (row, odd) => row.candidates.map(c => lowerQuartile(c.page.filter((_, round) => round % 2 === odd)));
 
 function judge(row) {
 	const [web, native, page] = ['web', 'native', 'page'].map(side => middles(row, side));
 	return { op: row.op, count: row.candidates.length, rounds: Math.max(...row.candidates.map(c => c.page.length)), best_ms: Math.min(...page) / 1e6,
 		tau: kendall(web, page), native_tau: kendall(native, page), self: kendall(half(row, 0), half(row, 1)),
+		ratio: geomean(web.map((ns, i) => ns / page[i])), native_ratio: geomean(native.map((ns, i) => ns / page[i])),
 		loss: loss(web, page), native_loss: loss(native, page), page_loss: loss(half(row, 0), half(row, 1)) };
 }
 
@@ -140,10 +158,10 @@ function printRows(row) {
 function print(rows, withRows) {
 	const verdicts = rows.map(judge);
 	console.log(`${rows[0].device}; ${Object.values(rows[0].adapter).filter(Boolean).join(' ')}; ${rows[0].browser}`);
-	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss | native: tau    loss | page itself: tau    loss`);
+	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss  time | native: tau    loss  time | page itself: tau    loss`);
 	verdicts.forEach((v, i) => {
 		console.log(`${v.op.padEnd(54)} ${String(v.count).padStart(5)} ${String(v.rounds).padStart(6)} ${v.best_ms.toFixed(3).padStart(8)} | ` +
-			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} | ` +
+			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} ${v.ratio.toFixed(2)}x | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} ${v.native_ratio.toFixed(2)}x | ` +
 			`${v.self.toFixed(3).padStart(16)}${percent(v.page_loss)}`);
 		if (withRows)
 			printRows(rows[i]);
@@ -161,7 +179,7 @@ function readRows(files) {
 
 async function measureAll(ops, values) {
 	const device = nativeDevice(values.device), workers = { web: startWorker(), native: startWorker() };
-	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), dawn: values.dawn };
+	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), dawn: values.dawn, lock: values.lock };
 	const opened = await (options.dawn ? openInDawn : openInChromium)().catch(async error => {
 		await Promise.all(Object.values(workers).map(worker => worker.stop()));
 		throw error;
@@ -185,7 +203,7 @@ async function measureAll(ops, values) {
 async function main() {
 	const { values, positionals } = parseArgs({ allowPositionals: true, options: {
 		device: { type: 'string', default: 'swiftshader' }, rounds: { type: 'string', default: '15' }, seconds: { type: 'string', default: '60' },
-		save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false },
+		lock: { type: 'string' }, save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false },
 		dawn: { type: 'boolean', default: false } } });
 	print(values.load ? readRows(positionals) : await measureAll(positionals.length ? positionals : OPS, values), values.rows);
 }

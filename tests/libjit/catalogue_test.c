@@ -75,15 +75,15 @@ static void collect(struct schedules *s, const struct op *op, const char *text)
 
 /* ---- One kernel. */
 
-static void check_spirv(const struct op *op, const struct schedule *schedule, const char *name)
+static void check_spirv(const struct op *op, const struct schedule *schedule,
+        enum nnjit_target target, const char *name)
 {
 	spv_diagnostic diagnostic = NULL;
 	struct kernel k;
 
 	if (case_is_foreign(schedule))
 		return;
-	ck_assert_msg(
-	        nnjit_generate(nnjit, op, schedule, NNJIT_SPIRV, &k) == 0, "%s: refused", name);
+	ck_assert_msg(nnjit_generate(nnjit, op, schedule, target, &k) == 0, "%s: refused", name);
 	struct spv_const_binary_t binary = {(const uint32_t *)k.code, k.code_bytes / 4};
 	ck_assert_msg(spvValidate(spirv, &binary, &diagnostic) == SPV_SUCCESS, "%s: %s", name,
 	        diagnostic ? diagnostic->error : "?");
@@ -128,7 +128,8 @@ static void check_variant(const struct op *op)
 	for (uint32_t i = first; i < schedules.count; i += every) {
 		schedule_print(&schedules.list[i], axes);
 		snprintf(name, sizeof name, "%s [%s]", text, axes);
-		check_spirv(op, &schedules.list[i], name);
+		check_spirv(op, &schedules.list[i], NNJIT_SPIRV, name);
+		check_spirv(op, &schedules.list[i], NNJIT_SPIRV_WEB_CLAMPED, name);
 		check_numbers(op, &schedules.list[i], name);
 	}
 }

@@ -132,6 +132,44 @@ static void build_looped(struct ir_builder *b)
 	ir_store(b, out, lid, ir_get(b, sum));
 }
 
+/* ---- fixed: a dispatch that is known, a mask, a loop from each lane's own place. */
+
+static void build_fixed(struct ir_builder *b)
+{
+	ir_begin(b, (const uint32_t[3]){8, 1, 1});
+	ir_fix(b, (const uint32_t[3]){4, 1, 1});
+	uint32_t a = ir_binding(b, "a", F32, false, 96), out = ir_binding(b, "out", F32, true, 32);
+	uint32_t tile = ir_shared(b, F32, 8);
+	ir_id lid = ir_builtin(b, IR_LOCAL_ID_X), wid = ir_builtin(b, IR_WORKGROUP_ID_X);
+	ir_id sum = ir_var(b, ir_f32(b, 0));
+	ir_id row = ir_add(b, wid, ir_builtin(b, IR_WORKGROUP_ID_Y));
+
+	ir_id i = ir_loop(b, lid, ir_u32(b, 24), 8);
+	ir_id x = ir_load(b, a, ir_add(b, ir_mul(b, row, ir_u32(b, 24)), i));
+	ir_set(b, sum, ir_add(b, ir_get(b, sum), x));
+	ir_end(b);
+	ir_id j = ir_loop(b, lid, ir_u32(b, 20), 8);
+	ir_set(b, sum, ir_add(b, ir_get(b, sum), ir_load(b, a, j)));
+	ir_end(b);
+	ir_shared_store(b, tile, lid, ir_get(b, sum));
+	ir_barrier(b);
+	ir_id other = ir_compute(b, IR_AND, ir_add(b, lid, ir_u32(b, 3)), ir_u32(b, 7), 0);
+	ir_store(b, out, ir_add(b, ir_mul(b, wid, ir_u32(b, 8)), lid),
+	        ir_shared_load(b, tile, other));
+}
+
+static float expect_fixed(const float *in, uint32_t i)
+{
+	uint32_t lane = ((i & 7) + 3) & 7;
+	float sum = 0;
+
+	for (uint32_t k = lane; k < 24; k += 8)
+		sum += in[i / 8 * 24 + k];
+	for (uint32_t k = lane; k < 20; k += 8)
+		sum += in[k];
+	return sum;
+}
+
 static float expect_looped(const float *in, uint32_t lid)
 {
 	float sum = 0, last = 1;
@@ -304,6 +342,7 @@ static const struct kernel_case cases[] = {
         {"scaled", build_scaled, 2, 32, 32, expect_scaled, true},
         {"reduced", build_reduced, 4, 64, 4, expect_reduced, false},
         {"looped", build_looped, 1, 64, 8, expect_looped, true},
+        {"fixed", build_fixed, 4, 96, 32, expect_fixed, true},
         {"vectors", build_vectors, 1, 16, 16, expect_vectors, false},
         {"subgroups", build_subgroups, 1, 16, 16, expect_subgroups, false},
         {"integers", build_integers, 1, 8, 8, expect_integers, false},
@@ -383,16 +422,31 @@ START_TEST(counts_out_of_bounds)
 }
 END_TEST
 
+static int emit_web(const struct ir_module *module, struct buffer *to)
+{
+	return emit_spirv_web(module, false, to);
+}
+
+static int emit_web_clamped(const struct ir_module *module, struct buffer *to)
+{
+	return emit_spirv_web(module, true, to);
+}
+
+static int (*const forms[])(const struct ir_module *, struct buffer *) = {
+        emit_spirv, emit_web, emit_web_clamped};
+#define FORMS 3
+
 START_TEST(validates)
 {
-	const struct ir_module *module = build(&cases[_i]);
+	const struct kernel_case *c = &cases[_i / FORMS];
+	const struct ir_module *module = build(c);
 	spv_context context = spvContextCreate(SPV_ENV_VULKAN_1_1);
 	spv_diagnostic diagnostic = NULL;
 
-	ck_assert_int_eq(emit_spirv(module, &out), 0);
+	ck_assert_int_eq(forms[_i % FORMS](module, &out), 0);
 	struct spv_const_binary_t binary = {(const uint32_t *)out.data, out.length / 4};
-	ck_assert_msg(spvValidate(context, &binary, &diagnostic) == SPV_SUCCESS, "%s: %s",
-	        cases[_i].name, diagnostic ? diagnostic->error : "?");
+	ck_assert_msg(spvValidate(context, &binary, &diagnostic) == SPV_SUCCESS, "%s: %s", c->name,
+	        diagnostic ? diagnostic->error : "?");
 	spvDiagnosticDestroy(diagnostic);
 	spvContextDestroy(context);
 }
@@ -402,7 +456,7 @@ END_TEST
 START_TEST(repeats_itself)
 {
 	static int (*const emitters[])(const struct ir_module *, struct buffer *) = {
-	        emit_wgsl, emit_spirv, emit_glsl};
+	        emit_wgsl, emit_spirv, emit_glsl, emit_web, emit_web_clamped};
 	struct buffer again = {0};
 
 	for (size_t i = 0; i < sizeof emitters / sizeof *emitters; i++) {
@@ -442,7 +496,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, evaluates, 0, CASES);
 	tcase_add_test(tcase, counts_out_of_bounds);
-	tcase_add_loop_test(tcase, validates, 0, CASES);
+	tcase_add_loop_test(tcase, validates, 0, CASES * FORMS);
 	tcase_add_loop_test(tcase, repeats_itself, 0, CASES);
 	tcase_add_loop_test(tcase, writes_golden_text, 0, CASES);
 	suite_add_tcase(suite, tcase);

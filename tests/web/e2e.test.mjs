@@ -97,6 +97,37 @@ test('a tuned kernel outlives the daemon', { skip, timeout: 60e3 }, async () => 
 	assert.equal(kernel.schedule, tunedSchedule);
 });
 
+// In the page: the leaders in turns, the daemon's answer to that, and what a lie can do.
+function pageInTheLoop([url, op]) {
+	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js')]).then(async ([{ compare, connect }, { openDevice }]) => {
+		const { device } = await openDevice();
+		const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });
+		const { leaders } = await client.leaders(op), first = await client.kernel(op);
+		const { kernel, timings } = await compare(client, device, op, { samples: 3, budgetMs: 5 });
+		const { reports } = await client.call('trials', { op });
+		for (const leader of leaders)
+			await client.report(leader, { median_ns: leader === leaders.at(-1) ? 1 : 1e9, samples: 1000, quantum_ns: 0 });
+		const lied = await client.kernel(op);
+		client.close();
+		return { leaders: leaders.map(({ schedule, timing }) => ({ schedule, ns: timing.median_ns })), first: first.schedule,
+			served: kernel.schedule, timings, reports, lied: lied.schedule };
+	});
+}
+
+test('a page settles near-ties, for itself', { skip, timeout: 120e3 }, async t => {
+	const { leaders, first, served, timings, reports, lied } = await page.evaluate(pageInTheLoop, [daemon.ws, OP]);
+	t.diagnostic(`${leaders.length} leaders; quantum ${timings[0]?.quantum_ns} ns; served ${served === first ? 'as before' : 'another'}`);
+	assert.equal(leaders[0].schedule, first);
+	assert.ok(leaders.every(({ ns }) => ns <= leaders[0].ns * 1.05));
+	assert.ok(leaders.some(({ schedule }) => schedule === served));
+	assert.equal(timings.length, leaders.length > 1 ? leaders.length : 0);
+	assert.equal(reports.length, timings.length);
+	assert.ok(reports.every(({ weight, median_ns }) => weight > 0 && weight < 1 && median_ns > 0));
+	assert.equal(lied, leaders.at(-1).schedule); // a near-tie at worst
+	const other = await (await fetch(`${daemon.url}/v1/kernel?op=${encodeURIComponent(OP)}&device=swiftshader&features=subgroups`)).json();
+	assert.equal(other.schedule, first);
+});
+
 // In the page: every version of a kernel with an open dimension, each run with several sizes.
 function openLine([url, sizes]) {
 	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/reference.js')])

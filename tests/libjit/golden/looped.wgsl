@@ -7,14 +7,18 @@ fn main(@builtin(local_invocation_id) lid: vec3<u32>) {
 	var v1 = 1.0f;
 	for (var k2 = 0u; k2 < 8u; k2++) {
 		let i2 = 4u + k2 * 8u;
-		let v3 = a[i2 + (lid.x & 3u)];
+		let v3 = a[i2 + min(lid.x & 3u, 3u)];
 		let v4 = v1;
 		v1 = v3;
 		v0 = fma(v3, v4, v0);
 	}
-	for (var i5 = lid.x; i5 < 8u; i5++) {
+	for (var k5 = 0u; k5 < 8u; k5++) {
+		let i5 = lid.x + k5;
+		if (i5 >= 8u) { break; }
 		let v6 = lid.x + i5;
-		for (var i7 = 0u; i7 < v6; i7 += 2u) {
+		for (var k7 = 0u; k7 < 4294967295u; k7++) {
+			let i7 = k7 * 2u;
+			if (i7 >= v6) { break; }
 			v0 = f32(i5 + i7) + v0;
 		}
 	}

@@ -8,7 +8,8 @@ fn main(@builtin(local_invocation_index) lix: u32) {
 	let v0 = vec4<f16>(a[lix]);
 	let v1 = vec4<f16>(0x1.998p-4h);
 	var v2 = select(v0, v0 * v0, (v0 >= v1) & (!(v0 == round(v0))));
-	for (var i3 = 0u; i3 < dims.y; i3++) {
+	for (var i3 = 0u; i3 < 4294967295u; i3++) {
+		if (i3 >= dims.y) { break; }
 		v2 = v1 + v2;
 	}
 	let v4 = v2;
