@@ -8,12 +8,12 @@
 
 #include <errno.h>
 #include <spirv-tools/libspirv.h>
-#include <spirv/unified1/spirv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define COOPERATIVE_MATRIX 6022 /* SpvCapabilityCooperativeMatrixKHR */
+#define OP_CAPABILITY      (17 | 2u << 16) /* OpCapability, of two words */
+#define COOPERATIVE_MATRIX 6022            /* its operand CooperativeMatrixKHR */
 
 struct validator {
 	spv_context context;
@@ -56,9 +56,7 @@ void validator_destroy(struct validator *validator)
 /* Capabilities stand first, two words each, after a header of five. */
 static bool declares_matrices(const uint32_t *words, size_t count)
 {
-	const uint32_t capability = SpvOpCapability | 2u << SpvWordCountShift;
-
-	for (size_t at = 5; at + 1 < count && words[at] == capability; at += 2)
+	for (size_t at = 5; at + 1 < count && words[at] == OP_CAPABILITY; at += 2)
 		if (words[at + 1] == COOPERATIVE_MATRIX)
 			return true;
 	return false;
