@@ -191,7 +191,7 @@ int handle_report(const struct request *request, json_t **ret_result, struct pro
 {
 	uint64_t now_s = (uint64_t)time(NULL);
 	char schedule[SCHEDULE_TEXT_BYTES];
-	struct told told;
+	struct told told = {0};
 	struct want want;
 	int answer = want_read(request, &want, ret_problem);
 

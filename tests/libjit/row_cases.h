@@ -121,7 +121,7 @@ static inline bool row_variant(const struct row *row, uint32_t n, struct row_cas
 	if (row->op != IR_CONVERT)
 		return n < (row->op == IR_SELECT && c->lanes > 1 ? 2 : 1);
 	c->to = (enum ir_scalar)(IR_BOOL + n + (IR_BOOL + n >= c->from));
-	return c->to < IR_SCALAR_COUNT;
+	return c->to < IR_MATRIX_A;
 }
 
 /* All cases, or as many as there is room for; how many. */
@@ -131,7 +131,7 @@ static inline uint32_t row_cases(struct row_case *cases, uint32_t room)
 	uint32_t count = 0;
 
 	for (size_t r = 0; r < ROW_COUNT; r++)
-		for (uint32_t s = IR_BOOL; s < IR_SCALAR_COUNT; s++)
+		for (uint32_t s = IR_BOOL; s < IR_MATRIX_A; s++)
 			for (size_t l = 0; l < 3 && rows[r].scalars >> s & 1; l++) {
 				struct row_case c = {.from = (enum ir_scalar)s, .lanes = lanes[l]};
 				for (uint32_t n = 0; row_variant(&rows[r], n, &c); n++)
