@@ -17,7 +17,6 @@
  * output is Check's, each case a check.
  */
 #include "draw.h"
-#include "kernel_cases.h"
 #include "shrink.h"
 #include "trial.h"
 
@@ -177,15 +176,15 @@ static bool spirv_is_valid(struct property *p, const struct kernel *k)
 static bool code_is_sound(struct property *p, const struct trial *t, const struct limits *limits)
 {
 	struct kernel k;
+	int wgsl = nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_WGSL, &k);
+	bool foreign = !wgsl && k.features & FEATURE_MATRIX;
 
-	int glsl = nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_GLSL, &k);
-
-	if (glsl != (case_is_foreign(&t->schedule) ? -ENOTSUP : 0) ||
-	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_WGSL, &k) || !k.code_bytes ||
+	if (wgsl || !k.code_bytes ||
+	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_GLSL, &k) !=
+	                (foreign ? -ENOTSUP : 0) ||
 	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_SPIRV, &k))
 		return wrong(p, "the generator refuses the schedule");
-	return fits_device(p, &k, limits) &&
-	       (case_is_foreign(&t->schedule) || spirv_is_valid(p, &k));
+	return fits_device(p, &k, limits) && (foreign || spirv_is_valid(p, &k));
 }
 
 static bool numbers_are_right(struct property *p, const struct trial *t, uint64_t number)
