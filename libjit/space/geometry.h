@@ -58,7 +58,8 @@ struct geometry {
 	uint32_t workgroup_bytes;   /* workgroup memory */
 	uint32_t instructions;      /* roughly, once unrolled: what a driver has to compile */
 	uint32_t features;          /* enum feature bits the code needs */
-	uint32_t subgroup;          /* the subgroup size it is made for; 0: any */
+	uint32_t subgroup;          /* the subgroup size it is made for; 0: any. Then a divisor of
+	                             * workgroup_size[0]: drivers need not make one of others */
 	struct matrix_shape matrix; /* of FEATURE_MATRIX */
 	struct work work;
 };

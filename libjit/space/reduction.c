@@ -181,7 +181,7 @@ struct reduction reduction_derive(const struct op *op, const struct schedule *sc
 	find_sizes(op, &r);
 	find_vectors(op, &r, at_least_1(s[AXIS_TILE_N]));
 	r.straight = (uint64_t)r.wg_x * r.vectors >= reduction_most(op, r.count);
-	r.lines_fastest = r.across || r.wg_x == 1;
+	r.lines_fastest = r.wg_x == 1 || (r.across && !r.subgroup);
 	r.out_width = r.row->output == OUTPUT_ELEMENTS || r.row->output == OUTPUT_RUNNING ||
 	                              r.across
 	                      ? r.vec

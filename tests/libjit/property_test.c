@@ -172,6 +172,19 @@ static bool spirv_is_valid(struct property *p, const struct kernel *k)
 	return valid;
 }
 
+/* Drivers make subgroups of neighbours along x, and of others as they like. */
+static bool subgroups_exist(struct property *p, const struct trial *t)
+{
+	struct geometry g;
+
+	if (space_geometry(&t->op, &t->schedule, &g, NULL))
+		return wrong(p, "it has no geometry");
+	if (g.subgroup && g.workgroup_size[0] % g.subgroup)
+		return wrong(p, "a subgroup of %u is no part of %u invocations along x", g.subgroup,
+		        g.workgroup_size[0]);
+	return true;
+}
+
 /* Every target takes it. */
 static bool code_is_sound(struct property *p, const struct trial *t, const struct limits *limits)
 {
@@ -227,7 +240,7 @@ static bool make_case(struct property *p, uint64_t number, struct property_case 
 
 static bool holds(struct property *p, const struct property_case *c)
 {
-	return schedule_reads_back(p, &c->trial.schedule) &&
+	return schedule_reads_back(p, &c->trial.schedule) && subgroups_exist(p, &c->trial) &&
 	       code_is_sound(p, &c->trial, &c->device.limits) &&
 	       numbers_are_right(p, &c->trial, c->number);
 }
