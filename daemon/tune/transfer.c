@@ -10,9 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#define FAR                                                                                  \
-	12.0 /* further than this says nothing: a factor of a hundred in two dimensions, say \
-	      */
+#define FAR 12.0 /* tells nothing any more: a factor of a hundred in two dimensions, say */
 
 struct transfer {
 	const struct job *job;

@@ -11,10 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONTRACTION_TILE_MAX 32 /* tile_m and tile_n; their product is at most 256 */
-#define CONTRACTION_GRID_MAX                                                 \
-	65535 /* workgroups in one dimension; dynamic ones take turns beyond \
-	       */
+#define CONTRACTION_TILE_MAX 32    /* tile_m and tile_n; their product is at most 256 */
+#define CONTRACTION_GRID_MAX 65535 /* workgroups in a dimension; dynamic ones then take turns */
 
 #define CONTRACTION_COPIES_MAX 16 /* loads of an invocation to stage a tile, in straight code */
 #define CONTRACTION_QUAD       4  /* invocations that swap */
