@@ -2,8 +2,8 @@
 //
 // The page in the loop: times the daemon's leading few kernels of an operator on the page's own device, in
 // turns, by timestamp queries, and reports what it saw. Near-ties are then settled for this page's origin by
-// what its browser really does. A page without timestamp queries has nothing to add, and one that must do without a WebSocket has no way
-// to: neither times anything.
+// what its browser really does. A page without timestamp queries has nothing to add, and one that must do
+// without a WebSocket has no way to: neither times anything.
 
 import { createRunner } from './runner.js';
 

@@ -121,7 +121,7 @@ test('a page settles near-ties, for itself', { skip, timeout: 120e3 }, async t =
 	assert.ok(leaders.every(({ ns }) => ns <= leaders[0].ns * 1.05));
 	assert.ok(leaders.some(({ schedule }) => schedule === served));
 	assert.equal(timings.length, leaders.length > 1 ? leaders.length : 0);
-	assert.equal(reports.length, timings.length);
+	assert.ok(timings.every(({ schedule }) => reports.some(report => report.schedule === schedule)));
 	assert.ok(reports.every(({ weight, median_ns }) => weight > 0 && weight < 1 && median_ns > 0));
 	assert.equal(lied, leaders.at(-1).schedule); // a near-tie at worst
 	const other = await (await fetch(`${daemon.url}/v1/kernel?op=${encodeURIComponent(OP)}&device=swiftshader&features=subgroups`)).json();
