@@ -20,6 +20,7 @@ import { ctl, findDevice, startDaemon } from './daemon.mjs';
 import { operatorOf } from './pages/operators.js';
 
 const TOLERANCE = 1e-5;
+const FEATURES = 'subgroups'; // of those that Chromium has on SwiftShader, what kernels use
 const SETS = {
 	matmul: ['256,256,256', '128,768,768', '64,768,3072', 'matmul m=128 n=64 k=128 batch=12', '97,131,65'],
 	catalogue: [ // BERT-base at sequence 128, and MobileNetV2
@@ -52,8 +53,9 @@ async function tuneKernels(ops, budgetS) {
 		await findDevice(daemon, 'swiftshader');
 		return ops.map(op => {
 			console.error(`peers: tuning ${op}`);
-			ctl(daemon, '--device', 'swiftshader', 'tune', ...op.split(' '));
-			return JSON.parse(ctl(daemon, '--device', 'swiftshader', 'get', ...op.split(' '), '--json'));
+			const common = ['--device', 'swiftshader', '--features', FEATURES];
+			ctl(daemon, ...common, 'tune', ...op.split(' '));
+			return JSON.parse(ctl(daemon, ...common, 'get', ...op.split(' '), '--json'));
 		});
 	} finally {
 		await daemon.stop(); // nothing else may run while the contenders are timed
@@ -111,6 +113,7 @@ async function main() {
 			results.push(await page.evaluate(async ([op, a, options]) => (await import('/bench/peers.js')).measure(op, a, options),
 				[ops[i], artifact, { rounds: Number(values.rounds), ortBundle: ORT_BUNDLE }]));
 			describe(ops[i], results.at(-1));
+			console.log(`  ${artifact.schedule}`);
 		}
 		summarise(ops, results);
 		return results.every(r => r.nnjit.max_rel_err < TOLERANCE) ? 0 : 1;
