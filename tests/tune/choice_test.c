@@ -139,7 +139,8 @@ START_TEST(other_shapes_teach)
 	ck_assert_uint_ge(tally(LONGER).by_state[STORE_TRIAL_TIMED], 3);
 	ck_assert(has_trial(&key, near));
 	schedule_print(&space.candidates[last - 1].schedule, near);
-	ck_assert(!has_trial(&key, near));
+	if (!over()) /* by then all may have had their turn */
+		ck_assert(!has_trial(&key, near));
 	end();
 }
 END_TEST
@@ -147,7 +148,7 @@ END_TEST
 START_TEST(every_candidate_failing)
 {
 	setenv("NNJIT_TEST_FAULT", "wrong:*", 1);
-	begin(20 * S_NS);
+	begin(100 * S_NS);
 	run_until(enumerated);
 	ask(SMALL, false);
 	run_until(over);
