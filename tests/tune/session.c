@@ -35,7 +35,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void folder_make(void)
 {
-	strcpy(folder, "/tmp/nnjit-tune-XXXXXX");
+	snprintf(folder, sizeof folder, "/tmp/nnjit-tune-XXXXXX");
 	if (!mkdtemp(folder))
 		abort();
 	unsetenv("NNJIT_TEST_FAULT");
