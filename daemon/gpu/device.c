@@ -228,8 +228,7 @@ struct patience {
 	const char *sentence;
 };
 static const struct patience running = {DEVICE_PATIENCE_S, "the kernel did not end within 10 s"};
-static const struct patience compiling = {
-        COMPILE_PATIENCE_S, "the driver did not compile the kernel within 60 s"};
+static const struct patience compiling = {COMPILE_PATIENCE_S, COMPILE_TOO_LONG};
 
 static int wait_for(struct device *device, const struct patience *patience, struct error *err)
 {

@@ -35,7 +35,8 @@ int device_end(VkCommandBuffer commands, struct error *err);
 /* Submits and waits. What does not end within DEVICE_PATIENCE_S is a lost device.
  * ret_wall_ns may be NULL. */
 #define DEVICE_PATIENCE_S  10
-#define COMPILE_PATIENCE_S 60
+#define COMPILE_PATIENCE_S 20 /* no page waits longer for a kernel */
+#define COMPILE_TOO_LONG   "the driver did not compile the kernel within 20 s"
 int device_submit(
         struct device *device, VkCommandBuffer commands, double *ret_wall_ns, struct error *err);
 /* The same for commands that only make the driver compile: with COMPILE_PATIENCE_S. */

@@ -145,7 +145,7 @@ int pipeline_create(struct device *device, const struct bindings *bindings, cons
 	VkShaderModule module = VK_NULL_HANDLE;
 	VkPipeline pipeline = VK_NULL_HANDLE;
 
-	watchdog_expect(COMPILE_PATIENCE_S, "the driver did not compile the kernel within 60 s");
+	watchdog_expect(COMPILE_PATIENCE_S, COMPILE_TOO_LONG);
 	VkResult result = vkCreateShaderModule(device->vk, &info, NULL, &module);
 	if (!result)
 		result = compile(device, bindings->layout, module, entry, sliceable, &pipeline);

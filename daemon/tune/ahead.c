@@ -10,7 +10,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/tune/job.h"
 
-#define ASK_NS 70000000000ull /* answered at once, unless an earlier compile is waited for */
+#define ASK_NS 30000000000ull /* answered at once, unless an earlier compile is waited for */
 
 static bool worth_it(const struct job *job, uint32_t next)
 {

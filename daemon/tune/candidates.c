@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Which schedules a job looks at and in which order: what was best before, what was best for the
- * nearest shapes, then the space as predicted; later the neighbours of what leads. Must not know
- * what becomes of them. Invariant: no schedule stands twice among a job's candidates, and a
- * candidate keeps its number.
+ * nearest shapes, then the space as predicted, then what else was tried before, so that a search
+ * cut short counts it; later the neighbours of what leads. Must not know what becomes of them.
+ * Invariant: no schedule stands twice among a job's candidates, and a candidate keeps its number.
  */
 #include "daemon/log.h"
 #include "daemon/tune/job.h"
@@ -46,6 +46,26 @@ static void add_experience(struct job *job)
 		add(job, &near[i], space_predict_ns(&job->op, &near[i], facts));
 }
 
+static bool add_trial(void *context, const struct store_trial *trial)
+{
+	struct job *job = context;
+	struct limits limits = kernel_limits(&job->device->public, job->features);
+	const struct facts *facts = &job->device->public.facts;
+	struct schedule schedule;
+
+	if (!schedule_parse(trial->schedule, &schedule, NULL) &&
+	        !space_check(&job->op, &schedule, &limits, NULL))
+		add(job, &schedule, space_predict_ns(&job->op, &schedule, facts));
+	return true;
+}
+
+/* Neighbours of whatever led in an earlier session. One that cannot read them tries them anew. */
+static void add_tried(struct job *job)
+{
+	if (!job->again)
+		store_each_trial(job->tune->store, &job->key, add_trial, job);
+}
+
 int candidates_take(struct job *job, const struct space *space)
 {
 	const struct facts *facts = &job->device->public.facts;
@@ -55,6 +75,7 @@ int candidates_take(struct job *job, const struct space *space)
 	add_experience(job);
 	for (uint32_t i = 0; i < space->count; i++)
 		add(job, &space->candidates[i].schedule, space->candidates[i].predicted_ns);
+	add_tried(job);
 	if (space->baseline < space->count)
 		job->baseline = find(job, &space->candidates[space->baseline].schedule);
 	int code = search_create(job->count, job->baseline, &job->search);

@@ -28,13 +28,18 @@ static bool remember_one(void *context, const struct store_trial *trial)
 }
 
 /* Left launched by a daemon that died; `why` holds the boot it was launched in. */
-static void settle_launched(struct job *job, struct attempt *attempt)
+static void settle_launched(struct job *job, uint32_t candidate)
 {
-	if (!strcmp(attempt->trial.why, job->tune->boot))
-		attempt->trial.state = STORE_TRIAL_TIMED; /* with samples; else as never tried */
-	else
-		trial_reject(job, (uint32_t)(attempt - job->attempts), STORE_TRIAL_POISONED,
-		        "the machine went down while it ran");
+	struct store_trial *trial = &job->attempts[candidate].trial;
+
+	if (strcmp(trial->why, job->tune->boot) != 0) {
+		trial_reject(
+		        job, candidate, STORE_TRIAL_POISONED, "the machine went down while it ran");
+		return;
+	}
+	trial->state = STORE_TRIAL_TIMED;
+	trial->why[0] = '\0';
+	trial_take_back(job, candidate);
 }
 
 int trials_remember(struct job *job, uint32_t first)
@@ -48,7 +53,7 @@ int trials_remember(struct job *job, uint32_t first)
 		if (!trial->schedule[0])
 			continue;
 		if (trial->state == STORE_TRIAL_LAUNCHED)
-			settle_launched(job, attempt);
+			settle_launched(job, i);
 		if (trial->state == STORE_TRIAL_POISONED)
 			search_tell(job->search, i, SEARCH_REJECTED, NULL, 0);
 		else if (job->again)

@@ -67,9 +67,10 @@ test('every f16 there is survives, and roundings are to even', () => {
 // ---- In a page.
 
 const stateDir = mkdtempSync(join(tmpdir(), 'nnjit-client-'));
+const args = ['--trials', '6']; // how good the kernels are is not asked here
 let skip = false, daemon, browser, page;
 try {
-	daemon = await startDaemon({ stateDir });
+	daemon = await startDaemon({ args, stateDir });
 	await findDevice(daemon, 'swiftshader');
 	browser = await openPage();
 	page = browser.page;
@@ -355,5 +356,5 @@ async function restart() {
 	await daemon.stop('SIGKILL');
 	await page.waitForFunction(() => states.includes('reconnecting'));
 	await page.evaluate(() => { globalThis.asked = client.kernel('matmul m=8 n=8 k=8').then(kernel => kernel.op); });
-	return startDaemon({ port: daemon.port, stateDir });
+	return startDaemon({ args, port: daemon.port, stateDir });
 }

@@ -15,11 +15,13 @@ import { findDevice, startDaemon } from '../bench/daemon.mjs';
 
 const TOLERANCE = 1e-5;
 const OP = 'matmul m=256 n=256 k=256';
+const TIED = 'matmul m=8 n=8 k=8'; // the launch is all of its time: its best schedules tie
+const args = ['--trials', '16'];
 const stateDir = mkdtempSync(join(tmpdir(), 'nnjit-e2e-'));
 
 let skip = false, daemon, opened, page;
 try {
-	daemon = await startDaemon({ stateDir });
+	daemon = await startDaemon({ args, stateDir });
 	await findDevice(daemon, 'swiftshader');
 	opened = await openPage();
 	page = opened.page;
@@ -77,7 +79,7 @@ test('page, daemon, predicted kernel, improvements, tuned kernel, right numbers'
 		assert.ok(max_rel_err < TOLERANCE && checked > 0, `${text}: ${max_rel_err} over ${checked}`);
 	assert.ok(last.verified.checked > 0 && last.verified.max_rel_err < TOLERANCE);
 	assert.ok(last.timing.median_ns > 0 && last.timing.baseline_ns > 0 && last.timing.samples > 0);
-	assert.ok(progress.measured > 0 && progress.of <= 64);
+	assert.ok(progress.measured > 0 && progress.of <= 16);
 	assert.equal(stored, 'tuned');
 	assert.ok(last.median_ns < base_ns, `tuned ${last.median_ns} ns, default ${base_ns} ns in the page`);
 	tunedSchedule = schedule;
@@ -85,7 +87,7 @@ test('page, daemon, predicted kernel, improvements, tuned kernel, right numbers'
 
 test('a tuned kernel outlives the daemon', { skip, timeout: 60e3 }, async () => {
 	assert.equal(await daemon.stop(), 0);
-	daemon = await startDaemon({ stateDir });
+	daemon = await startDaemon({ args, stateDir });
 	const kernel = await page.evaluate(async ([url, op]) => {
 		const { connect } = await import('/web/nnjit.js');
 		const client = await connect({ url, adapter: await navigator.gpu.requestAdapter() });
@@ -102,6 +104,7 @@ function pageInTheLoop([url, op]) {
 	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js')]).then(async ([{ compare, connect }, { openDevice }]) => {
 		const { device } = await openDevice();
 		const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });
+		for await (const _ of client.watch(op)); // until it is tuned
 		const { leaders } = await client.leaders(op), first = await client.kernel(op);
 		const { kernel, timings } = await compare(client, device, op, { samples: 3, budgetMs: 5 });
 		const { reports } = await client.call('trials', { op });
@@ -115,16 +118,17 @@ function pageInTheLoop([url, op]) {
 }
 
 test('a page settles near-ties, for itself', { skip, timeout: 120e3 }, async t => {
-	const { leaders, first, served, timings, reports, lied } = await page.evaluate(pageInTheLoop, [daemon.ws, OP]);
+	const { leaders, first, served, timings, reports, lied } = await page.evaluate(pageInTheLoop, [daemon.ws, TIED]);
 	t.diagnostic(`${leaders.length} leaders; quantum ${timings[0]?.quantum_ns} ns; served ${served === first ? 'as before' : 'another'}`);
+	assert.ok(leaders.length > 1, 'nothing ties');
 	assert.equal(leaders[0].schedule, first);
 	assert.ok(leaders.every(({ ns }) => ns <= leaders[0].ns * 1.05));
 	assert.ok(leaders.some(({ schedule }) => schedule === served));
-	assert.equal(timings.length, leaders.length > 1 ? leaders.length : 0);
+	assert.equal(timings.length, leaders.length);
 	assert.ok(timings.every(({ schedule }) => reports.some(report => report.schedule === schedule)));
 	assert.ok(reports.every(({ weight, median_ns }) => weight > 0 && weight < 1 && median_ns > 0));
 	assert.equal(lied, leaders.at(-1).schedule); // a near-tie at worst
-	const other = await (await fetch(`${daemon.url}/v1/kernel?op=${encodeURIComponent(OP)}&device=swiftshader&features=subgroups`)).json();
+	const other = await (await fetch(`${daemon.url}/v1/kernel?op=${encodeURIComponent(TIED)}&device=swiftshader&features=subgroups`)).json();
 	assert.equal(other.schedule, first);
 });
 
