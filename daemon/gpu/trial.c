@@ -6,6 +6,7 @@
  */
 #include "daemon/gpu/trial.h"
 #include "daemon/gpu/fault.h"
+#include "daemon/gpu/threads.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -460,6 +461,8 @@ int trial_time(struct device *device, struct trial *const trials[], uint32_t cou
 	uint32_t round = 0;
 	int answer = 0;
 
+	if (device->adapter->kind == ADAPTER_CPU)
+		threads_spread();
 	for (uint32_t i = 0; !answer && i < count; i++)
 		answer = size_again(device, trials[i], err);
 	if (!answer)

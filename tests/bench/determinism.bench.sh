@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # determinism [--device TEXT] [--times N] [OP]...: whether the same tuning picks kernels that are as
-# good each time. Tunes each operator N times (5), each time by an nnjitd with nothing stored; then
-# the schedules that were picked are timed side by side, so that the spread is theirs and not the
-# hours'. Wanted: within 3%.
+# good each time. Tunes each operator N times (5), each time by an nnjitd that has the device's facts
+# stored, as measured once, and nothing else; then the schedules that were picked are timed side by
+# side, so that the spread is theirs and not the hours'. Wanted: within 3%.
 # Last line: spread_geomean and spread_worst, the slowest pick's time over the fastest's (1: the same
 # schedule each time).
 export NNJIT_BUILD=${NNJIT_BUILD:-$PWD}
@@ -25,9 +25,15 @@ done
 	"conv2d c=32 h=28 w=28 oc=32 kernel=3 pad=1" "attention heads=4 q=128 kv=128 dim=64")
 where=(${device:+--device "$device"})
 
-# pick OP: PICKED is the schedule that a daemon without any memory ends with.
+daemon_start
+require_device
+daemon_stop
+cp -r "$SCRATCH/state" "$SCRATCH/facts"
+
+# pick OP: PICKED is the schedule that a daemon ends with that knows the device only.
 pick() {
 	rm -rf "$SCRATCH/state"
+	cp -r "$SCRATCH/facts" "$SCRATCH/state"
 	daemon_start
 	require_device
 	# shellcheck disable=SC2086
