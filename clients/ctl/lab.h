@@ -10,7 +10,7 @@
 #include "clients/ctl/gpu.h"
 #include "nnjit.h"
 
-#define LAB_SLOTS 128
+#define LAB_SLOTS 192
 
 struct lab {
 	struct gpu gpu;

@@ -12,10 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GUEST_SLOT     SPACE_MAX /* of whoever is not of the lite space; finalists follow */
-#define ROUGH          2.0       /* times the pick: from here a rough time is good enough */
-#define SAMPLES        5         /* of one beside the pick */
-#define FINALISTS      8         /* besides the lite space's best, the pick and the prediction */
+#define SEARCHED_MAX   128 /* the lite space and what the search adds, each in its own slot */
+#define NEIGHBOURS     6   /* of a leader: so many newcomers at most, the best predicted of them */
+#define GUEST_SLOT     SEARCHED_MAX /* of whoever is neither; finalists follow */
+#define ROUGH          2.0          /* times the pick: from here a rough time is good enough */
+#define SAMPLES        5            /* of one beside the pick */
+#define FINALISTS      8            /* besides the lite space's best, the pick and the prediction */
 #define FINALISTS_LITE 3
 #define FINAL_SAMPLES  21
 #define BETTER         0.98 /* times the best so far: worth climbing to */
@@ -86,7 +88,8 @@ static bool build(struct study *study, struct tried *tried, uint32_t slot)
 	return right;
 }
 
-/* ---- The search, as the daemon drives it (daemon/tune/measure.c). */
+/* ---- The search, as the daemon drives it (daemon/tune/candidates.c, measure.c). It numbers what
+ * was tried as it stands in `tried`, where nothing else is yet. */
 
 struct batch {
 	uint32_t member[SEARCH_BATCH_MAX], count, samples;
@@ -139,31 +142,56 @@ static void time_batch(struct study *study, struct search *search, const struct 
 	}
 }
 
-static void drive(struct study *study, struct search *search)
+/* The neighbours of a leader. */
+static int expand(struct study *study, struct search *search)
+{
+	struct lab *lab = study->lab;
+	struct candidate near[SPACE_NEIGHBOURS_MAX];
+	uint32_t leader = search_expand(search);
+
+	if (leader >= study->count)
+		return 0;
+	uint32_t count = space_neighbours(
+	        &lab->op, &lab->limits, &lab->facts, &study->tried[leader].schedule, near);
+	for (uint32_t i = 0; i < count && i < NEIGHBOURS && study->count < SEARCHED_MAX; i++) {
+		struct tried *known = find(study, &near[i].schedule);
+		if (known) {
+			search_prefer(search, (uint32_t)(known - study->tried));
+			continue;
+		}
+		if (!take(study, &near[i].schedule) || search_add(search, near[i].predicted_ns))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int drive(struct study *study, struct search *search)
 {
 	struct batch batch;
+	int r;
 
-	while (!study->lab->broken &&
+	while (!(r = expand(study, search)) && !study->lab->broken &&
 	        (batch.count = search_ask(search, batch.member, &batch.samples))) {
-		show(study, "search", search_measured(search), study->space.count);
+		show(study, "search", search_measured(search), search_goal(search));
 		build_batch(study, search, &batch);
 		if (holds_batch(study, &batch))
 			time_batch(study, search, &batch);
-		if (search_measured(search) >= study->plan->trials || is_half_over(study))
+		if (is_half_over(study))
 			search_hurry(search);
 	}
+	return r;
 }
 
 static void take_times(struct study *study, struct search *search)
 {
 	study->trials = search_measured(search);
 	study->pick = search_best(search);
-	if (study->pick == study->space.count) {
+	if (study->pick == study->count) {
 		study->pick = UINT32_MAX;
 		return;
 	}
 	study->pick_ns = search_timing(search, study->pick).median_ns;
-	for (uint32_t i = 0; i < study->space.count; i++) {
+	for (uint32_t i = 0; i < study->count; i++) {
 		struct search_timing timing = search_timing(search, i);
 		study->tried[i].measured = timing.samples;
 		study->tried[i].ratio = timing.median_ns / study->pick_ns;
@@ -177,10 +205,14 @@ static int search(struct study *study)
 
 	if (r)
 		return r;
-	drive(study, search);
+	search_bound(search, study->plan->trials,
+	        space_roofline_ns(&study->lab->op, &study->lab->facts));
+	for (uint32_t i = 0; i < study->space.count; i++)
+		search_expect(search, i, study->space.candidates[i].predicted_ns);
+	r = drive(study, search);
 	take_times(study, search);
 	search_destroy(search);
-	return 0;
+	return r;
 }
 
 /* ---- One beside the pick. */

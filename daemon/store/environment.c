@@ -12,13 +12,16 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define MAP_BYTES     ((size_t)64 << 20) /* address space at first; the file grows as used */
 #define MAP_BYTES_MAX ((size_t)16 << 30)
-#define HEADROOM      ((size_t)4 << 20) /* more than any one transaction of ours dirties */
-#define CHECK_WRITES  1024              /* commits between two looks for readers that died */
+#define HEADROOM      ((size_t)4 << 20)   /* more than any one transaction of ours dirties */
+#define LAST_BYTES    ((size_t)256 << 10) /* less room than that may cut a transaction short */
+#define CHECK_WRITES  1024                /* commits between two looks for readers that died */
 #define FORMAT        1u
 
 static const char *const table_names[STORE_TABLES] = {
@@ -293,6 +296,22 @@ static int commit_once(struct store *store, const struct store_edit *edits, uint
 	return code;
 }
 
+/* LMDB says EIO of a write that was cut short, which is what a full disk does to a long one. */
+static bool room_is_out(struct store *store)
+{
+	struct statvfs disk;
+	struct stat file;
+	struct rlimit most;
+	int fd;
+
+	if (mdb_env_get_fd(store->env, &fd) || fstatvfs(fd, &disk) || fstat(fd, &file) ||
+	        getrlimit(RLIMIT_FSIZE, &most))
+		return false;
+	return disk.f_bavail * disk.f_frsize < LAST_BYTES ||
+	       (most.rlim_cur != RLIM_INFINITY &&
+	               (rlim_t)file.st_size + LAST_BYTES > most.rlim_cur);
+}
+
 int store_commit(struct store *store, const struct store_edit *edits, uint32_t count)
 {
 	make_room(store, false);
@@ -303,7 +322,7 @@ int store_commit(struct store *store, const struct store_edit *edits, uint32_t c
 	}
 	if (!code && ++store->writes % CHECK_WRITES == 0)
 		mdb_reader_check(store->env, NULL);
-	return store_error(code);
+	return store_error(code == EIO && room_is_out(store) ? ENOSPC : code);
 }
 
 static bool starts_with(const MDB_val *key, struct store_bytes prefix)

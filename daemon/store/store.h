@@ -73,7 +73,8 @@ struct store_trial {
 };
 int store_put_trial(
         struct store *store, const struct store_key *key, const struct store_trial *trial);
-/* Several at once: all or none, one wait for the disk. */
+/* Several at once: all or none, one wait for the disk. -EINVAL: too many. */
+#define STORE_PUT_TRIALS_MAX 128
 int store_put_trials(struct store *store, const struct store_key *key,
         const struct store_trial *trials, uint32_t count);
 /* As if it had never been tried. 0 also when absent. */

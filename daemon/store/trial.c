@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define PREFIX_BYTES (STORE_KEY_BYTES + 4)
-#define PUT_MAX      64 /* trials of one call */
 
 struct trial_key {
 	uint8_t bytes[PREFIX_BYTES + SCHEDULE_TEXT_BYTES];
@@ -67,10 +66,10 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 int store_put_trials(struct store *store, const struct store_key *key,
         const struct store_trial *trials, uint32_t count)
 {
-	struct trial_key keys[PUT_MAX];
-	struct buffer records[PUT_MAX] = {0};
-	struct store_edit edits[PUT_MAX];
-	int code = count > PUT_MAX ? -EINVAL : 0;
+	struct trial_key keys[STORE_PUT_TRIALS_MAX];
+	struct buffer records[STORE_PUT_TRIALS_MAX] = {0};
+	struct store_edit edits[STORE_PUT_TRIALS_MAX];
+	int code = count > STORE_PUT_TRIALS_MAX ? -EINVAL : 0;
 
 	for (uint32_t i = 0; !code && i < count; i++) {
 		keys[i] = trial_key(key, trials[i].schedule);
@@ -81,7 +80,7 @@ int store_put_trials(struct store *store, const struct store_key *key,
 	}
 	if (!code && count)
 		code = store_commit(store, edits, count);
-	for (uint32_t i = 0; i < PUT_MAX; i++)
+	for (uint32_t i = 0; i < STORE_PUT_TRIALS_MAX; i++)
 		buffer_free(&records[i]);
 	return code;
 }

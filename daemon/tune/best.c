@@ -11,7 +11,6 @@
 #include <time.h>
 
 #define TIE         1.03 /* as close to the fastest as this, what compiles sooner is taken */
-#define TIE_SAMPLES 12   /* fewer do not show that it is as close */
 #define SOONER      0.8  /* of the fastest one's compile time: less is noise */
 #define IMPROVEMENT 0.97 /* another schedule is served if it takes this much of the time */
 
@@ -29,15 +28,18 @@ void best_start(struct job *job)
 	job->best_schedule = kernel.schedule;
 }
 
-/* The fastest of those verified and timed in this session, or count. */
+/* The fastest of those verified and timed in this session, once there were finals of the finalists;
+ * or count. */
 static uint32_t fastest(const struct job *job)
 {
+	bool finals = search_timing(job->search, search_best(job->search)).final;
 	uint32_t best = job->count;
 	double least_ns = 0;
 
 	for (uint32_t i = 0; i < job->count; i++) {
 		struct search_timing timing = search_timing(job->search, i);
-		if (!job->attempts[i].right || !job->attempts[i].timed || !timing.samples)
+		if (!job->attempts[i].right || !job->attempts[i].timed || !timing.samples ||
+		        timing.final != finals)
 			continue;
 		if (best == job->count || timing.median_ns < least_ns) {
 			best = i;
@@ -59,7 +61,7 @@ static uint32_t choose(const struct job *job)
 	for (uint32_t i = 0; i < job->count; i++) {
 		const struct attempt *attempt = &job->attempts[i];
 		struct search_timing timing = search_timing(job->search, i);
-		if (!attempt->right || !attempt->timed || timing.samples < TIE_SAMPLES ||
+		if (!attempt->right || !attempt->timed || !timing.final ||
 		        timing.median_ns > most_ns || attempt->trial.pipeline_ns >= least_ns)
 			continue;
 		chosen = i;

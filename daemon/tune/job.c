@@ -82,6 +82,8 @@ static void job_finish(struct job *job)
 {
 	char why[256];
 
+	if (search_done(job->search))
+		trials_settled(job);
 	if (best_finish(job)) {
 		snprintf(why, sizeof why, "none of %u schedules could be measured%s%s", job->count,
 		        job->refusal[0] ? "; the last one: " : "", job->refusal);

@@ -116,6 +116,7 @@ void trial_reject(
         struct job *job, uint32_t candidate, enum store_trial_state state, const char *why);
 void trials_undo_launch(struct job *job); /* of what the worker holds: none was at fault */
 void trials_timed(struct job *job);       /* writes down the medians of those just timed */
+void trials_settled(struct job *job);     /* and of all, once the finals have compared the best */
 
 /* ---- best.c */
 void best_start(struct job *job); /* what the store has from an earlier run */

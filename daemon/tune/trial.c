@@ -129,6 +129,28 @@ void trial_reject(
 	job->tune->stats.trials++;
 }
 
+static void take_timing(struct job *job, uint32_t candidate)
+{
+	struct search_timing timing = search_timing(job->search, candidate);
+	struct store_trial *trial = &job->attempts[candidate].trial;
+
+	name_trial(&job->attempts[candidate]);
+	trial->state = STORE_TRIAL_TIMED;
+	trial->why[0] = '\0';
+	trial->median_ns = timing.median_ns;
+	trial->mad_ns = timing.mad_ns;
+	trial->samples = timing.samples;
+}
+
+static void put_all(struct job *job, const struct store_trial *trials, uint32_t count)
+{
+	int code = store_put_trials(job->tune->store, &job->key, trials, count);
+
+	if (code)
+		log_warning("%s: times cannot be stored: %s; they are lost at a restart", job->text,
+		        strerror(-code));
+}
+
 void trials_timed(struct job *job)
 {
 	struct store_trial trials[SEARCH_BATCH_MAX];
@@ -136,21 +158,26 @@ void trials_timed(struct job *job)
 
 	for (uint32_t i = 0; i < job->timing_count; i++) {
 		struct attempt *attempt = &job->attempts[job->timing[i]];
-		struct search_timing timing = search_timing(job->search, job->timing[i]);
-		if (!timing.samples)
+		if (!search_timing(job->search, job->timing[i]).samples)
 			continue;
 		job->tune->stats.trials += !attempt->timed;
 		attempt->timed = true;
-		name_trial(attempt);
-		attempt->trial.state = STORE_TRIAL_TIMED;
-		attempt->trial.why[0] = '\0';
-		attempt->trial.median_ns = timing.median_ns;
-		attempt->trial.mad_ns = timing.mad_ns;
-		attempt->trial.samples = timing.samples;
+		take_timing(job, job->timing[i]);
 		trials[count++] = attempt->trial;
 	}
-	int code = store_put_trials(job->tune->store, &job->key, trials, count);
-	if (code)
-		log_warning("%s: times cannot be stored: %s; they are lost at a restart", job->text,
-		        strerror(-code));
+	put_all(job, trials, count);
+}
+
+void trials_settled(struct job *job)
+{
+	struct store_trial trials[ATTEMPTS_MAX];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < job->count; i++) {
+		if (!job->attempts[i].timed)
+			continue;
+		take_timing(job, i);
+		trials[count++] = job->attempts[i].trial;
+	}
+	put_all(job, trials, count);
 }

@@ -151,36 +151,17 @@ static void put_call(struct text *t, const char *name, const struct ir_inst *ins
 	buffer_putc(t->out, ')');
 }
 
-/* A constant beyond the array stands only in code that never runs, which WGSL refuses all the same:
- * it becomes the last element. */
-static void put_index(struct text *t, ir_id index, uint32_t length)
-{
-	const struct ir_inst *inst = &t->module->insts[index];
-
-	if (inst->op != IR_CONST || inst->arg[0] < length) {
-		put_operand(t, index, true);
-		return;
-	}
-	buffer_put_u32(t->out, length - 1);
-	buffer_putc(t->out, 'u');
-}
-
 static void put_element(struct text *t, const struct ir_inst *inst, uint32_t n)
 {
-	uint32_t length = UINT32_MAX; /* as declared; of bindings only where that is known */
-
 	if (inst->op == IR_LOAD || inst->op == IR_STORE) {
 		buffer_puts(t->out, t->dialect->binding_prefix);
 		buffer_puts(t->out, t->module->bindings[n].name);
-		if (t->module->workgroups[0])
-			length = t->module->bindings[n].length;
 	} else {
 		buffer_puts(t->out, "tile");
 		buffer_put_u32(t->out, n);
-		length = t->module->shared[n].length;
 	}
 	buffer_putc(t->out, '[');
-	put_index(t, inst->arg[0], length);
+	put_operand(t, inst->arg[0], true);
 	buffer_putc(t->out, ']');
 }
 

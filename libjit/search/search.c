@@ -6,11 +6,11 @@
  * that moment, so that a candidate whose rivals slowed down comes back into play by itself.
  * Invariant: a rejected candidate is never asked for again.
  */
-#include "search/search.h"
+#include "search/finals.h"
+#include "search/median.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SAMPLES_MAX      64 /* kept of one candidate, the newest ones */
@@ -22,17 +22,21 @@
 #define ASKS_MAX         32   /* of one candidate after screening, whatever the tells bring */
 #define TIE              1.02 /* as close to the best as this, more samples are always worth it */
 #define EXPAND_AFTER     6    /* newcomers in predicted order between two leaders' neighbours */
-#define TRUST_AFTER      12   /* timed ones before predictions may end the screening */
-#define TRUST            0.8  /* of the best ratio of measured to predicted seen: what may come */
-#define FLOOR_ABOVE      1.05 /* as close to the floor as this, nothing is left to gain */
-#define FLOOR_BELOW      0.9  /* faster than this, the floor is none */
+#define EXPAND_WITHIN \
+	1.1              /* of the best: whose neighbours are looked at when nothing else is left */
+#define TRUST_AFTER 12   /* timed ones before predictions may end the screening */
+#define TRUST       0.8  /* of the best ratio of measured to predicted seen: what may come */
+#define FLOOR_ABOVE 1.05 /* as close to the floor as this, nothing is left to gain */
+#define FLOOR_BELOW 0.9  /* faster than this, the floor is none */
 
 /* After the screening: who is within `factor` of the best is measured until `samples`. */
 static const struct round {
 	double factor;
 	uint32_t samples;
-} rounds[] = {{1.5, 6}, {1.2, 12}, {1.08, 24}, {1.04, 48}};
-#define ROUNDS (sizeof rounds / sizeof rounds[0])
+} rounds[] = {{1.5, 6}, {1.2, 12}, {1.08, 20}};
+#define ROUNDS       (sizeof rounds / sizeof rounds[0])
+#define OTHER_SPEED  1.15 /* no noise makes all samples of a batch so much longer or shorter */
+#define FINAL_WITHIN 1.08 /* of the best: who is runs in the finals, the best of them */
 
 struct entry {
 	enum { UNTRIED, TIMED, REJECTED } state;
@@ -43,15 +47,20 @@ struct entry {
 	double predicted; /* 0: unknown */
 	double median, mad, least;
 	double sample[SAMPLES_MAX];
+	bool final; /* its times are those of the finals */
 };
 
 struct search {
 	uint32_t count, baseline, batch_samples;
-	uint32_t trials; /* candidates measured at most */
-	uint32_t since;  /* newcomers in predicted order since a leader was expanded */
-	uint32_t round;  /* index into rounds; ROUNDS: done */
+	uint32_t trials;    /* candidates measured at most */
+	uint32_t since;     /* newcomers in predicted order since a leader was expanded */
+	uint32_t round;     /* index into rounds; ROUNDS: the finals */
+	uint32_t reference; /* of the batch under way, or UINT32_MAX */
+	double scale;       /* what its samples are kept times */
 	double floor;
-	bool hurried, refining;
+	uint32_t final_asks;
+	bool hurried, refining, done;
+	struct finals finals;
 	struct entry *entries;
 };
 
@@ -69,7 +78,8 @@ int search_create(uint32_t count, uint32_t baseline, struct search **ret_search)
 	}
 	search->count = count;
 	search->baseline = baseline == count ? UINT32_MAX : baseline;
-	search->trials = UINT32_MAX;
+	search->trials = search->reference = UINT32_MAX;
+	search->scale = 1;
 	*ret_search = search;
 	return 0;
 }
@@ -114,19 +124,6 @@ void search_prefer(struct search *search, uint32_t candidate)
 
 /* ---- What is told. */
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, uint32_t count)
-{
-	qsort(values, count, sizeof *values, ascending);
-	return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static void summarise(struct entry *entry)
 {
 	double values[SAMPLES_MAX];
@@ -137,6 +134,37 @@ static void summarise(struct entry *entry)
 	for (uint32_t i = 0; i < entry->samples; i++)
 		values[i] = fabs(entry->sample[i] - entry->median);
 	entry->mad = median(values, entry->samples);
+}
+
+static void rescale(struct search *search, double factor)
+{
+	for (uint32_t i = 0; i < search->count; i++) {
+		struct entry *entry = &search->entries[i];
+		for (uint32_t n = 0; n < entry->samples; n++)
+			entry->sample[n] *= factor;
+		entry->median *= factor;
+		entry->mad *= factor;
+		entry->least *= factor;
+	}
+}
+
+/* The reference is the best before; where all its samples of a batch are far from what it took, the
+ * device's speed has changed. Times are kept as at the highest speed seen: slow ones are scaled as
+ * they come, and when it turns out to be faster, what is there. */
+static void note_speed(struct search *search, const double *samples_ns, uint32_t samples)
+{
+	double usual_ns = search->entries[search->reference].median, least = INFINITY, most = 0;
+
+	for (uint32_t i = 0; i < samples; i++) {
+		least = fmin(least, samples_ns[i]);
+		most = fmax(most, samples_ns[i]);
+	}
+	if (samples < SCREEN_SAMPLES || !(least > 0) || !(usual_ns > 0))
+		return;
+	if (most * OTHER_SPEED < usual_ns)
+		rescale(search, most / usual_ns);
+	else if (least > OTHER_SPEED * usual_ns)
+		search->scale = usual_ns / least;
 }
 
 static void keep(struct entry *entry, double sample_ns, uint32_t limit)
@@ -158,12 +186,18 @@ void search_tell(struct search *search, uint32_t candidate, enum search_outcome 
 		return;
 	struct entry *entry = &search->entries[candidate];
 	entry->asked = false;
-	if (outcome == SEARCH_REJECTED)
+	if (outcome == SEARCH_REJECTED) {
 		entry->state = REJECTED;
+		finals_leave(&search->finals, candidate);
+	}
 	if (entry->state == REJECTED)
 		return;
+	finals_tell(&search->finals, candidate, samples_ns, samples);
+	if (candidate == search->reference)
+		note_speed(search, samples_ns, samples);
 	for (uint32_t i = 0; i < samples; i++)
-		keep(entry, samples_ns[i], search->refining ? SAMPLES_MAX : SCREEN_KEPT);
+		keep(entry, samples_ns[i] * search->scale,
+		        search->refining ? SAMPLES_MAX : SCREEN_KEPT);
 	entry->state = entry->samples ? TIMED : REJECTED;
 	if (entry->samples)
 		summarise(entry);
@@ -174,7 +208,13 @@ struct search_timing search_timing(const struct search *search, uint32_t candida
 	if (candidate >= search->count || search->entries[candidate].state != TIMED)
 		return (struct search_timing){0};
 	const struct entry *entry = &search->entries[candidate];
-	return (struct search_timing){entry->median, entry->mad, entry->samples};
+	return (struct search_timing){entry->median, entry->mad, entry->samples, entry->final};
+}
+
+/* Finalists before all others: only their times are of the same moments. */
+static bool better(const struct entry *a, const struct entry *b)
+{
+	return a->final != b->final ? a->final : a->median < b->median;
 }
 
 uint32_t search_best(const struct search *search)
@@ -185,7 +225,7 @@ uint32_t search_best(const struct search *search)
 		const struct entry *entry = &search->entries[i];
 		if (entry->state != TIMED)
 			continue;
-		if (best == search->count || entry->median < search->entries[best].median)
+		if (best == search->count || better(entry, &search->entries[best]))
 			best = i;
 	}
 	return best;
@@ -215,7 +255,7 @@ void search_hurry(struct search *search)
 
 bool search_done(const struct search *search)
 {
-	return search->round == ROUNDS;
+	return search->done;
 }
 
 /* What the last batch still owes. */
@@ -314,19 +354,51 @@ uint32_t search_next(const struct search *search)
 	return newcomer(search);
 }
 
+/* The fastest of those near the best whose neighbours were not asked for, or count. */
+static uint32_t next_leader(const struct search *search, double most)
+{
+	uint32_t next = search->count;
+
+	for (uint32_t i = 0; i < search->count; i++) {
+		const struct entry *entry = &search->entries[i];
+		if (entry->state == TIMED && !entry->expanded && entry->median <= most &&
+		        (next == search->count || entry->median < search->entries[next].median))
+			next = i;
+	}
+	return next;
+}
+
 uint32_t search_expand(struct search *search)
 {
-	uint32_t best = search_best(search), next = newcomer(search);
+	uint32_t best = search_best(search), next = newcomer(search), none = search->count;
 
-	if (best == search->count || screening_over(search) || search->refining ||
-	        search->entries[best].expanded || untold(search, (uint32_t[SEARCH_BATCH_MAX]){0}))
-		return search->count;
-	if (next < search->count &&
-	        (search->entries[next].preferred || search->since < EXPAND_AFTER))
-		return search->count;
-	search->entries[best].expanded = true;
+	if (best == none || screening_over(search) || search->refining ||
+	        untold(search, (uint32_t[SEARCH_BATCH_MAX]){0}))
+		return none;
+	if (next < none && (search->entries[next].preferred || search->since < EXPAND_AFTER ||
+	                           search->entries[best].expanded))
+		return none;
+	uint32_t leader = next_leader(search, EXPAND_WITHIN * search->entries[best].median);
+	if (leader == none)
+		return none;
+	search->entries[leader].expanded = true;
 	search->since = 0;
-	return best;
+	return leader;
+}
+
+/* Everything is measured side by side with the best so far, which comes first. */
+static uint32_t with_best(uint32_t batch[static SEARCH_BATCH_MAX], uint32_t count, uint32_t best)
+{
+	uint32_t at = 0;
+
+	while (at < count && batch[at] != best)
+		at++;
+	if (at == count && count < SEARCH_BATCH_MAX)
+		count++;
+	for (at = at < count ? at : count - 1; at; at--)
+		batch[at] = batch[at - 1];
+	batch[0] = best;
+	return count;
 }
 
 /* The next newcomer, side by side with the best so far: it costs a build, which is far dearer than
@@ -344,10 +416,8 @@ static uint32_t screen(struct search *search, uint32_t batch[static SEARCH_BATCH
 	}
 	if (untried(search, search->baseline))
 		batch[count++] = search->baseline;
-	else if (count && best < search->count)
-		batch[count++] = best;
 	search->batch_samples = SCREEN_SAMPLES;
-	return count;
+	return count && best < search->count ? with_best(batch, count, best) : count;
 }
 
 /* ---- Telling the leaders apart. */
@@ -390,17 +460,6 @@ static bool wanted(const struct search *search, uint32_t candidate, uint32_t bes
 	       entry->samples < wanted_samples(search, candidate, best, leaders);
 }
 
-/* Everything is measured side by side with the best, so that drift hits both alike. */
-static uint32_t with_best(uint32_t batch[static SEARCH_BATCH_MAX], uint32_t count, uint32_t best)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (batch[i] == best)
-			return count;
-	if (count < SEARCH_BATCH_MAX)
-		batch[count++] = best;
-	return count;
-}
-
 /* The leaders that lack samples, those with the fewest first. */
 static uint32_t refine(struct search *search, uint32_t batch[static SEARCH_BATCH_MAX])
 {
@@ -423,6 +482,91 @@ static uint32_t refine(struct search *search, uint32_t batch[static SEARCH_BATCH
 	return with_best(batch, count, best);
 }
 
+/* ---- The finals. */
+
+/* The best so far that has not entered, as long as it is near the best of all. */
+static uint32_t next_finalist(const struct search *search, double most)
+{
+	uint32_t next = search->count;
+
+	for (uint32_t i = 0; i < search->count; i++) {
+		const struct entry *entry = &search->entries[i];
+		bool entered = false;
+		for (uint32_t f = 0; f < search->finals.count; f++)
+			entered |= search->finals.candidate[f] == i;
+		if (entry->state == TIMED && !entered && entry->median <= most &&
+		        (next == search->count || entry->median < search->entries[next].median))
+			next = i;
+	}
+	return next;
+}
+
+static void choose_finalists(struct search *search)
+{
+	uint32_t best = search_best(search), next;
+	double most = best < search->count ? FINAL_WITHIN * search->entries[best].median : 0;
+	double sum_ns = 0;
+
+	while (search->finals.count < SEARCH_BATCH_MAX &&
+	        (next = next_finalist(search, most)) < search->count) {
+		finals_enter(&search->finals, next);
+		sum_ns += search->entries[next].median;
+	}
+	finals_begin(&search->finals, sum_ns);
+}
+
+/* What did not run in the finals is told as it would have been then. */
+static void conclude(struct search *search)
+{
+	const struct finals *finals = &search->finals;
+	double scale = 1;
+
+	for (uint32_t f = 0; f < finals->count; f++) {
+		struct search_timing timing = finals_timing(finals, f);
+		struct entry *entry = &search->entries[finals->candidate[f]];
+		if (!timing.samples)
+			return;
+		if (!f)
+			scale = timing.median_ns / entry->median;
+		entry->median = timing.median_ns;
+		entry->mad = timing.mad_ns;
+		entry->final = true;
+	}
+	for (uint32_t i = 0; i < search->count; i++) {
+		struct entry *entry = &search->entries[i];
+		entry->median *= entry->final ? 1 : scale;
+		entry->mad *= entry->final ? 1 : scale;
+	}
+}
+
+static uint32_t finals(struct search *search, uint32_t batch[static SEARCH_BATCH_MAX])
+{
+	uint32_t count = 0;
+
+	if (search->done)
+		return 0;
+	if (!search->finals.count)
+		choose_finalists(search);
+	if (search->final_asks++ < FINALS_ROUNDS_MAX)
+		count = finals_ask(&search->finals, batch, &search->batch_samples);
+	if (!count) {
+		conclude(search);
+		search->done = true;
+	}
+	return count;
+}
+
+static void refer(
+        struct search *search, const uint32_t batch[static SEARCH_BATCH_MAX], uint32_t count)
+{
+	uint32_t best = search_best(search);
+
+	search->reference = UINT32_MAX;
+	search->scale = 1;
+	if (count && batch[0] == best)
+		search->reference = best;
+}
+
 uint32_t search_ask(
         struct search *search, uint32_t ret_batch[static SEARCH_BATCH_MAX], uint32_t *ret_samples)
 {
@@ -433,6 +577,9 @@ uint32_t search_ask(
 	while (!count && search->round < ROUNDS)
 		if (!(count = refine(search, ret_batch)))
 			search->round++;
+	if (!count)
+		count = finals(search, ret_batch);
+	refer(search, ret_batch, count);
 	for (uint32_t i = 0; i < count; i++)
 		search->entries[ret_batch[i]].asked = true;
 	if (count)

@@ -2,7 +2,8 @@
  *
  * Ask/tell search over a space by successive halving: candidates are screened once each in
  * predicted order, neighbours of the leader are added, those that cannot win are dropped, the
- * leaders are measured again in interleaved rounds until they separate. Knows no GPU and no clock:
+ * leaders are measured again in interleaved rounds until they separate, and the last few of them
+ * once more from scratch. Knows no GPU and no clock:
  * daemon and page drive it alike, and the same tells give the same asks.
  */
 #pragma once
@@ -30,7 +31,8 @@ void search_expect(struct search *search, uint32_t candidate, double predicted_n
 void search_bound(struct search *search, uint32_t trials, double floor_ns);
 
 /* Growing. A candidate that leads and whose neighbours should be looked at, or the count of
- * candidates; each is named once. The caller answers with any number of search_add, for those that
+ * candidates; each is named once. The best every few newcomers; when none is left, the others near
+ * it, as long as there are trials. The caller answers with any number of search_add, for those that
  * the search does not have, and search_prefer, for those it has: they are screened next. */
 uint32_t search_expand(struct search *search);
 int search_add(struct search *search, double predicted_ns); /* takes the next number; -ENOMEM */
@@ -40,7 +42,7 @@ uint32_t search_next(const struct search *search);
 
 /* The next candidates to measure side by side, `*ret_samples` samples each; 0 candidates: done.
  * The batch must be told, each member once, before the next ask; members not told are asked for
- * again. */
+ * again. Told in the order of the batch: the first is what the speed of the device is known by. */
 uint32_t search_ask(
         struct search *search, uint32_t ret_batch[static SEARCH_BATCH_MAX], uint32_t *ret_samples);
 /* samples_ns may be any number; they are added to what the candidate has. May also be called
@@ -55,9 +57,11 @@ void search_hurry(struct search *search);
 struct search_timing {
 	double median_ns, mad_ns; /* median absolute deviation */
 	uint32_t samples;         /* 0: not measured */
+	bool final; /* of the last rounds, in which the leaders ran side by side: see finals.h */
 };
 struct search_timing search_timing(const struct search *search, uint32_t candidate);
-/* The candidate with the least median so far, or `count` while none was timed. */
+/* The candidate with the least median so far, in the end of the finalists; `count` while none was
+ * timed. */
 uint32_t search_best(const struct search *search);
 uint32_t search_measured(const struct search *search); /* candidates told, timed or rejected */
 uint32_t search_goal(const struct search *search);     /* as many as will be told at most */

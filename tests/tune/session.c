@@ -172,7 +172,7 @@ bool over(void)
 
 bool under_way(void)
 {
-	return now.last.measured >= 4 || over();
+	return now.last.measured >= 1 || over();
 }
 
 bool idle(void)
