@@ -195,11 +195,16 @@ static void emit_barrier(struct spirv *e)
 	PUT(&e->body, SpvOpControlBarrier, scope, scope, u32_id(e, semantics));
 }
 
-/* Under the Vulkan memory model others see only what is said to be not private. */
+static void ready(struct spirv *e, ir_id id);
+
+/* The place before the value, as WGSL has it. Under the Vulkan memory model others see only what is
+ * said to be not private. */
 static void emit_store(struct spirv *e, const struct ir_inst *inst)
 {
-	uint32_t pointer = element(e, inst, inst->arg[2]), value = e->ids[inst->arg[1]];
-
+	ready(e, inst->arg[0]);
+	uint32_t pointer = element(e, inst, inst->arg[2]);
+	ready(e, inst->arg[1]);
+	uint32_t value = e->ids[inst->arg[1]];
 	if (inst->op == IR_SHARED_STORE && e->module->matrices.m)
 		PUT(&e->body, SpvOpStore, pointer, value, SPIRV_MEMORY_NON_PRIVATE);
 	else
@@ -303,21 +308,35 @@ static bool is_leaf(const struct ir_module *m, const struct ir_inst *inst)
 	       (inst->op == IR_SPLAT && m->insts[inst->arg[0]].op == IR_CONST);
 }
 
+static void emit_inst(struct spirv *e, ir_id id)
+{
+	const struct ir_inst *inst = &e->module->insts[id];
+	bool stores = inst->op == IR_STORE || inst->op == IR_SHARED_STORE;
+
+	for (uint32_t i = 0; !stores && i < ir_op_infos[inst->op].values; i++)
+		ready(e, inst->arg[i]);
+	if (!emit_statement(e, id, inst))
+		emit_value(e, id, inst);
+}
+
+/* An operand: a leaf, or a value that stands inline where it is used, is made now. */
+static void ready(struct spirv *e, ir_id id)
+{
+	if (!id || e->ids[id])
+		return;
+	if (is_leaf(e->module, &e->module->insts[id]))
+		e->ids[id] = leaf(e, id);
+	else
+		emit_inst(e, id);
+}
+
 static void walk(struct spirv *e)
 {
 	const struct ir_module *m = e->module;
 
-	for (ir_id id = 1; id < m->count; id++) {
-		const struct ir_inst *inst = &m->insts[id];
-
-		if (is_leaf(m, inst))
-			continue;
-		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
-			if (!e->ids[inst->arg[i]] && inst->arg[i])
-				e->ids[inst->arg[i]] = leaf(e, inst->arg[i]);
-		if (!emit_statement(e, id, inst))
-			emit_value(e, id, inst);
-	}
+	for (ir_id id = 1; id < m->count; id++)
+		if (!is_leaf(m, &m->insts[id]) && !(e->plan && e->plan[id].is_inline))
+			emit_inst(e, id);
 }
 
 /* ---- The module. */
@@ -468,11 +487,13 @@ int emit_spirv_web(const struct ir_module *module, bool clamps_storage, struct b
 {
 	struct spirv e = {.module = module,
 	        .bounds = emit_bounds(module),
+	        .plan = emit_plan(module, true),
 	        .clamps_storage = clamps_storage,
 	        .next_id = 1};
-	int r = e.bounds ? emit(e, out) : -ENOMEM;
+	int r = e.bounds && e.plan ? emit(e, out) : -ENOMEM;
 
 	out->failed = out->failed || r;
 	free(e.bounds);
+	free(e.plan);
 	return r;
 }

@@ -7,6 +7,7 @@
 
 #include "emit/bounds.h"
 #include "emit/emit.h"
+#include "emit/plan.h"
 
 #include "base/buffer.h"
 
@@ -26,6 +27,7 @@ struct spirv_constant {
 struct spirv {
 	const struct ir_module *module;
 	struct emit_bound *bounds; /* NULL: native, without guards */
+	struct emit_plan *plan;    /* NULL: native, in the order of the module */
 	bool clamps_storage;
 	struct buffer decorations, globals, variables, prologue, body;
 	uint32_t next_id;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Expressions and statements as text; text_plan.c has decided what stands inline. Names: v<n>
+ * Expressions and statements as text; plan.c has decided what stands inline. Names: v<n>
  * values and variables, i<n> loop counters, k<n> loop rounds, tile<n> workgroup arrays, dims the
  * uniform block.
  */
@@ -455,8 +455,10 @@ int text_emit(
         const struct ir_module *module, const struct text_dialect *dialect, struct buffer *out)
 {
 	struct text t = {.module = module, .dialect = dialect, .out = out, .indent = 1};
-	int r = text_make_plan(&t);
 
+	t.plan = emit_plan(module, dialect->for_proofs);
+	t.bounds = dialect->for_proofs ? emit_bounds(module) : NULL;
+	int r = !t.plan || (dialect->for_proofs && !t.bounds) ? -ENOMEM : 0;
 	if (!r) {
 		dialect->put_head(&t);
 		for (ir_id id = 1; id < module->count; id++)

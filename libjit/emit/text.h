@@ -7,6 +7,7 @@
 
 #include "emit/bounds.h"
 #include "emit/emit.h"
+#include "emit/plan.h"
 
 struct text;
 
@@ -32,28 +33,17 @@ struct text_dialect {
 	bool shifts_by_unsigned; /* a shift count must be unsigned */
 };
 
-struct text_plan {
-	ir_id user;    /* the last instruction that uses the value */
-	ir_id root;    /* the statement it is written in, if inline; else itself */
-	uint32_t name; /* the number in its name, if it has one: counted as they come */
-	uint8_t depth; /* of the expression inline below it */
-	bool is_inline;
-};
-
 struct text {
 	const struct ir_module *module;
 	const struct text_dialect *dialect;
 	struct buffer *out;
-	struct text_plan *plan;     /* by instruction */
+	struct emit_plan *plan;     /* by instruction */
 	struct emit_bound *bounds;  /* the same; NULL where the dialect is not for proofs */
 	uint32_t indent;            /* open blocks, the function included */
 	char matrices[3][48];       /* types of cooperative matrices, from IR_MATRIX_A on */
 	bool halves[IR_SHARED_MAX]; /* arrays of words whose f16 matrices read: f16 each, put<n>()
 	                             * stores a vector of words */
 };
-
-/* Fills in text->plan and ->bounds, which the caller frees. -ENOMEM. */
-int text_make_plan(struct text *text);
 
 /* The whole module in the dialect. -ENOMEM. */
 int text_emit(

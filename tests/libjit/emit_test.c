@@ -15,6 +15,7 @@
 #include <check.h>
 #include <math.h>
 #include <spirv-tools/libspirv.h>
+#include <spirv/unified1/spirv.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -452,6 +453,42 @@ START_TEST(validates)
 }
 END_TEST
 
+/* Where the first instruction of this kind stands; 0: nowhere. */
+static size_t word_of(const struct buffer *words, SpvOp op)
+{
+	const uint32_t *word = (const uint32_t *)words->data;
+
+	for (size_t at = 5; at < words->length / 4; at += word[at] >> SpvWordCountShift)
+		if ((word[at] & SpvOpCodeMask) == op)
+			return at;
+	return 0;
+}
+
+/* out[i] = a[1] * a[1] - 3 / a[i], where the quotient was built first: the web computes it where it
+ * stands, after the product; a native program where it was built. */
+START_TEST(computes_where_the_web_does)
+{
+	const struct ir_module *module;
+
+	ir_begin(b, (const uint32_t[3]){8, 1, 1});
+	uint32_t a = ir_binding(b, "a", F32, false, 8), o = ir_binding(b, "out", F32, true, 8);
+	ir_id i = ir_builtin(b, IR_LOCAL_ID_X);
+	ir_id quotient = ir_compute(b, IR_DIV, ir_f32(b, 3), ir_load(b, a, i), 0);
+	ir_id element = ir_load(b, a, ir_u32(b, 1));
+	ir_id product = ir_compute(b, IR_MUL, element, element, 0);
+	ir_store(b, o, i, ir_compute(b, IR_SUB, product, quotient, 0));
+	ck_assert_int_eq(ir_finish(b, &module), 0);
+	for (uint32_t web = 0; web < 2; web++) {
+		buffer_clear(&out);
+		ck_assert_int_eq(forms[web](module, &out), 0);
+		size_t product_at = word_of(&out, SpvOpFMul),
+		       quotient_at = word_of(&out, SpvOpFDiv);
+		ck_assert(product_at && quotient_at);
+		ck_assert_int_eq(product_at < quotient_at, web);
+	}
+}
+END_TEST
+
 /* Twice from one builder, and once more after what others left in the output. */
 START_TEST(repeats_itself)
 {
@@ -497,6 +534,7 @@ int main(void)
 	tcase_add_loop_test(tcase, evaluates, 0, CASES);
 	tcase_add_test(tcase, counts_out_of_bounds);
 	tcase_add_loop_test(tcase, validates, 0, CASES * FORMS);
+	tcase_add_test(tcase, computes_where_the_web_does);
 	tcase_add_loop_test(tcase, repeats_itself, 0, CASES);
 	tcase_add_loop_test(tcase, writes_golden_text, 0, CASES);
 	suite_add_tcase(suite, tcase);

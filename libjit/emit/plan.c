@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The first look at a module that is to become text: it decides which values stand inline in the
- * expression that uses them (used once, in the same block, and nothing between could change what
- * they read), and numbers the names of all others as they come.
- * Invariant: reading order is evaluation order for everything that reads or writes memory.
+ * A value stands inline if it is used once, in the same block, and nothing between could change
+ * what it reads. The names of all others are numbered as they come. Invariant: reading order is
+ * evaluation order for everything that reads or writes memory.
  */
-#include "emit/text.h"
+#include "emit/plan.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #define EXPRESSION_DEPTH_MAX 8
@@ -50,7 +48,14 @@ static bool may_move(const struct ir_inst *inst)
 	       inst->op == IR_SHARED_LOAD;
 }
 
-static bool stands_inline(const struct text *t, const struct hazards *next, ir_id id)
+/* A module on its way to a plan. */
+struct planning {
+	const struct ir_module *module;
+	struct emit_plan *plan;
+	bool for_web;
+};
+
+static bool stands_inline(const struct planning *t, const struct hazards *next, ir_id id)
 {
 	const struct ir_inst *inst = &t->module->insts[id];
 	const struct ir_inst *user = &t->module->insts[t->plan[id].user];
@@ -61,12 +66,12 @@ static bool stands_inline(const struct text *t, const struct hazards *next, ir_i
 	if (inst->uses != 1 || !may_move(inst) || user->block != inst->block)
 		return false;
 	if (user->op == IR_LOOP &&
-	        (t->bounds || user->arg[0] != id)) /* evaluated again and again */
+	        (t->for_web || user->arg[0] != id)) /* evaluated again and again */
 		return false;
 	return !hazard || t->plan[t->plan[id].user].root <= hazard;
 }
 
-static void find_users(struct text *t)
+static void find_users(struct planning *t)
 {
 	for (ir_id id = 1; id < t->module->count; id++) {
 		const struct ir_inst *inst = &t->module->insts[id];
@@ -75,11 +80,11 @@ static void find_users(struct text *t)
 	}
 }
 
-static void plan_inline(struct text *t, struct hazards *next)
+static void plan_inline(struct planning *t, struct hazards *next)
 {
 	for (ir_id id = t->module->count - 1; id > 0; id--) {
 		const struct ir_inst *inst = &t->module->insts[id];
-		struct text_plan *plan = &t->plan[id];
+		struct emit_plan *plan = &t->plan[id];
 
 		note_hazard(next, inst, id);
 		plan->is_inline = ir_op_infos[inst->op].has_result && inst->op != IR_LOOP &&
@@ -89,14 +94,14 @@ static void plan_inline(struct text *t, struct hazards *next)
 }
 
 /* Expressions that would be too deep get a name on the way; that only moves reads forward. */
-static void limit_depth(struct text *t)
+static void limit_depth(struct planning *t)
 {
 	for (ir_id id = 1; id < t->module->count; id++) {
 		const struct ir_inst *inst = &t->module->insts[id];
 		uint8_t depth = 0;
 
 		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++) {
-			const struct text_plan *operand = &t->plan[inst->arg[i]];
+			const struct emit_plan *operand = &t->plan[inst->arg[i]];
 			if (operand->is_inline && operand->depth >= depth)
 				depth = operand->depth + 1;
 		}
@@ -107,7 +112,7 @@ static void limit_depth(struct text *t)
 }
 
 /* A loop is called i and its number, which must not make the type i32 of it. */
-static void number_names(struct text *t)
+static void number_names(struct planning *t)
 {
 	uint32_t names = 0;
 
@@ -119,22 +124,20 @@ static void number_names(struct text *t)
 	}
 }
 
-int text_make_plan(struct text *t)
+struct emit_plan *emit_plan(const struct ir_module *module, bool for_web)
 {
-	uint32_t count = t->module->count;
-	struct hazards next = {.set = calloc(count, sizeof *next.set)};
+	struct hazards next = {.set = calloc(module->count, sizeof *next.set)};
+	struct planning t = {module, calloc(module->count, sizeof(struct emit_plan)), for_web};
 
-	t->plan = calloc(count, sizeof *t->plan);
-	if (t->dialect->for_proofs)
-		t->bounds = emit_bounds(t->module);
-	if (!t->plan || !next.set || (t->dialect->for_proofs && !t->bounds)) {
-		free(next.set);
-		return -ENOMEM;
+	if (t.plan && next.set) {
+		find_users(&t);
+		plan_inline(&t, &next);
+		limit_depth(&t);
+		number_names(&t);
+	} else {
+		free(t.plan);
+		t.plan = NULL;
 	}
-	find_users(t);
-	plan_inline(t, &next);
-	limit_depth(t);
-	number_names(t);
 	free(next.set);
-	return 0;
+	return t.plan;
 }
