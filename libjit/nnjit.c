@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-const uint32_t nnjit_generation = 3;
+const uint32_t nnjit_generation = 4;
 
 struct nnjit {
 	struct ir_builder *builder;

@@ -96,11 +96,12 @@ static int read_numbers(
 static int check_schedule(
         const struct want *want, const char *text, char *ret_canonical, struct problem *ret_problem)
 {
+	struct limits limits = tune_limits(want->device, want->features);
 	struct schedule schedule;
 	struct error err = {0};
 
 	if (schedule_parse(text, &schedule, &err) ||
-	        space_check(&want->op, &schedule, &want->device->limits, &err))
+	        space_check(&want->op, &schedule, &limits, &err))
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "schedule",
 		        "the schedule is not one this operator can have: %s; repeat the artifact's",
 		        err.text);

@@ -180,7 +180,7 @@ int best_finish(struct job *job)
 
 void best_naive(struct job *job, bool finished)
 {
-	struct limits limits = kernel_limits(&job->device->public, job->features);
+	struct limits limits = tune_limits(&job->device->public, job->features);
 	struct schedule plainest = space_plainest(&job->op, &limits);
 
 	job->best = (struct store_kernel){

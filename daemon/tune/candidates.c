@@ -49,7 +49,7 @@ static void add_experience(struct job *job)
 static bool add_trial(void *context, const struct store_trial *trial)
 {
 	struct job *job = context;
-	struct limits limits = kernel_limits(&job->device->public, job->features);
+	struct limits limits = tune_limits(&job->device->public, job->features);
 	const struct facts *facts = &job->device->public.facts;
 	struct schedule schedule;
 
@@ -105,7 +105,7 @@ static bool grow(struct job *job, const struct candidate *candidate)
 void candidates_expand(struct job *job)
 {
 	const struct tune_device *device = &job->device->public;
-	struct limits limits = kernel_limits(device, job->features);
+	struct limits limits = tune_limits(device, job->features);
 	struct candidate neighbours[SPACE_NEIGHBOURS_MAX];
 	uint32_t leader = search_expand(job->search), first = job->count;
 

@@ -203,7 +203,7 @@ static void take_key(struct job *job)
 static int job_prepare(struct job *job, struct error *err)
 {
 	const struct tune_device *device = &job->device->public;
-	struct limits limits = kernel_limits(device, job->features);
+	struct limits limits = tune_limits(device, job->features);
 	struct space space;
 	int code = space_enumerate(&job->op, &limits, &device->facts, &space, err);
 

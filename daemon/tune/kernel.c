@@ -20,7 +20,7 @@ static void widen(struct limits *limits, const struct limits *own)
 	limits->workgroup_bytes = own->workgroup_bytes;
 }
 
-struct limits kernel_limits(const struct tune_device *device, uint32_t features)
+struct limits tune_limits(const struct tune_device *device, uint32_t features)
 {
 	struct limits limits = device->limits;
 
@@ -65,7 +65,7 @@ int kernel_stored(struct tune *tune, const struct tune_device *device, const str
         uint32_t features, struct tune_kernel *ret_kernel)
 {
 	struct store_key key = kernel_key(device, op, features);
-	struct limits limits = kernel_limits(device, features);
+	struct limits limits = tune_limits(device, features);
 	struct tune_kernel kernel = {0};
 	struct schedule schedule;
 	char text[OP_TEXT_BYTES];
@@ -111,7 +111,7 @@ static int predict(struct tune *tune, const struct tune_device *device, const st
         uint32_t features, struct predicted **ret_slot, struct error *err)
 {
 	struct predicted *slot = predicted_slot(tune, device, op, features);
-	struct limits limits = kernel_limits(device, features);
+	struct limits limits = tune_limits(device, features);
 	struct space space;
 
 	*ret_slot = slot;

@@ -82,7 +82,6 @@ void device_rest(struct device *device); /* no job follows: stops the worker aft
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */
 
 /* ---- kernel.c */
-struct limits kernel_limits(const struct tune_device *device, uint32_t features);
 struct store_key kernel_key(
         const struct tune_device *device, const struct op *op, uint32_t features);
 /* What the store knows, if its schedule can still be used: 0 with status and schedule, or -ENOENT.

@@ -52,6 +52,9 @@ enum tune_no_device {
 int tune_find_device(const struct tune *tune, const char *text,
         const struct tune_device **ret_device, struct error *err);
 
+/* What kernels for a page with these features (enum feature bits) must keep to. */
+struct limits tune_limits(const struct tune_device *device, uint32_t features);
+
 /* ---- Kernels. */
 enum tune_status {
 	TUNE_PREDICTED,

@@ -473,7 +473,7 @@ START_TEST(computes_where_the_web_does)
 	ir_begin(b, (const uint32_t[3]){8, 1, 1});
 	uint32_t a = ir_binding(b, "a", F32, false, 8), o = ir_binding(b, "out", F32, true, 8);
 	ir_id i = ir_builtin(b, IR_LOCAL_ID_X);
-	ir_id quotient = ir_compute(b, IR_DIV, ir_f32(b, 3), ir_load(b, a, i), 0);
+	ir_id quotient = ir_compute(b, IR_FDIV, ir_f32(b, 3), ir_load(b, a, i), 0);
 	ir_id element = ir_load(b, a, ir_u32(b, 1));
 	ir_id product = ir_compute(b, IR_MUL, element, element, 0);
 	ir_store(b, o, i, ir_compute(b, IR_SUB, product, quotient, 0));
