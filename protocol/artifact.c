@@ -357,6 +357,17 @@ static void set_code(json_t *object, const struct artifact *artifact, const stru
 	json_object_set_new(object, "required_limits", required_limits_json(kernel));
 }
 
+static json_t *verified_json(const struct artifact *artifact)
+{
+	if (artifact->status == ARTIFACT_NAIVE)
+		return json_null();
+	json_t *object = json_pack("{s:f,s:i}", "max_rel_err", artifact->max_rel_err, "checked",
+	        (int)artifact->checked);
+	if (artifact->share > 0 && artifact->share < 1)
+		json_object_set_new(object, "share", json_real(artifact->share));
+	return object;
+}
+
 static void set_knowledge(json_t *object, const struct artifact *artifact)
 {
 	char schedule[SCHEDULE_TEXT_BYTES];
@@ -369,11 +380,7 @@ static void set_knowledge(json_t *object, const struct artifact *artifact)
 	                "{s:i,s:i}", "measured", (int)artifact->measured, "of", (int)artifact->of));
 	json_object_set_new(object, "timing", timing_json(artifact));
 	json_object_set_new(object, "compile", compile_json(artifact));
-	json_object_set_new(object, "verified",
-	        artifact->status == ARTIFACT_NAIVE
-	                ? json_null()
-	                : json_pack("{s:f,s:i}", "max_rel_err", artifact->max_rel_err, "checked",
-	                          (int)artifact->checked));
+	json_object_set_new(object, "verified", verified_json(artifact));
 }
 
 #define MEMBERS         19 /* of the artifact: fewer means that memory ran out on the way */

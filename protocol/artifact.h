@@ -35,6 +35,7 @@ struct artifact {
 	uint64_t spirv_bytes; /* of what it compiled; 0: not known */
 	double max_rel_err;
 	uint32_t checked; /* output elements compared with the reference; 0: not verified */
+	double share;     /* of the operator that was tried; not told unless within (0, 1) */
 };
 /* 0, -ENOMEM, or -EINVAL for a schedule that does not fit the operator. */
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);

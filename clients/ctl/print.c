@@ -80,8 +80,12 @@ static void print_timing(const json_t *kernel)
 		printf("  compile    %s, %.0f bytes of SPIR-V\n",
 		        time_text(number_at(compile, "pipeline_ns"), text),
 		        number_at(compile, "spirv_bytes"));
-	printf("  verified   largest relative error %.2g over %.0f elements\n",
+	printf("  verified   largest relative error %.2g over %.0f elements",
 	        number_at(verified, "max_rel_err"), number_at(verified, "checked"));
+	if (number_at(verified, "share") > 0)
+		printf(", of a part only (%.0f%%): memory was short",
+		        100 * number_at(verified, "share"));
+	putchar('\n');
 }
 
 void print_kernel(const struct ctl *ctl, const json_t *kernel)

@@ -159,8 +159,10 @@ static int expand(struct study *study, struct search *search)
 			search_prefer(search, (uint32_t)(known - study->tried));
 			continue;
 		}
-		if (!take(study, &near[i].schedule) || search_add(search, near[i].predicted_ns))
+		if (!(known = take(study, &near[i].schedule)) ||
+		        search_add(search, near[i].predicted_ns))
 			return -ENOMEM;
+		known->from |= FROM_SEARCH;
 	}
 	return 0;
 }

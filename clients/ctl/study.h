@@ -14,7 +14,7 @@ struct plan {                  /* what is asked for */
 	double budget_s;       /* for one operator */
 };
 
-enum from { FROM_LITE = 1, FROM_SAMPLE = 2, FROM_CLIMB = 4 };
+enum from { FROM_LITE = 1, FROM_SAMPLE = 2, FROM_CLIMB = 4, FROM_SEARCH = 8 /* a neighbour */ };
 
 struct tried {
 	struct schedule schedule;

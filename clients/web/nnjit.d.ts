@@ -104,7 +104,8 @@ export interface Kernel {
 	timing: DaemonTiming;
 	/** What the driver took to compile it there, and the size of what it compiled; 0: not known. */
 	compile: { pipeline_ns: number; spirv_bytes: number };
-	verified: { max_rel_err: number; checked: number } | null;
+	/** share: of the operator that was tried there, where memory was too short for all of it. */
+	verified: { max_rel_err: number; checked: number; share?: number } | null;
 	/** Where reports of this page's origin chose it among near-ties. */
 	settled_by?: 'page';
 }

@@ -47,6 +47,7 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 	        .spirv_bytes = measured ? best->code_bytes : 0,
 	        .max_rel_err = measured ? best->max_rel_err : 0,
 	        .checked = measured ? best->checked : 0,
+	        .share = measured ? best->share : 0,
 	};
 	int r = artifact_json(api->nnjit, &artifact, ret_object);
 

@@ -46,6 +46,7 @@ static void encode(struct buffer *record, const struct store_kernel *kernel)
 	record_put_f64(record, kernel->pipeline_ns);
 	record_put_u64(record, kernel->code_bytes);
 	record_put_u8(record, kernel->naive);
+	record_put_f64(record, kernel->share);
 }
 
 /* 0 or -EBADMSG. */
@@ -74,6 +75,7 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 	kernel->pipeline_ns = reader.version > 1 ? record_get_f64(&reader) : 0;
 	kernel->code_bytes = reader.version > 1 ? record_get_u64(&reader) : 0;
 	kernel->naive = reader.version > 1 && record_get_u8(&reader);
+	kernel->share = reader.version > 1 ? record_get_f64(&reader) : 1;
 	return record_close(&reader);
 }
 

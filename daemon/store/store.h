@@ -35,6 +35,7 @@ struct store_kernel {
 	bool wall_clock; /* timed without timestamp queries */
 	double max_rel_err;
 	uint32_t checked;    /* output elements compared */
+	double share;        /* of the operator that it was tried on, as memory was short; 1: all */
 	uint64_t updated_s;  /* Unix time */
 	double pipeline_ns;  /* what the driver took to compile it; 0: not known */
 	uint64_t code_bytes; /* of its SPIR-V; 0: not known */

@@ -98,6 +98,7 @@ static void take(struct job *job, uint32_t candidate)
 	best->wall_clock = job->wall_clock;
 	best->max_rel_err = attempt->trial.max_rel_err;
 	best->checked = attempt->trial.checked;
+	best->share = job->share;
 	best->pipeline_ns = attempt->trial.pipeline_ns;
 	best->code_bytes = attempt->trial.code_bytes;
 	best->naive = false;

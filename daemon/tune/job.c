@@ -232,7 +232,8 @@ static void loaded(void *context, const struct worker_reply *reply)
 	}
 	job->device->loaded = true;
 	double share = json_number_value(json_object_get(reply->ok, "share"));
-	if (share > 0 && share < 1)
+	job->share = share > 0 && share < 1 ? share : 1;
+	if (job->share < 1)
 		log_info("%s on %s: memory is short; its schedules are tried on %.0f%% of it",
 		        job->text, job->device->public.name, 100 * share);
 	job_next(job);

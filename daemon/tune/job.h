@@ -57,6 +57,7 @@ struct job {
 	uint32_t batches;  /* timed so far */
 	uint32_t timing[SEARCH_BATCH_MAX], timing_count; /* in the worker's hands */
 	bool wall_clock;
+	double share;      /* of the operator that the worker tries candidates on */
 	char refusal[160]; /* why the last candidate was rejected */
 
 	struct store_kernel best; /* schedule "" while there is none */

@@ -15,12 +15,17 @@ uint32_t field_rank_max(const struct op_field *field);
 
 /* What fields demand of each other, by signature (validate.c); 0 or OP_BAD_VALUE. */
 typedef int op_rule(const struct op *op, struct error *err);
-/* The tensors by signature (tensors.c). */
+/* The tensors by signature (tensors.c; of windows window.c). */
 struct shaper {
 	const struct op *op;
 	struct tensor *next;
 };
 typedef void op_tensors_of(struct shaper *shaper);
+struct tensor *shaper_add(struct shaper *shaper, const char *name, uint32_t dtype,
+        const uint32_t *shape, uint32_t rank);
+#define SHAPER_ADD(shaper, name, dtype, ...)                             \
+	shaper_add(shaper, name, dtype, (const uint32_t[]){__VA_ARGS__}, \
+	        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 /* clang-format off */
 #define SIGNATURES(X) \

@@ -13,7 +13,7 @@ static const uint32_t *shape_of(const struct op *op, uint32_t at, uint32_t *ret_
 	return &op->value[at + 1];
 }
 
-static struct tensor *add_ranked(
+struct tensor *shaper_add(
         struct shaper *s, const char *name, uint32_t dtype, const uint32_t *shape, uint32_t rank)
 {
 	struct tensor *t = s->next++;
@@ -26,10 +26,6 @@ static struct tensor *add_ranked(
 	return t;
 }
 
-#define ADD(shaper, name, dtype, ...)                                    \
-	add_ranked(shaper, name, dtype, (const uint32_t[]){__VA_ARGS__}, \
-	        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
-
 /* A leading 1 is left out. */
 static void add_batched(struct shaper *s, const char *name, uint32_t dtype, uint32_t batch,
         uint32_t rows, uint32_t columns)
@@ -37,9 +33,9 @@ static void add_batched(struct shaper *s, const char *name, uint32_t dtype, uint
 	const uint32_t shape[] = {batch, rows, columns};
 
 	if (batch > 1)
-		add_ranked(s, name, dtype, shape, 3);
+		shaper_add(s, name, dtype, shape, 3);
 	else
-		add_ranked(s, name, dtype, shape + 1, 2);
+		shaper_add(s, name, dtype, shape + 1, 2);
 }
 
 static uint32_t or_else(uint32_t value, uint32_t otherwise)
@@ -62,9 +58,9 @@ void tensors_matmul(struct shaper *s)
 	add_batched(s, "a", v[MATMUL_A], or_else(v[MATMUL_BATCH_A], batch), ta ? k : m, ta ? m : k);
 	add_batched(s, "b", v[MATMUL_B], or_else(v[MATMUL_BATCH_B], batch), tb ? n : k, tb ? k : n);
 	if (v[MATMUL_B] == DTYPE_I8 && v[MATMUL_A] != DTYPE_I8)
-		ADD(s, "scales", v[MATMUL_A], n);
+		SHAPER_ADD(s, "scales", v[MATMUL_A], n);
 	if (v[MATMUL_BIAS])
-		ADD(s, "bias", v[MATMUL_OUT], n);
+		SHAPER_ADD(s, "bias", v[MATMUL_OUT], n);
 	if (v[MATMUL_RESIDUAL])
 		add_batched(s, "residual", v[MATMUL_OUT], batch, m, pitch);
 	add_batched(s, "out", v[MATMUL_OUT], batch, m, pitch);
@@ -77,166 +73,16 @@ void tensors_matmul_nbits(struct shaper *s)
 	uint32_t count = blocks(v[MATMUL_NBITS_K], or_else(v[MATMUL_NBITS_BLOCK], 1));
 	uint32_t pitch = or_else(v[MATMUL_NBITS_PITCH], n);
 
-	ADD(s, "a", a, m, v[MATMUL_NBITS_K]);
-	ADD(s, "b", DTYPE_U4, n, count, v[MATMUL_NBITS_BLOCK]);
-	ADD(s, "scales", v[MATMUL_NBITS_SCALES], n, count);
+	SHAPER_ADD(s, "a", a, m, v[MATMUL_NBITS_K]);
+	SHAPER_ADD(s, "b", DTYPE_U4, n, count, v[MATMUL_NBITS_BLOCK]);
+	SHAPER_ADD(s, "scales", v[MATMUL_NBITS_SCALES], n, count);
 	if (v[MATMUL_NBITS_ZEROS])
-		ADD(s, "zeros", DTYPE_U4, n, count + count % 2);
+		SHAPER_ADD(s, "zeros", DTYPE_U4, n, count + count % 2);
 	if (v[MATMUL_NBITS_BIAS])
-		ADD(s, "bias", a, n);
+		SHAPER_ADD(s, "bias", a, n);
 	if (v[MATMUL_NBITS_RESIDUAL])
-		ADD(s, "residual", a, m, pitch);
-	ADD(s, "out", a, m, pitch);
-}
-
-/* ---- Windows: convolutions and pools. */
-
-static uint32_t window_out(uint32_t in, uint32_t before, uint32_t after, uint32_t kernel,
-        uint32_t dilation, uint32_t stride)
-{
-	uint64_t padded = (uint64_t)in + before + after;
-	uint64_t reach = (uint64_t)(kernel - 1) * dilation + 1;
-
-	return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
-}
-
-static uint32_t window_grown(uint32_t in, uint32_t cut, uint32_t added, uint32_t kernel,
-        uint32_t dilation, uint32_t stride)
-{
-	uint64_t out = (uint64_t)(in - 1) * stride + (uint64_t)(kernel - 1) * dilation + 1 + added;
-
-	return out <= cut || out - cut > OP_DIM_MAX ? 0 : (uint32_t)(out - cut);
-}
-
-static struct op_window window_1d(const uint32_t *v)
-{
-	return (struct op_window){.batch = v[CONV1D_BATCH],
-	        .c = v[CONV1D_C],
-	        .h = 1,
-	        .w = v[CONV1D_L],
-	        .oc = v[CONV1D_OC],
-	        .oh = 1,
-	        .ow = window_out(v[CONV1D_L], v[CONV1D_PAD], v[CONV1D_PAD + 1], v[CONV1D_KERNEL],
-	                v[CONV1D_DILATION], v[CONV1D_STRIDE]),
-	        .kh = 1,
-	        .kw = v[CONV1D_KERNEL],
-	        .stride_h = 1,
-	        .stride_w = v[CONV1D_STRIDE],
-	        .left = v[CONV1D_PAD],
-	        .dilation_h = 1,
-	        .dilation_w = v[CONV1D_DILATION],
-	        .groups = v[CONV1D_GROUPS],
-	        .nhwc = v[CONV1D_LAYOUT]};
-}
-
-/* The fields of one operator as a window; they have the same names in each. */
-#define WINDOW_2D(OPERATOR, channels_out, group_count)                                    \
-	(struct op_window)                                                                \
-	{                                                                                 \
-		.batch = v[OPERATOR##_BATCH], .c = v[OPERATOR##_C], .h = v[OPERATOR##_H], \
-		.w = v[OPERATOR##_W], .oc = (channels_out), .kh = v[OPERATOR##_KERNEL],   \
-		.kw = v[OPERATOR##_KERNEL + 1], .stride_h = v[OPERATOR##_STRIDE],         \
-		.stride_w = v[OPERATOR##_STRIDE + 1], .top = v[OPERATOR##_PAD],           \
-		.left = v[OPERATOR##_PAD + 1], .dilation_h = v[OPERATOR##_DILATION],      \
-		.dilation_w = v[OPERATOR##_DILATION + 1], .groups = (group_count),        \
-		.nhwc = v[OPERATOR##_LAYOUT]                                              \
-	}
-
-static void set_out(struct op_window *w, uint32_t bottom, uint32_t right)
-{
-	w->oh = window_out(w->h, w->top, bottom, w->kh, w->dilation_h, w->stride_h);
-	w->ow = window_out(w->w, w->left, right, w->kw, w->dilation_w, w->stride_w);
-}
-
-static struct op_window window_transposed(const uint32_t *v)
-{
-	struct op_window w = WINDOW_2D(
-	        CONV_TRANSPOSE2D, v[CONV_TRANSPOSE2D_OC], v[CONV_TRANSPOSE2D_GROUPS]);
-	const uint32_t *pad = &v[CONV_TRANSPOSE2D_PAD], *more = &v[CONV_TRANSPOSE2D_OUT_PAD];
-
-	w.transposed = true;
-	w.oh = window_grown(w.h, pad[0] + pad[2], more[0], w.kh, w.dilation_h, w.stride_h);
-	w.ow = window_grown(w.w, pad[1] + pad[3], more[1], w.kw, w.dilation_w, w.stride_w);
-	return w;
-}
-
-struct op_window op_window(const struct op *op)
-{
-	const uint32_t *v = op->value;
-	struct op_window w;
-
-	switch (op->kind) {
-	case OP_CONV1D:
-		return window_1d(v);
-	case OP_CONV_TRANSPOSE2D:
-		return window_transposed(v);
-	case OP_CONV2D:
-		w = WINDOW_2D(CONV2D, v[CONV2D_OC], v[CONV2D_GROUPS]);
-		set_out(&w, v[CONV2D_PAD + 2], v[CONV2D_PAD + 3]);
-		return w;
-	default: /* the pools have the same fields */
-		w = WINDOW_2D(MAX_POOL, v[MAX_POOL_C], v[MAX_POOL_C]);
-		set_out(&w, v[MAX_POOL_PAD + 2], v[MAX_POOL_PAD + 3]);
-		return w;
-	}
-}
-
-static void add_image(struct shaper *s, const char *name, uint32_t dtype, const struct op_window *w,
-        uint32_t c, uint32_t h, uint32_t width)
-{
-	bool flat = s->op->kind == OP_CONV1D;
-
-	if (w->nhwc && flat)
-		ADD(s, name, dtype, w->batch, width, c);
-	else if (w->nhwc)
-		ADD(s, name, dtype, w->batch, h, width, c);
-	else if (flat)
-		ADD(s, name, dtype, w->batch, c, width);
-	else
-		ADD(s, name, dtype, w->batch, c, h, width);
-}
-
-static void add_filter(struct shaper *s, uint32_t dtype, const struct op_window *w)
-{
-	uint32_t outer = w->transposed ? w->c : w->oc;
-	uint32_t inner = (w->transposed ? w->oc : w->c) / or_else(w->groups, 1);
-	bool flat = s->op->kind == OP_CONV1D;
-
-	if (w->nhwc && flat)
-		ADD(s, "w", dtype, outer, w->kw, inner);
-	else if (w->nhwc)
-		ADD(s, "w", dtype, outer, w->kh, w->kw, inner);
-	else if (flat)
-		ADD(s, "w", dtype, outer, inner, w->kw);
-	else
-		ADD(s, "w", dtype, outer, inner, w->kh, w->kw);
-}
-
-/* Where the fields that all convolutions end with begin. */
-static uint32_t epilogue_at(enum op_kind kind)
-{
-	return kind == OP_CONV2D   ? (uint32_t)CONV2D_DTYPE
-	       : kind == OP_CONV1D ? (uint32_t)CONV1D_DTYPE
-	                           : (uint32_t)CONV_TRANSPOSE2D_DTYPE;
-}
-
-void tensors_window(struct shaper *s)
-{
-	const struct op *op = s->op;
-	struct op_window w = op_window(op);
-	bool pool = op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL;
-	const uint32_t *e = &op->value[pool ? (uint32_t)MAX_POOL_DTYPE : epilogue_at(op->kind)];
-	uint32_t dtype = e[0];
-
-	add_image(s, "x", dtype, &w, w.c, w.h, w.w);
-	if (!pool) {
-		add_filter(s, dtype, &w);
-		if (e[CONV2D_BIAS - CONV2D_DTYPE])
-			ADD(s, "bias", dtype, w.oc);
-		if (e[CONV2D_RESIDUAL - CONV2D_DTYPE])
-			add_image(s, "residual", dtype, &w, w.oc, w.oh, w.ow);
-	}
-	add_image(s, "out", dtype, &w, pool ? w.c : w.oc, w.oh, w.ow);
+		SHAPER_ADD(s, "residual", a, m, pitch);
+	SHAPER_ADD(s, "out", a, m, pitch);
 }
 
 /* ---- Reductions. */
@@ -251,7 +97,7 @@ static void add_rows(struct shaper *s, const char *name, uint32_t dtype, bool re
 		shape[rank++] = v[SOFTMAX_N];
 	if (v[SOFTMAX_INNER] > 1)
 		shape[rank++] = v[SOFTMAX_INNER];
-	add_ranked(s, name, dtype, shape, rank);
+	shaper_add(s, name, dtype, shape, rank);
 }
 
 void tensors_softmax(struct shaper *s)
@@ -260,7 +106,7 @@ void tensors_softmax(struct shaper *s)
 
 	add_rows(s, "x", v[SOFTMAX_DTYPE], false);
 	if (v[SOFTMAX_MASK])
-		ADD(s, "mask", v[SOFTMAX_DTYPE], v[SOFTMAX_MASK_ROWS], v[SOFTMAX_N]);
+		SHAPER_ADD(s, "mask", v[SOFTMAX_DTYPE], v[SOFTMAX_MASK_ROWS], v[SOFTMAX_N]);
 	add_rows(s, "out", v[SOFTMAX_DTYPE], false);
 }
 
@@ -287,14 +133,14 @@ void tensors_norm(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t rows = v[LAYERNORM_ROWS], n = v[LAYERNORM_N], dtype = v[LAYERNORM_DTYPE];
 
-	ADD(s, "x", dtype, rows, n);
+	SHAPER_ADD(s, "x", dtype, rows, n);
 	if (v[LAYERNORM_RESIDUAL])
-		ADD(s, "residual", dtype, rows, n);
+		SHAPER_ADD(s, "residual", dtype, rows, n);
 	if (v[LAYERNORM_WEIGHT])
-		ADD(s, "weight", dtype, n);
+		SHAPER_ADD(s, "weight", dtype, n);
 	if (v[LAYERNORM_BIAS])
-		ADD(s, "bias", dtype, n);
-	ADD(s, "out", dtype, rows, n);
+		SHAPER_ADD(s, "bias", dtype, n);
+	SHAPER_ADD(s, "out", dtype, rows, n);
 }
 
 static void add_channels(struct shaper *s)
@@ -303,10 +149,10 @@ static void add_channels(struct shaper *s)
 	uint32_t batch = v[GROUPNORM_BATCH], c = v[GROUPNORM_C], inner = v[GROUPNORM_INNER];
 	uint32_t dtype = v[GROUPNORM_DTYPE];
 
-	ADD(s, "x", dtype, batch, c, inner);
-	ADD(s, "weight", dtype, c);
-	ADD(s, "bias", dtype, c);
-	ADD(s, "out", dtype, batch, c, inner);
+	SHAPER_ADD(s, "x", dtype, batch, c, inner);
+	SHAPER_ADD(s, "weight", dtype, c);
+	SHAPER_ADD(s, "bias", dtype, c);
+	SHAPER_ADD(s, "out", dtype, batch, c, inner);
 }
 
 void tensors_groupnorm(struct shaper *s)
@@ -327,7 +173,7 @@ static void add_operand(struct shaper *s, const char *name, uint32_t dtype, uint
 	uint32_t rank;
 	const uint32_t *shape = shape_of(s->op, s->op->value[at] ? at : MAP_SHAPE, &rank);
 
-	add_ranked(s, name, dtype, shape, rank);
+	shaper_add(s, name, dtype, shape, rank);
 }
 
 /* Which operands the steps name, whether they end in a truth, and what its own operands are. */
@@ -367,7 +213,7 @@ void tensors_elementwise(struct shaper *s)
 		if (r.operands >> i & 1)
 			add_operand(
 			        s, names[i], r.choice && !i ? (uint32_t)DTYPE_BOOL : dtype, at[i]);
-	add_ranked(s, "out", r.truth ? (uint32_t)DTYPE_BOOL : dtype, shape, rank);
+	shaper_add(s, "out", r.truth ? (uint32_t)DTYPE_BOOL : dtype, shape, rank);
 }
 
 void tensors_cast(struct shaper *s)
@@ -375,8 +221,8 @@ void tensors_cast(struct shaper *s)
 	uint32_t rank;
 	const uint32_t *shape = shape_of(s->op, CAST_SHAPE, &rank);
 
-	add_ranked(s, "x", s->op->value[CAST_DTYPE], shape, rank);
-	add_ranked(s, "out", s->op->value[CAST_OUT], shape, rank);
+	shaper_add(s, "x", s->op->value[CAST_DTYPE], shape, rank);
+	shaper_add(s, "out", s->op->value[CAST_OUT], shape, rank);
 }
 
 void tensors_gate(struct shaper *s)
@@ -384,17 +230,17 @@ void tensors_gate(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t n = v[GATE_N];
 
-	ADD(s, "x", v[GATE_DTYPE], v[GATE_ROWS], n > OP_DIM_MAX / 2 ? UINT32_MAX : 2 * n);
-	ADD(s, "out", v[GATE_DTYPE], v[GATE_ROWS], n);
+	SHAPER_ADD(s, "x", v[GATE_DTYPE], v[GATE_ROWS], n > OP_DIM_MAX / 2 ? UINT32_MAX : 2 * n);
+	SHAPER_ADD(s, "out", v[GATE_DTYPE], v[GATE_ROWS], n);
 }
 
 static void add_heads(struct shaper *s, const char *name, uint32_t dtype, bool heads_first,
         uint32_t batch, uint32_t heads, uint32_t positions, uint32_t dim)
 {
 	if (heads_first)
-		ADD(s, name, dtype, batch, heads, positions, dim);
+		SHAPER_ADD(s, name, dtype, batch, heads, positions, dim);
 	else
-		ADD(s, name, dtype, batch, positions, heads, dim);
+		SHAPER_ADD(s, name, dtype, batch, positions, heads, dim);
 }
 
 void tensors_rotary(struct shaper *s)
@@ -404,8 +250,8 @@ void tensors_rotary(struct shaper *s)
 
 	add_heads(s, "x", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS], v[ROTARY_SEQ],
 	        v[ROTARY_DIM]);
-	ADD(s, "cos", dtype, v[ROTARY_SEQ], turned / 2);
-	ADD(s, "sin", dtype, v[ROTARY_SEQ], turned / 2);
+	SHAPER_ADD(s, "cos", dtype, v[ROTARY_SEQ], turned / 2);
+	SHAPER_ADD(s, "sin", dtype, v[ROTARY_SEQ], turned / 2);
 	add_heads(s, "out", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS],
 	        v[ROTARY_SEQ], v[ROTARY_DIM]);
 }
@@ -418,8 +264,8 @@ void tensors_transpose(struct shaper *s)
 
 	for (uint32_t i = 0; i < rank; i++)
 		turned[i] = shape[v[TRANSPOSE_PERM + 1 + i] % rank];
-	add_ranked(s, "x", v[TRANSPOSE_DTYPE], shape, rank);
-	add_ranked(s, "out", v[TRANSPOSE_DTYPE], turned, rank);
+	shaper_add(s, "x", v[TRANSPOSE_DTYPE], shape, rank);
+	shaper_add(s, "out", v[TRANSPOSE_DTYPE], turned, rank);
 }
 
 void tensors_gather(struct shaper *s)
@@ -427,9 +273,9 @@ void tensors_gather(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t outer = v[GATHER_OUTER], inner = v[GATHER_INNER], dtype = v[GATHER_DTYPE];
 
-	ADD(s, "x", dtype, outer, v[GATHER_ROWS], inner);
-	ADD(s, "indices", DTYPE_I32, v[GATHER_COUNT]);
-	ADD(s, "out", dtype, outer, v[GATHER_COUNT], inner);
+	SHAPER_ADD(s, "x", dtype, outer, v[GATHER_ROWS], inner);
+	SHAPER_ADD(s, "indices", DTYPE_I32, v[GATHER_COUNT]);
+	SHAPER_ADD(s, "out", dtype, outer, v[GATHER_COUNT], inner);
 }
 
 void tensors_concat(struct shaper *s)
@@ -440,10 +286,10 @@ void tensors_concat(struct shaper *s)
 	const uint32_t *sizes = shape_of(s->op, CONCAT_SIZES, &rank);
 
 	for (uint32_t i = 0; i < rank && i < 4; i++) {
-		ADD(s, names[i], v[CONCAT_DTYPE], outer, sizes[i], inner);
+		SHAPER_ADD(s, names[i], v[CONCAT_DTYPE], outer, sizes[i], inner);
 		sum += sizes[i];
 	}
-	ADD(s, "out", v[CONCAT_DTYPE], outer, sum, inner);
+	SHAPER_ADD(s, "out", v[CONCAT_DTYPE], outer, sum, inner);
 }
 
 void tensors_slice(struct shaper *s)
@@ -452,8 +298,8 @@ void tensors_slice(struct shaper *s)
 	uint32_t rank;
 	const uint32_t *shape = shape_of(s->op, SLICE_SHAPE, &rank);
 
-	add_ranked(s, "x", v[SLICE_DTYPE], shape, rank);
-	add_ranked(s, "out", v[SLICE_DTYPE], &v[SLICE_SIZE + 1], rank);
+	shaper_add(s, "x", v[SLICE_DTYPE], shape, rank);
+	shaper_add(s, "out", v[SLICE_DTYPE], &v[SLICE_SIZE + 1], rank);
 }
 
 void tensors_pad(struct shaper *s)
@@ -464,8 +310,8 @@ void tensors_pad(struct shaper *s)
 
 	for (uint32_t i = 0; i < rank; i++)
 		padded[i] = shape[i] + v[PAD_BEFORE + 1 + i] + v[PAD_AFTER + 1 + i];
-	add_ranked(s, "x", v[PAD_DTYPE], shape, rank);
-	add_ranked(s, "out", v[PAD_DTYPE], padded, rank);
+	shaper_add(s, "x", v[PAD_DTYPE], shape, rank);
+	shaper_add(s, "out", v[PAD_DTYPE], padded, rank);
 }
 
 void tensors_tile(struct shaper *s)
@@ -478,8 +324,8 @@ void tensors_tile(struct shaper *s)
 		uint64_t extent = (uint64_t)shape[i] * v[TILE_REPEATS + 1 + i];
 		tiled[i] = extent > UINT32_MAX ? UINT32_MAX : (uint32_t)extent;
 	}
-	add_ranked(s, "x", v[TILE_DTYPE], shape, rank);
-	add_ranked(s, "out", v[TILE_DTYPE], tiled, rank);
+	shaper_add(s, "x", v[TILE_DTYPE], shape, rank);
+	shaper_add(s, "out", v[TILE_DTYPE], tiled, rank);
 }
 
 void tensors_resize(struct shaper *s)
@@ -487,8 +333,8 @@ void tensors_resize(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t planes = v[RESIZE_PLANES], inner = v[RESIZE_INNER], dtype = v[RESIZE_DTYPE];
 
-	ADD(s, "x", dtype, planes, v[RESIZE_H], v[RESIZE_W], inner);
-	ADD(s, "out", dtype, planes, v[RESIZE_OH], v[RESIZE_OW], inner);
+	SHAPER_ADD(s, "x", dtype, planes, v[RESIZE_H], v[RESIZE_W], inner);
+	SHAPER_ADD(s, "out", dtype, planes, v[RESIZE_OH], v[RESIZE_OW], inner);
 }
 
 void tensors_quantise(struct shaper *s)
@@ -498,11 +344,11 @@ void tensors_quantise(struct shaper *s)
 	bool forth = s->op->kind == OP_QUANTIZE;
 	uint32_t number = v[QUANTIZE_DTYPE], quantised = v[QUANTIZE_QUANTISED];
 
-	ADD(s, "x", forth ? number : quantised, outer, c, inner);
-	ADD(s, "scales", number, c);
+	SHAPER_ADD(s, "x", forth ? number : quantised, outer, c, inner);
+	SHAPER_ADD(s, "scales", number, c);
 	if (v[QUANTIZE_ZEROS])
-		ADD(s, "zeros", quantised, c);
-	ADD(s, "out", forth ? quantised : number, outer, c, inner);
+		SHAPER_ADD(s, "zeros", quantised, c);
+	SHAPER_ADD(s, "out", forth ? quantised : number, outer, c, inner);
 }
 
 /* ---- Attention. */
@@ -514,16 +360,16 @@ static void add_mask(struct shaper *s)
 
 	switch (v[ATTENTION_MASK]) {
 	case 1:
-		ADD(s, "mask", dtype, v[ATTENTION_BATCH], kv);
+		SHAPER_ADD(s, "mask", dtype, v[ATTENTION_BATCH], kv);
 		break;
 	case 2:
-		ADD(s, "mask", dtype, q, kv);
+		SHAPER_ADD(s, "mask", dtype, q, kv);
 		break;
 	case 3:
-		ADD(s, "mask", dtype, v[ATTENTION_HEADS], q, kv);
+		SHAPER_ADD(s, "mask", dtype, v[ATTENTION_HEADS], q, kv);
 		break;
 	case 4:
-		ADD(s, "mask", dtype, v[ATTENTION_BATCH], v[ATTENTION_HEADS], q, kv);
+		SHAPER_ADD(s, "mask", dtype, v[ATTENTION_BATCH], v[ATTENTION_HEADS], q, kv);
 		break;
 	}
 }

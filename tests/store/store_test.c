@@ -62,6 +62,7 @@ static struct store_kernel kernel_make(const char *op, uint32_t n)
 	        .wall_clock = n % 3 == 0,
 	        .max_rel_err = 1e-7,
 	        .checked = 4096,
+	        .share = 0.25 + n % 4 * 0.25,
 	        .updated_s = 1700000000 + n,
 	        .pipeline_ns = 5.5e6,
 	        .code_bytes = 1234 + n,
@@ -87,6 +88,7 @@ static void kernel_same(const struct store_kernel *a, const struct store_kernel 
 	ck_assert_int_eq(a->wall_clock, b->wall_clock);
 	ck_assert_double_eq(a->max_rel_err, b->max_rel_err);
 	ck_assert_uint_eq(a->checked, b->checked);
+	ck_assert_double_eq(a->share, b->share);
 	ck_assert_uint_eq(a->updated_s, b->updated_s);
 	ck_assert_double_eq(a->pipeline_ns, b->pipeline_ns);
 	ck_assert_uint_eq(a->code_bytes, b->code_bytes);
@@ -476,7 +478,7 @@ START_TEST(old_records_are_read)
 	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
 	ck_assert_int_eq(store_put_trial(store, &key_a, &trial), 0);
 	store_close(store);
-	meddle("kernels", make_old, 8 + 8 + 1);
+	meddle("kernels", make_old, 8 + 8 + 1 + 8);
 	meddle("trials", make_old, 8 + 8 + 4);
 	store = open_here();
 	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
@@ -484,6 +486,7 @@ START_TEST(old_records_are_read)
 	ck_assert_double_eq(got.pipeline_ns, 0);
 	ck_assert_uint_eq(got.code_bytes, 0);
 	ck_assert(!got.naive);
+	ck_assert_double_eq(got.share, 1);
 	ck_assert_int_eq(store_each_trial(store, &key_a, collect, &trials), 0);
 	ck_assert_uint_eq(trials.count, 1);
 	store_close(store);

@@ -146,6 +146,27 @@ START_TEST(out_of_memory_says_so)
 }
 END_TEST
 
+/* Memory for a quarter of the rows: that is tried, and said to be all that was. */
+START_TEST(short_memory_is_told)
+{
+	setenv("NNJIT_TEST_FAULT", "memory:4096", 1);
+	begin(4 * S_NS);
+	run_until(enumerated);
+	ask("softmax rows=64 n=64", false);
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	ck_assert_double_eq_tol(now.last.best.share, 0.25, 0.01);
+	end();
+	unsetenv("NNJIT_TEST_FAULT");
+	begin(4 * S_NS);
+	ck_assert_double_eq_tol(known_of("softmax rows=64 n=64").best.share, 0.25, 0.01);
+	ask(SMALL, false);
+	run_until(over);
+	ck_assert_double_eq(now.last.best.share, 1);
+	end();
+}
+END_TEST
+
 /* What a daemon left that was killed while a candidate ran: in this boot it is tried again; after a
  * reboot it is to blame. */
 START_TEST(leftover_launch)
@@ -189,6 +210,7 @@ int main(void)
 	tcase_add_test(tcase, dies_while_compiling_ahead);
 	tcase_add_loop_test(tcase, bad_days, 0, sizeof days / sizeof *days);
 	tcase_add_test(tcase, out_of_memory_says_so);
+	tcase_add_test(tcase, short_memory_is_told);
 	suite_add_tcase(suite, tcase);
 	return session_main(suite);
 }

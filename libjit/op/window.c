@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Windows that slide over images: what convolutions and pools have in common, and their tensors.
+ */
+#include "op/rows.h"
+
+static uint32_t window_out(uint32_t in, uint32_t before, uint32_t after, uint32_t kernel,
+        uint32_t dilation, uint32_t stride)
+{
+	uint64_t padded = (uint64_t)in + before + after;
+	uint64_t reach = (uint64_t)(kernel - 1) * dilation + 1;
+
+	return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
+}
+
+static uint32_t window_grown(uint32_t in, uint32_t cut, uint32_t added, uint32_t kernel,
+        uint32_t dilation, uint32_t stride)
+{
+	uint64_t out = (uint64_t)(in - 1) * stride + (uint64_t)(kernel - 1) * dilation + 1 + added;
+
+	return out <= cut || out - cut > OP_DIM_MAX ? 0 : (uint32_t)(out - cut);
+}
+
+static struct op_window window_1d(const uint32_t *v)
+{
+	return (struct op_window){.batch = v[CONV1D_BATCH],
+	        .c = v[CONV1D_C],
+	        .h = 1,
+	        .w = v[CONV1D_L],
+	        .oc = v[CONV1D_OC],
+	        .oh = 1,
+	        .ow = window_out(v[CONV1D_L], v[CONV1D_PAD], v[CONV1D_PAD + 1], v[CONV1D_KERNEL],
+	                v[CONV1D_DILATION], v[CONV1D_STRIDE]),
+	        .kh = 1,
+	        .kw = v[CONV1D_KERNEL],
+	        .stride_h = 1,
+	        .stride_w = v[CONV1D_STRIDE],
+	        .left = v[CONV1D_PAD],
+	        .dilation_h = 1,
+	        .dilation_w = v[CONV1D_DILATION],
+	        .groups = v[CONV1D_GROUPS],
+	        .nhwc = v[CONV1D_LAYOUT]};
+}
+
+/* The fields of one operator as a window; they have the same names in each. */
+#define WINDOW_2D(OPERATOR, channels_out, group_count)                                    \
+	(struct op_window)                                                                \
+	{                                                                                 \
+		.batch = v[OPERATOR##_BATCH], .c = v[OPERATOR##_C], .h = v[OPERATOR##_H], \
+		.w = v[OPERATOR##_W], .oc = (channels_out), .kh = v[OPERATOR##_KERNEL],   \
+		.kw = v[OPERATOR##_KERNEL + 1], .stride_h = v[OPERATOR##_STRIDE],         \
+		.stride_w = v[OPERATOR##_STRIDE + 1], .top = v[OPERATOR##_PAD],           \
+		.left = v[OPERATOR##_PAD + 1], .dilation_h = v[OPERATOR##_DILATION],      \
+		.dilation_w = v[OPERATOR##_DILATION + 1], .groups = (group_count),        \
+		.nhwc = v[OPERATOR##_LAYOUT]                                              \
+	}
+
+static void set_out(struct op_window *w, uint32_t bottom, uint32_t right)
+{
+	w->oh = window_out(w->h, w->top, bottom, w->kh, w->dilation_h, w->stride_h);
+	w->ow = window_out(w->w, w->left, right, w->kw, w->dilation_w, w->stride_w);
+}
+
+static struct op_window window_transposed(const uint32_t *v)
+{
+	struct op_window w = WINDOW_2D(
+	        CONV_TRANSPOSE2D, v[CONV_TRANSPOSE2D_OC], v[CONV_TRANSPOSE2D_GROUPS]);
+	const uint32_t *pad = &v[CONV_TRANSPOSE2D_PAD], *more = &v[CONV_TRANSPOSE2D_OUT_PAD];
+
+	w.transposed = true;
+	w.oh = window_grown(w.h, pad[0] + pad[2], more[0], w.kh, w.dilation_h, w.stride_h);
+	w.ow = window_grown(w.w, pad[1] + pad[3], more[1], w.kw, w.dilation_w, w.stride_w);
+	return w;
+}
+
+struct op_window op_window(const struct op *op)
+{
+	const uint32_t *v = op->value;
+	struct op_window w;
+
+	switch (op->kind) {
+	case OP_CONV1D:
+		return window_1d(v);
+	case OP_CONV_TRANSPOSE2D:
+		return window_transposed(v);
+	case OP_CONV2D:
+		w = WINDOW_2D(CONV2D, v[CONV2D_OC], v[CONV2D_GROUPS]);
+		set_out(&w, v[CONV2D_PAD + 2], v[CONV2D_PAD + 3]);
+		return w;
+	default: /* the pools have the same fields */
+		w = WINDOW_2D(MAX_POOL, v[MAX_POOL_C], v[MAX_POOL_C]);
+		set_out(&w, v[MAX_POOL_PAD + 2], v[MAX_POOL_PAD + 3]);
+		return w;
+	}
+}
+
+static void add_image(struct shaper *s, const char *name, uint32_t dtype, const struct op_window *w,
+        uint32_t c, uint32_t h, uint32_t width)
+{
+	bool flat = s->op->kind == OP_CONV1D;
+
+	if (w->nhwc && flat)
+		SHAPER_ADD(s, name, dtype, w->batch, width, c);
+	else if (w->nhwc)
+		SHAPER_ADD(s, name, dtype, w->batch, h, width, c);
+	else if (flat)
+		SHAPER_ADD(s, name, dtype, w->batch, c, width);
+	else
+		SHAPER_ADD(s, name, dtype, w->batch, c, h, width);
+}
+
+static void add_filter(struct shaper *s, uint32_t dtype, const struct op_window *w)
+{
+	uint32_t outer = w->transposed ? w->c : w->oc;
+	uint32_t inner = (w->transposed ? w->oc : w->c) / (w->groups ? w->groups : 1);
+	bool flat = s->op->kind == OP_CONV1D;
+
+	if (w->nhwc && flat)
+		SHAPER_ADD(s, "w", dtype, outer, w->kw, inner);
+	else if (w->nhwc)
+		SHAPER_ADD(s, "w", dtype, outer, w->kh, w->kw, inner);
+	else if (flat)
+		SHAPER_ADD(s, "w", dtype, outer, inner, w->kw);
+	else
+		SHAPER_ADD(s, "w", dtype, outer, inner, w->kh, w->kw);
+}
+
+/* Where the fields that all convolutions end with begin. */
+static uint32_t epilogue_at(enum op_kind kind)
+{
+	return kind == OP_CONV2D   ? (uint32_t)CONV2D_DTYPE
+	       : kind == OP_CONV1D ? (uint32_t)CONV1D_DTYPE
+	                           : (uint32_t)CONV_TRANSPOSE2D_DTYPE;
+}
+
+void tensors_window(struct shaper *s)
+{
+	const struct op *op = s->op;
+	struct op_window w = op_window(op);
+	bool pool = op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL;
+	const uint32_t *e = &op->value[pool ? (uint32_t)MAX_POOL_DTYPE : epilogue_at(op->kind)];
+	uint32_t dtype = e[0];
+
+	add_image(s, "x", dtype, &w, w.c, w.h, w.w);
+	if (!pool) {
+		add_filter(s, dtype, &w);
+		if (e[CONV2D_BIAS - CONV2D_DTYPE])
+			SHAPER_ADD(s, "bias", dtype, w.oc);
+		if (e[CONV2D_RESIDUAL - CONV2D_DTYPE])
+			add_image(s, "residual", dtype, &w, w.oc, w.oh, w.ow);
+	}
+	add_image(s, "out", dtype, &w, pool ? w.c : w.oc, w.oh, w.ow);
+}
