@@ -54,9 +54,11 @@ static void drop_never_entered(struct ir_module *m)
 	for (uint32_t id = 1; id < m->count; id++) {
 		if (!is_never_entered(m, &m->insts[id]))
 			continue;
-		uint32_t close = close_of(m, id);
-		for (uint32_t i = close; m->insts[close].op != IR_ELSE && i >= id; i--)
+		uint32_t close = close_of(m, id), outer = m->insts[id].block;
+		for (uint32_t i = close; m->insts[close].op != IR_ELSE && i >= id; i--) {
 			drop(m, &m->insts[i]);
+			m->insts[i].block = outer;
+		}
 	}
 }
 

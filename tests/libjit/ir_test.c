@@ -360,6 +360,38 @@ START_TEST(counts_uses_and_drops_the_dead)
 }
 END_TEST
 
+/* A condition that is never true, a loop that ends before it begins, and all that is in them; what
+ * stands under other conditions stays. */
+START_TEST(drops_what_is_never_entered)
+{
+	uint32_t out = ir_binding(b, "out", U32, true, 4), count[IR_OP_COUNT] = {0};
+	ir_id x = ir_builtin(b, IR_LOCAL_INDEX), two = ir_u32(b, 2);
+	ir_id never = compute(IR_LT, two, two), maybe = compute(IR_LT, x, two);
+	struct error err = {0};
+
+	ir_if(b, never);
+	ir_if(b, maybe);
+	ir_store(b, out, ir_u32(b, 9), x);
+	ir_end(b);
+	ir_end(b);
+	ir_id i = ir_loop(b, ir_u32(b, 9), ir_u32(b, 5), 1);
+	ir_store(b, out, i, x);
+	ir_end(b);
+	ir_if(b, maybe);
+	ir_store(b, out, x, two);
+	ir_end(b);
+	const struct ir_module *module = finish();
+	ck_assert_msg(!ir_check(module, &err), "%s", err.text);
+	for (ir_id id = 1; id < module->count; id++)
+		count[module->insts[id].op]++;
+	ck_assert_uint_eq(count[IR_IF], 1);
+	ck_assert_uint_eq(count[IR_END], 1);
+	ck_assert_uint_eq(count[IR_LOOP], 0);
+	ck_assert_uint_eq(count[IR_STORE], 1);
+	ck_assert_uint_eq(module->insts[x].uses, 2);
+}
+END_TEST
+
 /* ---- Random expressions: built and run against the same in C. */
 
 static uint32_t random_state;
@@ -511,6 +543,7 @@ int main(void)
 	tcase_add_test(tcase, forgets_what_a_block_defined);
 	tcase_add_test(tcase, keeps_numbering_as_it_grows);
 	tcase_add_test(tcase, counts_uses_and_drops_the_dead);
+	tcase_add_test(tcase, drops_what_is_never_entered);
 	tcase_add_test(tcase, leaves_out_folding);
 	tcase_add_test(tcase, leaves_out_numbering);
 	tcase_add_test(tcase, leaves_out_dropping);

@@ -170,9 +170,14 @@ bool over(void)
 	return now.told[TUNE_FINISHED] || now.told[TUNE_FAILED];
 }
 
+bool begun(void)
+{
+	return now.last.measured || over();
+}
+
 bool under_way(void)
 {
-	return now.last.measured >= 1 || over();
+	return now.last.measured >= 4 || over();
 }
 
 bool idle(void)

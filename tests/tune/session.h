@@ -48,6 +48,7 @@ void run_for(bool (*done)(void), uint64_t limit_ns); /* until done() or the limi
 void run_until(bool (*done)(void));                  /* asserts that it comes */
 bool enumerated(void);
 bool over(void);      /* the kernel asked for last */
+bool begun(void);     /* something was told */
 bool under_way(void); /* some of it is measured */
 bool idle(void);
 

@@ -22,7 +22,7 @@ START_TEST(predicted_then_tuned)
 	ck_assert_uint_eq(kernel.measured, 0);
 	uint64_t version = tune_version(now.tune);
 	ask(SMALL, false);
-	run_until(under_way);
+	run_until(begun);
 	ck_assert_uint_eq(stored_jobs(), 1);
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
