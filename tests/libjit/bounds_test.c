@@ -109,8 +109,8 @@ static const struct {
 	struct emit_rounds rounds;
 	uint32_t most; /* of the loop's value */
 } loops[] = {{0, 0, 0, 10, 1, {0, 10, true, true}, 9}, {0, 0, 4, 10, 1, {4, 6, true, true}, 9},
-        {0, 0, 4, 64, 8, {0, 8, false, true}, 60},
-        {1, 0, 0, 24, 8, {0, 3, false, true}, 23}, {1, 0, 0, 20, 8, {0, 3, false, false}, 23},
+        {0, 0, 4, 64, 8, {0, 8, false, true}, 60}, {1, 0, 0, 24, 8, {0, 3, false, true}, 23},
+        {1, 0, 0, 20, 8, {0, 3, false, false}, 23},
         {0, 1, 0, 0, 1, {0, UINT32_MAX, true, false}, UINT32_MAX},
         {1, 1, 0, 0, 8, {0, UINT32_MAX, false, false}, UINT32_MAX}};
 
