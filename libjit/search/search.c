@@ -22,12 +22,11 @@
 #define ASKS_MAX         32   /* of one candidate after screening, whatever the tells bring */
 #define TIE              1.02 /* as close to the best as this, more samples are always worth it */
 #define EXPAND_AFTER     6    /* newcomers in predicted order between two leaders' neighbours */
-#define EXPAND_WITHIN \
-	1.1              /* of the best: whose neighbours are looked at when nothing else is left */
-#define TRUST_AFTER 12   /* timed ones before predictions may end the screening */
-#define TRUST       0.8  /* of the best ratio of measured to predicted seen: what may come */
-#define FLOOR_ABOVE 1.05 /* as close to the floor as this, nothing is left to gain */
-#define FLOOR_BELOW 0.9  /* faster than this, the floor is none */
+#define EXPAND_WITHIN    1.1  /* of the best: whose neighbours are looked at in the end */
+#define TRUST_AFTER      12   /* timed ones before predictions may end the screening */
+#define TRUST            0.8  /* of the best ratio of measured to predicted seen: what may come */
+#define FLOOR_ABOVE      1.05 /* as close to the floor as this, nothing is left to gain */
+#define FLOOR_BELOW      0.9  /* faster than this, the floor is none */
 
 /* After the screening: who is within `factor` of the best is measured until `samples`. */
 static const struct round {

@@ -145,47 +145,56 @@ START_TEST(finds_the_best)
 }
 END_TEST
 
-/* The device changes its clock in the middle, wherever that is. */
-START_TEST(clock_changes)
+/* How many of 300 picks are more than 3% off, on devices that change as they are measured. */
+static uint32_t misses_on(void (*change)(struct device *device, uint32_t seed), double *ret_worst)
 {
 	uint32_t misses = 0, samples = 0;
 
-	for (uint64_t seed = 1; seed <= 300; seed++) {
+	*ret_worst = 1;
+	for (uint32_t seed = 1; seed <= 300; seed++) {
 		struct device device = device_make(40, 0.5, 0.05, seed);
 		struct log log = {0};
 		struct search *search;
-		device.slow_from = (uint32_t)(1 + seed);
+		change(&device, seed);
 		ck_assert_int_eq(search_create(40, 39, &search), 0);
 		run(search, &device, &log);
 		double ratio = device.cost_ns[search_best(search)] / least(&device);
-		ck_assert_double_le(ratio, 1.1);
+		*ret_worst = fmax(*ret_worst, ratio);
 		misses += ratio > 1.03;
 		samples += device.measured;
 		search_destroy(search);
 	}
-	ck_assert_uint_le(misses, 3);
 	ck_assert_uint_le(samples / 300, 600);
+	return misses;
+}
+
+static void slow_down(struct device *device, uint32_t seed)
+{
+	device->slow_from = 1 + seed;
+}
+
+static void have_moods(struct device *device, uint32_t seed)
+{
+	device->mood = 3 + seed;
+}
+
+/* The device changes its clock in the middle, wherever that is. */
+START_TEST(clock_changes)
+{
+	double worst;
+
+	ck_assert_uint_le(misses_on(slow_down, &worst), 3);
+	ck_assert_double_le(worst, 1.1);
 }
 END_TEST
 
 /* A shared machine: for a while all is half as slow again, and back. */
 START_TEST(moods)
 {
-	uint32_t misses = 0, samples = 0;
+	double worst;
 
-	for (uint64_t seed = 1; seed <= 300; seed++) {
-		struct device device = device_make(40, 0.5, 0.05, seed);
-		struct log log = {0};
-		struct search *search;
-		device.mood = (uint32_t)(3 + seed);
-		ck_assert_int_eq(search_create(40, 39, &search), 0);
-		run(search, &device, &log);
-		misses += device.cost_ns[search_best(search)] / least(&device) > 1.03;
-		samples += device.measured;
-		search_destroy(search);
-	}
-	ck_assert_uint_le(misses, 6);
-	ck_assert_uint_le(samples / 300, 600);
+	ck_assert_uint_le(misses_on(have_moods, &worst), 6);
+	ck_assert_double_le(worst, 1.3);
 }
 END_TEST
 
