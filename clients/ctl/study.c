@@ -12,12 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEARCHED_MAX   128 /* the lite space and what the search adds, each in its own slot */
-#define NEIGHBOURS     6   /* of a leader: so many newcomers at most, the best predicted of them */
-#define GUEST_SLOT     SEARCHED_MAX /* of whoever is neither; finalists follow */
-#define ROUGH          2.0          /* times the pick: from here a rough time is good enough */
-#define SAMPLES        5            /* of one beside the pick */
-#define FINALISTS      8            /* besides the lite space's best, the pick and the prediction */
+#define GUEST_SLOT     SEARCH_CANDIDATES_MAX /* of whoever is neither; finalists follow */
+#define ROUGH          2.0 /* times the pick: from here a rough time is good enough */
+#define SAMPLES        5   /* of one beside the pick */
+#define FINALISTS      8   /* besides the lite space's best, the pick and the prediction */
 #define FINALISTS_LITE 3
 #define FINAL_SAMPLES  21
 #define BETTER         0.98 /* times the best so far: worth climbing to */
@@ -153,7 +151,9 @@ static int expand(struct study *study, struct search *search)
 		return 0;
 	uint32_t count = space_neighbours(
 	        &lab->op, &lab->limits, &lab->facts, &study->tried[leader].schedule, near);
-	for (uint32_t i = 0; i < count && i < NEIGHBOURS && study->count < SEARCHED_MAX; i++) {
+	for (uint32_t i = 0;
+	        i < count && i < SEARCH_NEIGHBOURS_MAX && study->count < SEARCH_CANDIDATES_MAX;
+	        i++) {
 		struct tried *known = find(study, &near[i].schedule);
 		if (known) {
 			search_prefer(search, (uint32_t)(known - study->tried));

@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define NEIGHBOURS 6 /* of a leader: so many newcomers at most, the best predicted of them */
-
 static uint32_t find(const struct job *job, const struct schedule *schedule)
 {
 	for (uint32_t i = 0; i < job->count; i++)
@@ -113,7 +111,7 @@ void candidates_expand(struct job *job)
 		return;
 	uint32_t count = space_neighbours(
 	        &job->op, &limits, &device->facts, &job->attempts[leader].schedule, neighbours);
-	for (uint32_t i = 0; i < count && i < NEIGHBOURS; i++)
+	for (uint32_t i = 0; i < count && i < SEARCH_NEIGHBOURS_MAX; i++)
 		if (!grow(job, &neighbours[i]))
 			break;
 	log_debug("%s: '%s' leads; %u schedules around it are new", job->text,

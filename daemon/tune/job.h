@@ -7,7 +7,7 @@
 
 #include "daemon/tune/state.h"
 
-#define ATTEMPTS_MAX 128        /* candidates of a job: the space and what the search adds */
+#define ATTEMPTS_MAX SEARCH_CANDIDATES_MAX
 #define NO_CANDIDATE UINT32_MAX /* as a candidate's number */
 
 /* What this session knows of one candidate. */

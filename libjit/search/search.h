@@ -12,6 +12,9 @@
 #include <stdint.h>
 
 #define SEARCH_BATCH_MAX 8
+#define SEARCH_CANDIDATES_MAX \
+	128 /* what whoever drives a search holds: the space, and what is added */
+#define SEARCH_NEIGHBOURS_MAX 6 /* newcomers that a leader brings, the best predicted of them */
 
 struct search; /* the state of one search over `count` candidates */
 
