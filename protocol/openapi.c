@@ -106,7 +106,7 @@ static json_t *kernel_schema(void)
 	        {"dispatch", "array"}, {"required_features", "array"},
 	        {"required_language_features", "array"}, {"required_limits", "object"},
 	        {"schedule", "string"}, {"status", "string"}, {"progress", "object"},
-	        {"timing", "object"}, {"verified", "object"}};
+	        {"timing", "object"}, {"verified", "object"}, {"prepare", "array"}};
 
 	return properties(members, sizeof members / sizeof *members);
 }

@@ -125,19 +125,24 @@ static int read_schedules(const char *text, struct side *ret_side)
 	return CTL_DONE;
 }
 
+/* Those that are not right are told, and left out. */
 static int build_all(struct lab *lab, struct side *side)
 {
 	char why[GPU_WHY_BYTES], text[SCHEDULE_TEXT_BYTES];
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < side->count; i++) {
-		side->slot[i] = i;
-		if (lab_build(lab, i, &side->schedule[i], why))
+		const struct schedule schedule = side->schedule[i];
+		if (lab_build(lab, count, &schedule, why)) {
+			side->slot[count] = count;
+			side->schedule[count++] = schedule;
 			continue;
-		schedule_print(&side->schedule[i], text);
+		}
+		schedule_print(&schedule, text);
 		fprintf(stderr, "nnjitctl: %s: %s\n", text, why);
-		return CTL_FAILED;
 	}
-	return CTL_DONE;
+	side->count = count;
+	return count ? CTL_DONE : CTL_FAILED;
 }
 
 static void print_side(const struct ctl *ctl, const struct lab *lab, const struct side *side,
@@ -212,9 +217,12 @@ int command_bench(const struct ctl *ctl)
 	if (side && !schedules)
 		return misused("bench side needs schedules: --schedule TEXT");
 	for (uint32_t i = 0; i < RESEARCH_COUNT; i++)
-		if (ctl->research[i] && (i == RESEARCH_SCHEDULE ? !side : !space))
-			return misused("--schedule belongs to bench side, and --sample, --seed, "
-			               "--climb, --trials and --budget-s to bench space");
+		if (ctl->research[i] && (i == RESEARCH_SCHEDULE         ? !side
+		                                : i == RESEARCH_PROFILE ? !side && !space
+		                                                        : !space))
+			return misused("--schedule belongs to bench side, --profile to both forms "
+			               "of research, and --sample, --seed, --climb, --trials and "
+			               "--budget-s to bench space");
 	if (space)
 		return for_each_op(ctl, rest, study_one);
 	return side ? for_each_op(ctl, rest, side_one) : bench_again(ctl);

@@ -40,7 +40,8 @@ static bool told(struct lab *lab, json_t *request, uint32_t patience_s)
 
 static json_t *open_request(const struct lab *lab)
 {
-	return json_pack("{s:s, s:s, s:s}", "do", "open", "device", lab->device, "profile", "web");
+	return json_pack(
+	        "{s:s, s:s, s:s}", "do", "open", "device", lab->device, "profile", lab->profile);
 }
 
 static json_t *load_request(const struct lab *lab)
@@ -158,6 +159,9 @@ int lab_open(const struct ctl *ctl, struct lab *ret_lab)
 	json_t *ok = NULL;
 	int r = gpu_start(&ret_lab->gpu), answer = CTL_FAILED;
 
+	ret_lab->profile = ctl->research[RESEARCH_PROFILE];
+	if (!ret_lab->profile)
+		ret_lab->profile = "web";
 	if (r)
 		snprintf(ret_lab->why, sizeof ret_lab->why, "%s", strerror(-r));
 	if (r || ask_lab(ret_lab, json_pack("{s:s}", "do", "list"), LIST_S, &ok, ret_lab->why))

@@ -17,6 +17,8 @@ struct lab {
 	uint32_t deaths; /* of workers, so far */
 	bool broken;     /* no worker could be had any more; `why` says why */
 	char why[GPU_WHY_BYTES];
+	const char
+	        *profile; /* web or native: how the device is opened, and what kernels are built */
 	char device[17], name[64];
 	struct limits limits; /* for pages, with the features asked for */
 	struct facts facts;
@@ -27,8 +29,8 @@ struct lab {
 	double pilot_ns[LAB_SLOTS]; /* a first rough time of what is held */
 };
 
-/* Starts a worker, opens the device that `ctl` names, as pages do, and probes it. Failures are
- * printed; an exit code. */
+/* Starts a worker, opens the device that `ctl` names, as pages do unless it asks for another
+ * profile, and probes it. Failures are printed; an exit code. */
 int lab_open(const struct ctl *ctl, struct lab *ret_lab);
 void lab_close(struct lab *lab);
 /* Takes on another operator; the slots are empty then. Failures are printed; an exit code. */

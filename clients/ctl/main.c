@@ -30,6 +30,7 @@ const struct setting_info settings[SETTING_COUNT] = {
         [SETTING_DTYPE] = {"dtype", "dtype", false},
         [SETTING_BUDGET] = {"budget", "budget_s", true},
         [SETTING_RUNS] = {"runs", "runs", true},
+        [SETTING_CONSTANT] = {"constant", "constant", false},
 };
 
 void usage(FILE *out)
@@ -58,12 +59,14 @@ void usage(FILE *out)
 	      "  --dtype TYPE         f32 (default), f16, or weights of 4 bits: q4, q4f16\n"
 	      "  --budget SECONDS     for all of the model\n"
 	      "  --runs N             how often it will be run: compiling counts once\n"
+	      "  --constant NAME      an input that stays the same: it may be laid out anew, once\n"
 	      "  --sample N|all, --seed N\n"
 	      "                       bench space: schedules of the full space to measure (200)\n"
 	      "  --climb N            bench space: then so many neighbours of the best (0)\n"
 	      "  --trials N           bench space: candidates that the search may measure (50)\n"
 	      "  --budget-s SECONDS   bench space: for one operator (600)\n"
 	      "  --schedule TEXT      bench side: one of the schedules; several times\n"
+	      "  --profile NAME       both: web (default), as pages run kernels, or native\n"
 	      "  --port N             the daemon's port (6174)\n"
 	      "  --version, -h, --help\n\n"
 	      "Exit status: 0 done, 1 the daemon refused or is not there, 2 a wrong command "
@@ -138,6 +141,7 @@ static const struct {
         [RESEARCH_TRIALS] = {"trials", true},
         [RESEARCH_BUDGET] = {"budget-s", true},
         [RESEARCH_SCHEDULE] = {"schedule", false},
+        [RESEARCH_PROFILE] = {"profile", false},
 };
 
 static int read_research(struct ctl *ctl, enum research what, const char *text)
@@ -148,7 +152,7 @@ static int read_research(struct ctl *ctl, enum research what, const char *text)
 	if (research[what].number && !is_number(text) &&
 	        (what != RESEARCH_SAMPLE || strcmp(text, "all")))
 		return wrong(rule, text);
-	if (research[what].number && ctl->research[what])
+	if (what != RESEARCH_SCHEDULE && ctl->research[what])
 		return wrong("given a second time as", text);
 	return append(&ctl->research[what], ';', text);
 }
@@ -201,12 +205,14 @@ static const struct option long_options[] = {
         SETTING("dtype", DTYPE),
         SETTING("budget", BUDGET),
         SETTING("runs", RUNS),
+        SETTING("constant", CONSTANT),
         RESEARCH("sample", SAMPLE),
         RESEARCH("seed", SEED),
         RESEARCH("climb", CLIMB),
         RESEARCH("trials", TRIALS),
         RESEARCH("budget-s", BUDGET),
         RESEARCH("schedule", SCHEDULE),
+        RESEARCH("profile", PROFILE),
         {0},
 };
 

@@ -52,18 +52,19 @@ export class Client extends EventTarget {
 	get transport() { return this.#transport.name; } // 'websocket' or 'fetch'
 
 	// The kernel as known now: tuned, or predicted at once while its tuning is queued.
-	// `runs`: how often it will be run, where that is so seldom that compiling counts.
-	kernel(op, { device, target, runs, signal } = {}) {
-		return this.#transport.call('get', given({ op, device, target, runs }), signal);
+	// `runs`: how often it will be run, where that is so seldom that compiling counts. `constant`: an input that
+	// stays the same, as weights do: the kernel may be one that wants it laid out anew (Runner.prepare).
+	kernel(op, { device, target, runs, constant, signal } = {}) {
+		return this.#transport.call('get', given({ op, device, target, runs, constant }), signal);
 	}
 
 	// Every version of the kernel from what is known now to the tuned one, each better than the last.
 	// onProgress({ measured, of }) hears of the search in between; `again` measures a tuned kernel anew.
 	// Leaving the loop, or the signal, ends the watch. Where every schedule failed on the device it ends with
 	// the plainest kernel, whose status is 'naive'.
-	async *watch(op, { device, target, runs, again, onProgress, signal } = {}) {
+	async *watch(op, { device, target, runs, constant, again, onProgress, signal } = {}) {
 		let last = null;
-		for await (const message of this.#transport.subscribe('watch', given({ op, device, target, runs, again }), signal)) {
+		for await (const message of this.#transport.subscribe('watch', given({ op, device, target, runs, constant, again }), signal)) {
 			const kernel = message.kernel ?? message.result;
 			if (message.event === 'failed' && !kernel?.code)
 				throw NnjitError.from(message.error);
@@ -71,7 +72,7 @@ export class Client extends EventTarget {
 			if (progress)
 				onProgress?.(progress);
 			const over = message.event === 'tuned' || message.event === 'failed' || (kernel?.status === 'tuned' && !again);
-			if (kernel?.code && (over || kernel.status !== last?.status || kernel.schedule !== last?.schedule))
+			if (kernel?.code && (over || ['status', 'schedule', 'op'].some(member => kernel[member] !== last?.[member])))
 				yield last = kernel;
 			if (over)
 				return;

@@ -68,8 +68,8 @@ export class HttpTransport {
 	}
 
 	// Asks again, ever more slowly, until the kernel is tuned: asking is what queues the tuning.
-	async *#watch({ op, device, target, runs }, signal) {
-		const params = Object.fromEntries(Object.entries({ op, device, target, runs }).filter(([, value]) => value !== undefined));
+	async *#watch({ op, device, target, runs, constant }, signal) {
+		const params = Object.fromEntries(Object.entries({ op, device, target, runs, constant }).filter(([, value]) => value !== undefined));
 		for (let wait = 200, etag; ; wait = Math.min(wait * 1.3, 2000)) {
 			const got = await this.#get(PATHS.get, params, signal, etag);
 			etag = got.etag;

@@ -108,6 +108,8 @@ export interface Kernel {
 	verified: { max_rel_err: number; checked: number; share?: number } | null;
 	/** Where reports of this page's origin chose it among near-ties. */
 	settled_by?: 'page';
+	/** What is to be done once to constant inputs, whose bindings are as they are then: Runner.prepare() does it. */
+	prepare?: { input: string; kernel: Kernel }[];
 }
 
 /** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
@@ -155,6 +157,8 @@ export interface KernelOptions {
 	target?: 'wgsl' | 'spirv';
 	/** How often it will be run; left out, so often that compiling does not count. */
 	runs?: number;
+	/** An input that stays the same, as weights do: the kernel may want it laid out anew, once (Runner.prepare). */
+	constant?: string;
 	signal?: AbortSignal;
 }
 
@@ -233,6 +237,8 @@ export class Runner {
 	readonly pipeline: GPUComputePipeline;
 	/** Buffers for every tensor, by name, filled where data is given; the caller destroys them. */
 	allocate(inputs?: Record<string, ArrayBufferView | GPUBuffer>, dims?: Dims): Record<string, GPUBuffer>;
+	/** The buffers, with new ones in place of constant inputs that the kernel wants laid out anew. Once for each kernel. */
+	prepare(buffers: Record<string, GPUBuffer>): Promise<Record<string, GPUBuffer>>;
 	bindGroup(buffers: Buffers, dims?: Dims): GPUBindGroup;
 	/** Records into an encoder or an open pass; with neither, submits. Throws 'bad-dims' for a value out of range. */
 	run(buffers: Buffers, into?: GPUCommandEncoder | GPUComputePassEncoder | null, dims?: Dims): void;

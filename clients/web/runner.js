@@ -120,6 +120,21 @@ export class Runner {
 		return buffers;
 	}
 
+	// The buffers with constant inputs laid out as this kernel wants them: those that it wants so (artifact.prepare)
+	// are new ones, the caller's to destroy, the others as they were given. To be done once.
+	async prepare(buffers) {
+		const prepared = { ...buffers };
+		for (const { input, kernel } of this.artifact.prepare ?? []) {
+			const runner = await createRunner(this.#device, kernel);
+			const [x, out] = kernel.bindings.map(({ name }) => name);
+			const made = runner.allocate({ [x]: buffers[input] });
+			runner.run(made);
+			prepared[input] = made[out];
+			runner.destroy();
+		}
+		return prepared;
+	}
+
 	#tensors() {
 		return this.artifact.bindings.filter(({ type }) => type !== 'uniform');
 	}
@@ -319,6 +334,10 @@ class PartsRunner {
 			if (given && ArrayBuffer.isView(given))
 				upload(this.#device, buffers[name], given);
 		}
+		return buffers;
+	}
+
+	async prepare(buffers) {
 		return buffers;
 	}
 

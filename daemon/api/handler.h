@@ -95,9 +95,9 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 /* As kernel_json, with what `origin` itself measured settling near-ties: may change the kernel. */
 int kernel_served(struct api *api, const char *origin, struct tune_kernel *kernel,
         enum nnjit_target target, json_t **ret_object, struct problem *ret_problem);
-/* tune_get with its refusals as problems. */
-int kernel_get(const struct request *request, const struct want *want,
-        struct tune_kernel *ret_kernel, struct problem *ret_problem);
+/* tune_get, chosen for want->runs, with its refusals as problems. */
+int kernel_get(struct api *api, const struct want *want, struct tune_kernel *ret_kernel,
+        struct problem *ret_problem);
 /* The artifact as JSON text, borrowed until the next call: from the cache where it is there. */
 int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,
         struct problem *ret_problem);

@@ -4,6 +4,7 @@
  * kept as ready text, because they are what pages ask for again and again.
  */
 #include "daemon/api/kernel_cache.h"
+#include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
 #include "protocol/artifact.h"
 
@@ -82,16 +83,15 @@ int tune_problem(
 	        *err->text ? err->text : strerror(-answer));
 }
 
-int kernel_get(const struct request *request, const struct want *want,
-        struct tune_kernel *ret_kernel, struct problem *ret_problem)
+int kernel_get(struct api *api, const struct want *want, struct tune_kernel *ret_kernel,
+        struct problem *ret_problem)
 {
 	struct error err = {0};
-	int r = tune_get(
-	        request->api->tune, want->device, &want->op, want->features, ret_kernel, &err);
+	int r = tune_get(api->tune, want->device, &want->op, want->features, ret_kernel, &err);
 
 	if (r)
 		return tune_problem(r, &err, "op", ret_problem);
-	tune_for_runs(request->api->tune, want->runs, ret_kernel);
+	tune_for_runs(api->tune, want->runs, ret_kernel);
 	return 0;
 }
 
@@ -109,7 +109,7 @@ static int kernel_whole(const struct request *request, const struct want *want, 
         struct problem *ret_problem)
 {
 	struct tune_kernel kernel;
-	int answer = kernel_get(request, want, &kernel, ret_problem);
+	int answer = kernel_get(request->api, want, &kernel, ret_problem);
 
 	if (!answer)
 		answer = kernel_served(request->api, request_origin(request), &kernel, want->target,
@@ -123,16 +123,26 @@ static int kernel_now(const struct request *request, const struct want *want, js
         bool *ret_tuned, struct problem *ret_problem)
 {
 	AUTO(free_pointer) struct parts *parts = NULL;
+	AUTO(free_pointer) struct layouts *layouts = NULL;
 	int answer = parts_read(request, want, &parts, ret_problem);
 
-	if (!answer && !parts)
-		answer = kernel_whole(request, want, ret_object, ret_problem);
-	else if (!answer)
+	if (!answer)
+		answer = layouts_read(request, want, &layouts, ret_problem);
+	if (answer)
+		return answer;
+	if (parts)
 		answer = parts_json(request->api, parts, ret_object, ret_problem);
+	else if (layouts)
+		answer = layouts_json(
+		        request->api, request_origin(request), layouts, ret_object, ret_problem);
+	else
+		answer = kernel_whole(request, want, ret_object, ret_problem);
 	if (answer)
 		return answer;
 	for (uint32_t i = 0; parts && i < parts->kind_count; i++)
 		queue_tuning(request, &parts->want[i]);
+	for (uint32_t i = 0; layouts && i < LAYOUTS; i++)
+		queue_tuning(request, &layouts->want[i]);
 	const char *status = json_string_value(json_object_get(*ret_object, "status"));
 	*ret_tuned = status && !strcmp(status, artifact_status_name(ARTIFACT_TUNED));
 	return 0;
@@ -147,13 +157,16 @@ int handle_kernel(const struct request *request, json_t **ret_result, struct pro
 	return answer ? answer : kernel_now(request, &want, ret_result, &tuned, ret_problem);
 }
 
-/* What an origin's own reports may settle is not for everybody's cache. */
-static bool has_reports(const struct request *request, const struct want *want)
+/* What an origin's own reports may settle is not for everybody's cache, nor what may be of another
+ * operator. */
+static bool is_special(const struct request *request, const struct want *want)
 {
 	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op),
 	        want->features & want->device->limits.features};
 	struct store_reports reports;
 
+	if (request_text(request, "constant"))
+		return true;
 	return request->peer && !store_get_reports(request->api->store, request->peer->origin, &key,
 	                                want->op_text, &reports);
 }
@@ -172,8 +185,8 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 	uint64_t version = tune_version(api->tune);
 	struct kernel_cache_key key = {
 	        want.op_text, want.device->id, want.features, want.target, (uint64_t)want.runs};
-	bool own = has_reports(request, &want);
-	*ret_text = own ? NULL : kernel_cache_get(api->cache, &key, version, ret_length);
+	bool special = is_special(request, &want);
+	*ret_text = special ? NULL : kernel_cache_get(api->cache, &key, version, ret_length);
 	if (*ret_text)
 		return 0;
 	answer = kernel_now(request, &want, &object, &tuned, ret_problem);
@@ -186,7 +199,7 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 		return problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
 	*ret_text = api->text;
 	*ret_length = strlen(api->text);
-	if (tuned && !own)
+	if (tuned && !special)
 		kernel_cache_put(api->cache, &key, version, api->text, *ret_length);
 	return 0;
 }

@@ -52,14 +52,11 @@ static int kernel_of(
         struct api *api, const struct want *want, json_t *kernels, struct problem *ret_problem)
 {
 	struct tune_kernel kernel;
-	struct error err = {0};
 	json_t *object;
-	int r = tune_get(api->tune, want->device, &want->op, want->features, &kernel, &err);
+	int answer = kernel_get(api, want, &kernel, ret_problem);
 
-	if (!r)
-		tune_for_runs(api->tune, want->runs, &kernel);
-	int answer = r ? tune_problem(r, &err, "op", ret_problem)
-	               : kernel_json(api, &kernel, want->target, &object, ret_problem);
+	if (!answer)
+		answer = kernel_json(api, &kernel, want->target, &object, ret_problem);
 	if (!answer)
 		json_array_append_new(kernels, object);
 	return answer;

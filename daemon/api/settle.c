@@ -149,7 +149,7 @@ int handle_leaders(const struct request *request, json_t **ret_result, struct pr
 	int answer = want_read(request, &want, ret_problem);
 
 	if (!answer)
-		answer = kernel_get(request, &want, &kernel, ret_problem);
+		answer = kernel_get(request->api, &want, &kernel, ret_problem);
 	if (answer)
 		return answer;
 	leaders_of(request->api, &kernel, &leaders);

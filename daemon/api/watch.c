@@ -4,6 +4,7 @@
  * operator; the tuner's notices become pushed messages that carry the task's id. A task ends when
  * all its subscriptions have, when it is cancelled, or with its peer.
  */
+#include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
 #include "daemon/api/wants.h"
 
@@ -26,7 +27,9 @@ struct task {
 	struct task *next;
 	json_int_t id;
 	bool prefetch;
-	struct parts *parts; /* of a watched operator that is in parts: each is waited for; owned */
+	/* Of a watched operator that is served as others, each of which is waited for; owned. */
+	struct parts *parts;
+	struct layouts *layouts;
 	enum nnjit_target target;
 	double runs; /* of a watch: what its kernels are chosen for */
 	uint32_t count, done, failed;
@@ -51,6 +54,7 @@ static void task_end(struct task **at)
 	for (uint32_t i = 0; i < task->count; i++)
 		tune_unsubscribe(task->waits[i].subscription);
 	free(task->parts);
+	free(task->layouts);
 	free(task);
 }
 
@@ -143,24 +147,36 @@ static void watch_notice(
 	peer_push(peer, message);
 }
 
-/* Any part's improvement is the whole's; the whole is tuned when all parts are. */
-static void parts_notice(struct task *task, enum tune_event what, const char *why)
+static int others_json(const struct task *task, json_t **ret_object)
 {
 	struct api_peer *peer = task->peer;
 	struct problem problem;
+
+	return task->parts
+	               ? parts_json(peer->api, task->parts, ret_object, &problem)
+	               : layouts_json(peer->api, peer->origin, task->layouts, ret_object, &problem);
+}
+
+/* Any part's or layout's improvement is the whole's, which is tuned when all are. One part's
+ * failure is the whole's; of layouts one will do. */
+static void others_notice(struct task *task, enum tune_event what, const char *why)
+{
+	struct api_peer *peer = task->peer;
 	json_t *object, *message;
 
-	task->done += what == TUNE_FINISHED;
-	bool over = what == TUNE_FAILED || task->done == task->count;
-	message = event(task, what == TUNE_FAILED     ? "failed"
+	task->done += what == TUNE_FINISHED || what == TUNE_FAILED;
+	task->failed += what == TUNE_FAILED;
+	bool failed = task->parts ? task->failed : task->failed == task->count;
+	bool over = failed || task->done == task->count;
+	message = event(task, failed                  ? "failed"
 	                      : over                  ? "tuned"
 	                      : what == TUNE_PROGRESS ? "progress"
 	                                              : "improved");
 	json_object_set_new(message, "progress",
 	        json_pack("{s:i,s:i}", "measured", (int)task->done, "of", (int)task->count));
-	if (what == TUNE_FAILED)
+	if (failed)
 		json_object_set_new(message, "error", failure(why));
-	else if (what != TUNE_PROGRESS && !parts_json(peer->api, task->parts, &object, &problem))
+	else if (what != TUNE_PROGRESS && !others_json(task, &object))
 		json_object_set_new(message, "kernel", object);
 	if (over)
 		task_end(find_task(peer, task->id));
@@ -197,8 +213,8 @@ static void notice(
 		wait->subscription = NULL;
 	if (wait->task->prefetch)
 		prefetch_notice(wait->task, wait->op, what, why);
-	else if (wait->task->parts)
-		parts_notice(wait->task, what, why);
+	else if (wait->task->parts || wait->task->layouts)
+		others_notice(wait->task, what, why);
 	else
 		watch_notice(wait->task, what, kernel, why);
 }
@@ -254,51 +270,73 @@ static int watch_whole(const struct request *request, const struct want *want, j
         struct problem *ret_problem)
 {
 	struct tune_kernel kernel;
-	int answer = kernel_get(request, want, &kernel, ret_problem);
+	int answer = kernel_get(request->api, want, &kernel, ret_problem);
 
 	return answer ? answer
 	              : kernel_served(request->api, request_origin(request), &kernel, want->target,
 	                        ret_object, ret_problem);
 }
 
-/* Subscribes to the operator, or to each of its parts, which the task takes over. */
-static int watch_start(const struct request *request, const struct want *want, struct parts *parts,
-        struct problem *ret_problem)
+/* What a watched operator is served as, where that is not itself. */
+struct others {
+	struct parts *parts;
+	struct layouts *layouts;
+};
+
+/* Subscribes to the operator, or to each of those that it is served as, which the task takes over.
+ */
+static int watch_start(const struct request *request, const struct want *want,
+        struct others *others, struct problem *ret_problem)
 {
-	uint32_t count = parts ? parts->kind_count : 1;
+	const struct want *wants = others->parts     ? others->parts->want
+	                           : others->layouts ? others->layouts->want
+	                                             : want;
+	uint32_t count = others->parts ? others->parts->kind_count : others->layouts ? LAYOUTS : 1;
 	struct task *task;
 	int answer = task_create(request, count, &task, ret_problem);
 
-	if (answer) {
-		free(parts);
+	if (answer)
 		return answer;
-	}
 	task->target = want->target;
 	task->runs = want->runs;
-	task->parts = parts;
+	task->parts = TAKE(others->parts);
+	task->layouts = TAKE(others->layouts);
 	for (uint32_t i = 0; !answer && i < count; i++)
-		answer = wait_for(task, i, parts ? &parts->want[i] : want, 0,
-		        request_bool(request, "again"), "op", ret_problem);
+		answer = wait_for(
+		        task, i, &wants[i], 0, request_bool(request, "again"), "op", ret_problem);
 	if (answer)
 		task_end(find_task(request->peer, task->id));
 	return answer;
 }
 
+static void free_others(struct others *others)
+{
+	free(others->parts);
+	free(others->layouts);
+}
+
 int handle_watch(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
-	AUTO(free_pointer) struct parts *parts = NULL;
+	AUTO(free_others) struct others others = {0};
 	struct want want;
-	json_t *object;
+	json_t *object = NULL;
 	int answer = want_read(request, &want, ret_problem);
 
 	if (!answer)
-		answer = parts_read(request, &want, &parts, ret_problem);
-	if (!answer)
-		answer = parts ? parts_json(request->api, parts, &object, ret_problem)
-		               : watch_whole(request, &want, &object, ret_problem);
+		answer = parts_read(request, &want, &others.parts, ret_problem);
+	if (!answer && !others.parts)
+		answer = layouts_read(request, &want, &others.layouts, ret_problem);
 	if (answer)
 		return answer;
-	answer = watch_start(request, &want, TAKE(parts), ret_problem);
+	if (others.parts)
+		answer = parts_json(request->api, others.parts, &object, ret_problem);
+	else if (others.layouts)
+		answer = layouts_json(request->api, request_origin(request), others.layouts,
+		        &object, ret_problem);
+	else
+		answer = watch_whole(request, &want, &object, ret_problem);
+	if (!answer)
+		answer = watch_start(request, &want, &others, ret_problem);
 	if (answer)
 		json_decref(object);
 	else

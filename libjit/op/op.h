@@ -214,6 +214,12 @@ struct op_part {
 int op_split(const struct op *op, uint64_t most_bytes,
         struct op_part ret_parts[static OP_PARTS_MAX], uint32_t *ret_count, struct error *err);
 
+/* ---- Inputs that stay the same: the operator as it is once `input` is laid out anew by
+ * *ret_preparation, whose x is the input as it was and whose out is what takes its place. 0;
+ * -ENOENT where there is no other way to lay it out; -EINVAL and err where op has no such input. */
+int op_relaid(const struct op *op, const char *input, struct op *ret_other,
+        struct op *ret_preparation, struct error *err);
+
 /* ---- Values that take several rows to read. */
 float op_float(const struct op *op, uint32_t value); /* of a FLOAT */
 /* The activations of an ACTS, in order; returns how many. */

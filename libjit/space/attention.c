@@ -69,6 +69,8 @@ static int check_tiles(const uint16_t *s, struct error *err)
 
 static int check_unroll(const uint16_t *s, struct error *err)
 {
+	if (s[AXIS_STAGE_A] > 1 || s[AXIS_STAGE_B] > 1)
+		return refuse(err, "schedule", "stage_a and stage_b are 0 or 1");
 	if (!s[AXIS_UNROLL] || s[AXIS_UNROLL] > 256)
 		return refuse(err, "unroll", "unroll must be 1 to 256");
 	if (s[AXIS_SPLIT_K] > 1)

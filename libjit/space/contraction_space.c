@@ -229,15 +229,15 @@ static void offer_ahead(const struct offering *o, struct schedule s)
 
 static void offer_staged(const struct offering *o, struct shape wg, struct shape tile)
 {
-	for (const uint16_t *step = o->steps->staged; *step; step++) {
+	for (const uint16_t *step = o->steps->staged; *step && *step < 2 * o->k; step++) {
 		for (uint32_t which = 1; which <= 3; which++) {
 			struct schedule s = make(wg, tile, *step);
 
 			s.axis[AXIS_STAGE_A] = which & 1;
 			s.axis[AXIS_STAGE_B] = which >> 1;
+			if (!o->cpu) /* unrolled throughout: GPUs' compilers keep loads ahead */
+				offer_ahead(o, s);
 			s.axis[AXIS_UNROLL] = tile.x * tile.y >= 64 ? 4 : 8;
-			if (*step >= 2 * o->k)
-				continue;
 			put(o, KIND_STAGED, &s);
 			offer_ahead(o, s);
 		}

@@ -167,6 +167,42 @@ test('a kernel with an open dimension is right with every size, predicted and tu
 		assert.ok(max_rel_err < TOLERANCE, `${schedule} at m=${m}: ${max_rel_err}`);
 });
 
+// In the page: every version of a kernel whose b is constant; then both layouts, whichever is faster.
+function constantLine([url, text, otherText, transposeText]) {
+	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/reference.js'), import('/web/baseline.js')])
+		.then(async ([{ connect, createRunner }, { openDevice, check }, reference, { baselineArtifact }]) => {
+			const { device } = await openDevice();
+			const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });
+			const op = reference.parseOp(text), base = await createRunner(device, baselineArtifact(op));
+			const inputs = reference.randomInputs(base.artifact), elements = reference.sampleElements(op);
+			const buffers = base.allocate(inputs), want = reference.referenceAt(op, inputs, elements), versions = [];
+			const check1 = async kernel => {
+				const runner = await createRunner(device, kernel), prepared = await runner.prepare(buffers);
+				const { max_rel_err } = await check(device, runner, { buffers: prepared, elements, want });
+				versions.push({ op: kernel.op, status: kernel.status, max_rel_err, anew: prepared.b !== buffers.b, prepare: Boolean(kernel.prepare) });
+			};
+			for await (const kernel of client.watch(text, { constant: 'b' }))
+				await check1(kernel);
+			const [asked, other, transpose] = await Promise.all([text, otherText, transposeText].map(one => client.kernel(one)));
+			await check1(asked);
+			await check1({ ...other, prepare: [{ input: 'b', kernel: transpose }] });
+			client.close();
+			return versions;
+		});
+}
+
+test('a constant input may be laid out anew, and the numbers are right either way', { skip, timeout: 180e3 }, async t => {
+	const versions = await page.evaluate(constantLine, [daemon.ws, 'matmul m=3 n=96 k=160', 'matmul m=3 n=96 k=160 trans_b=1',
+		'transpose shape=160,96 perm=1,0']);
+	t.diagnostic(versions.map(({ status, op }) => `${status} ${op}`).join('; '));
+	assert.equal(versions.at(-3).status, 'tuned');
+	assert.deepEqual(versions.slice(-2).map(({ anew, status }) => [anew, status]), [[false, 'tuned'], [true, 'tuned']]);
+	for (const { op, max_rel_err, anew, prepare } of versions) {
+		assert.ok(max_rel_err < TOLERANCE, `${op}: ${max_rel_err}`);
+		assert.equal(anew, prepare);
+	}
+});
+
 const state = (on, name, timeout = 15e3) => on.waitForFunction(want => document.documentElement.dataset.state === want, name, { timeout });
 
 test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t => {
