@@ -18,10 +18,11 @@
  *   prepare candidate, schedule            {} at once: the pipeline is made meanwhile, and waits
  *                                          for the build of this candidate and schedule, which
  *                                          says what came of it; one candidate at a time
- *   build  candidate, schedule             {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
+ *   build  candidate, schedule, twin       {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
  *                                          "first_ns","code_bytes","max_rel_err","checked",
  *                                          "pilot_ns"}: pipeline made, run on poisoned outputs,
- *                                          verified; stays loaded if right
+ *                                          verified; stays loaded if right. twin true: once more
+ *                                          beside the one that is loaded; `time` takes the better
  *   time   candidates [N,...], samples     {"samples_ns":{"N":[...]},"clock":"timestamp"|"wall"}:
  *                                          interleaved rounds, no submission over about 50 ms;
  *                                          of a dynamic operator the mean over op_points

@@ -133,7 +133,7 @@ static int build_all(struct lab *lab, struct side *side)
 
 	for (uint32_t i = 0; i < side->count; i++) {
 		const struct schedule schedule = side->schedule[i];
-		if (lab_build(lab, count, &schedule, why)) {
+		if (lab_build(lab, count, &schedule, why) && lab_twin(lab, count, why)) {
 			side->slot[count] = count;
 			side->schedule[count++] = schedule;
 			continue;

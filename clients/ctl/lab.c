@@ -25,6 +25,7 @@ static enum gpu_answer ask_lab(struct lab *lab, json_t *request, uint32_t patien
 		return answer;
 	lab->deaths++;
 	memset(lab->holds, 0, sizeof lab->holds);
+	memset(lab->twins, 0, sizeof lab->twins);
 	return answer;
 }
 
@@ -187,6 +188,7 @@ int lab_load(struct lab *lab, const char *op_text)
 	}
 	op_print(&lab->op, lab->op_text);
 	memset(lab->holds, 0, sizeof lab->holds);
+	memset(lab->twins, 0, sizeof lab->twins);
 	if (!lab->gpu.pid)
 		revive(lab);
 	else if (!told(lab, load_request(lab), LOAD_S)) {
@@ -208,23 +210,40 @@ static bool take_build(struct lab *lab, uint32_t slot, const struct schedule *sc
 	return lab->holds[slot];
 }
 
-bool lab_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
+static bool ask_build(struct lab *lab, uint32_t slot, const struct schedule *schedule, bool twin,
         char why[static GPU_WHY_BYTES])
 {
 	char text[SCHEDULE_TEXT_BYTES];
 	json_t *ok = NULL;
 
-	if (lab->holds[slot] && !memcmp(&lab->held[slot], schedule, sizeof *schedule))
-		return true;
-	lab->holds[slot] = false;
+	lab->holds[slot] = lab->twins[slot] = false;
 	schedule_print(schedule, text);
-	json_t *request = json_pack(
-	        "{s:s, s:i, s:s}", "do", "build", "candidate", (int)slot, "schedule", text);
+	json_t *request = json_pack("{s:s, s:i, s:s, s:b}", "do", "build", "candidate", (int)slot,
+	        "schedule", text, "twin", (int)twin);
 	bool right = ask_lab(lab, request, BUILD_S, &ok, why) == GPU_OK &&
 	             take_build(lab, slot, schedule, ok, why);
 	json_decref(ok);
 	if (!lab->gpu.pid)
 		revive(lab);
+	return right;
+}
+
+bool lab_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
+        char why[static GPU_WHY_BYTES])
+{
+	if (lab->holds[slot] && !memcmp(&lab->held[slot], schedule, sizeof *schedule))
+		return true;
+	return ask_build(lab, slot, schedule, false, why);
+}
+
+bool lab_twin(struct lab *lab, uint32_t slot, char why[static GPU_WHY_BYTES])
+{
+	const struct schedule schedule = lab->held[slot];
+
+	if (!lab->facts.cpu || lab->twins[slot])
+		return true;
+	bool right = ask_build(lab, slot, &schedule, true, why);
+	lab->twins[slot] = right;
 	return right;
 }
 

@@ -24,7 +24,7 @@ struct lab {
 	struct facts facts;
 	struct op op; /* the one loaded */
 	char op_text[OP_TEXT_BYTES];
-	bool holds[LAB_SLOTS];
+	bool holds[LAB_SLOTS], twins[LAB_SLOTS];
 	struct schedule held[LAB_SLOTS];
 	double pilot_ns[LAB_SLOTS]; /* a first rough time of what is held */
 };
@@ -40,6 +40,10 @@ int lab_load(struct lab *lab, const char *op_text);
  * refused, or was the end of a worker; `why` says so. */
 bool lab_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
         char why[static GPU_WHY_BYTES]);
+/* On a processor: builds what the slot holds once more, so that lab_time takes the better of both
+ * (where code happens to lie matters there). False as lab_build. */
+bool lab_twin(struct lab *lab, uint32_t slot, char why[static GPU_WHY_BYTES]);
+
 /* Times the kernels in `slots` in interleaved rounds: ret_ns has `samples` for each, one slot after
  * the other. Returns how many rounds were done (fewer, if they are long); 0: it failed, and
  * whoever wants to know whose fault it was times them alone. */

@@ -76,14 +76,21 @@ static struct tried *take(struct study *study, const struct schedule *schedule)
 	return known;
 }
 
-static bool build(struct study *study, struct tried *tried, uint32_t slot)
+/* twin: so that where its code lies does not matter; for what decides. */
+static bool build_as(struct study *study, struct tried *tried, uint32_t slot, bool twin)
 {
 	char why[GPU_WHY_BYTES] = "";
-	bool right = lab_build(study->lab, slot, &tried->schedule, why);
+	bool right = lab_build(study->lab, slot, &tried->schedule, why) &&
+	             (!twin || lab_twin(study->lab, slot, why));
 
 	tried->failed |= !right;
 	snprintf(tried->why, sizeof tried->why, "%.79s", right ? "" : why);
 	return right;
+}
+
+static bool build(struct study *study, struct tried *tried, uint32_t slot)
+{
+	return build_as(study, tried, slot, false);
 }
 
 /* ---- The search, as the daemon drives it (daemon/tune/candidates.c, measure.c). It numbers what
@@ -100,7 +107,7 @@ static void build_batch(struct study *study, struct search *search, struct batch
 
 	for (uint32_t i = 0; i < batch->count; i++) {
 		uint32_t candidate = batch->member[i];
-		if (build(study, &study->tried[candidate], candidate))
+		if (build_as(study, &study->tried[candidate], candidate, search_in_finals(search)))
 			batch->member[count++] = candidate;
 		else
 			search_tell(search, candidate, SEARCH_REJECTED, NULL, 0);
@@ -383,7 +390,7 @@ static void build_final(struct study *study, struct final *final)
 		uint32_t count = 0;
 		for (uint32_t i = 0; i < final->count; i++) {
 			uint32_t member = final->member[i], slot = final->slot[i];
-			if (!build(study, &study->tried[member], slot))
+			if (!build_as(study, &study->tried[member], slot, true))
 				continue;
 			final->slot[count] = slot;
 			final->member[count++] = member;

@@ -6,6 +6,7 @@
  */
 #include <config.h>
 
+#include "daemon/gpu/allocator.h"
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/serve.h"
@@ -119,7 +120,7 @@ static bool is_stream_socket(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && type == SOCK_STREAM;
 }
 
-static int work(void)
+static int work(char *argv[])
 {
 	if (!is_stream_socket(WIRE_FD)) {
 		fputs("nnjit-gpu: descriptor 3 is no stream socket; nnjitd starts this program, "
@@ -127,6 +128,7 @@ static int work(void)
 		        stderr);
 		return 2;
 	}
+	allocator_without_cache(argv);
 	signal(SIGPIPE, SIG_IGN); /* nobody may be reading the log */
 	/* A worker stuck in a driver must not stay behind when nnjitd is killed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
@@ -171,5 +173,5 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	turn_off_caches();
-	return listing ? list(as_json) : probing ? probe(as_json) : work();
+	return listing ? list(as_json) : probing ? probe(as_json) : work(argv);
 }

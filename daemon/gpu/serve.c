@@ -271,29 +271,57 @@ static int serve_prepare(
 	return answer;
 }
 
-static int serve_build(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int build(struct server *server, uint32_t candidate, const struct schedule *schedule,
+        struct trial **ret_trial, json_t **ret_ok, struct error *err)
 {
 	const struct bench bench = {
 	        server->device, server->workload, server->nnjit, server->validator};
-	struct attempt *attempt;
-	struct schedule schedule;
 	struct verdict verdict = {0};
-	uint32_t candidate;
+	struct attempt *attempt;
+	int answer = preparer_take(server->preparer, candidate, schedule, &attempt, err);
 
-	int answer = read_candidate(server, request, &candidate, &schedule, err);
-	if (answer)
-		return answer;
-	drop_trial(server, candidate);
-	answer = preparer_take(server->preparer, candidate, &schedule, &attempt, err);
 	if (!answer && !attempt)
-		answer = trial_make(&bench, candidate, &schedule, &attempt, err);
+		answer = trial_make(&bench, candidate, schedule, &attempt, err);
 	if (!answer)
-		answer = trial_try(attempt, &server->trials[candidate], &verdict, err);
+		answer = trial_try(attempt, ret_trial, &verdict, err);
 	verdict.pilot_ns /= server->workload->share;
 	if (!answer)
 		*ret_ok = verdict_json(&verdict);
 	return answer;
+}
+
+/* Beside the one that there is; one that is not right takes that one along. */
+static int build_twin(struct server *server, uint32_t candidate, const struct schedule *schedule,
+        json_t **ret_ok, struct error *err)
+{
+	struct trial *first = server->trials[candidate], *twin;
+
+	if (!first)
+		return error_set(err, ANSWER_BAD_REQUEST, "candidate",
+		        "candidate %u is not loaded; build it first", candidate);
+	int answer = build(server, candidate, schedule, &twin, ret_ok, err);
+	if (answer)
+		return answer;
+	trial_free(server->device, first->twin);
+	first->twin = twin;
+	if (!twin)
+		drop_trial(server, candidate);
+	return 0;
+}
+
+static int serve_build(
+        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+{
+	struct schedule schedule;
+	uint32_t candidate;
+	int answer = read_candidate(server, request, &candidate, &schedule, err);
+
+	if (answer)
+		return answer;
+	if (json_is_true(json_object_get(request, "twin")))
+		return build_twin(server, candidate, &schedule, ret_ok, err);
+	drop_trial(server, candidate);
+	return build(server, candidate, &schedule, &server->trials[candidate], ret_ok, err);
 }
 
 static json_t *samples_json(const struct server *server, const uint32_t candidates[],

@@ -21,6 +21,9 @@ struct trial {
 	} leg[POINTS_MAX];
 	double pilot_ns;  /* the mean */
 	double target_ns; /* what the runs are sized for */
+	/* The same built once more, or NULL: a sample is then the better of both. A processor's
+	 * code may happen to lie so that it takes 1.1 to 2 times as long. */
+	struct trial *twin;
 };
 
 struct verdict {

@@ -143,7 +143,7 @@ static void job_lost(struct job *job, const struct worker_reply *reply)
 	char why[256];
 
 	for (uint32_t i = 0; i < job->count; i++)
-		job->attempts[i].built = false;
+		job->attempts[i].built = job->attempts[i].twin = false;
 	job->device->loaded = false;
 	job->timing_count = 0;
 	ahead_undo(job);

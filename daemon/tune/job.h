@@ -16,6 +16,7 @@ struct attempt {
 	char text[SCHEDULE_TEXT_BYTES];
 	double predicted_ns;
 	bool built; /* in the worker that runs now */
+	bool twin;  /* and once more beside it */
 	bool right; /* verified in this session */
 	double pilot_ns;
 	bool timed;      /* in this session */
@@ -56,6 +57,7 @@ struct job {
 	bool alone;        /* the worker died while timing several: one at a time now */
 	uint32_t batches;  /* timed so far */
 	uint32_t timing[SEARCH_BATCH_MAX], timing_count; /* in the worker's hands */
+	bool finals, twins; /* the search is in its finals; whose candidates are built twice */
 	bool wall_clock;
 	double share;      /* of the operator that the worker tries candidates on */
 	char refusal[160]; /* why the last candidate was rejected */

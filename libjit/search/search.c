@@ -252,6 +252,11 @@ void search_hurry(struct search *search)
 			search->entries[i].asked = false;
 }
 
+bool search_in_finals(const struct search *search)
+{
+	return search->final_asks && !search->done;
+}
+
 bool search_done(const struct search *search)
 {
 	return search->done;

@@ -68,4 +68,5 @@ struct search_timing search_timing(const struct search *search, uint32_t candida
 uint32_t search_best(const struct search *search);
 uint32_t search_measured(const struct search *search); /* candidates told, timed or rejected */
 uint32_t search_goal(const struct search *search);     /* as many as will be told at most */
+bool search_in_finals(const struct search *search);    /* what was asked for last is for them */
 bool search_done(const struct search *search);

@@ -4,21 +4,24 @@
 // timed natively under profile web, natively under profile native, and by timestamp queries in a page of
 // headless Chromium, all on one device, in interleaved rounds.
 //
-//   tests/bench/run fidelity [OP ...] [--device NAME] [--rounds N] [--seconds S] [--save FILE] [--rows] [--dawn]
+//   tests/bench/run fidelity [OP ...] [--device NAME] [--builds N] [--rounds N] [--seconds S] [--save FILE] [--rows] [--dawn]
 //                          [--lock FILE]
 //   tests/bench/run fidelity --load FILE ...
 //
 // Without an OP, ten operators. --dawn puts Dawn in Node in Chromium's place, for a machine with a GPU and no
 // browser. --device (default swiftshader) is a part of the Vulkan device's name; it must
-// be the one that Chromium or Dawn uses. --seconds bounds the timing of one operator (default 60). --save adds the
-// measured times to FILE, one JSON line an operator; --load prints what such files hold, all together, the
+// be the one that Chromium or Dawn uses. --seconds bounds the timing of one operator in one build (default 30). --save
+// adds the measured times to FILE, one JSON line an operator; --load prints what such files hold, all together, the
 // last of each operator. --rows prints every candidate. --lock holds FILE (flock) while an operator is timed,
 // for a machine on which others measure too.
+// The same kernel built twice differs: SwiftShader's code may happen to lie so that it takes 1.1 to 2 times as long,
+// in a page and natively, in one kernel of four by more than 8%. So everything is built --builds times (2), on all
+// sides, and a candidate's time is that of its better build; of one build, the lower quartile of its rounds.
 // tau: Kendall's tau-b against the page, pairs within 2% of each other tied. loss: the page's time of the
 // candidate that our web timing puts first, over the page's own least. time: ours over the page's, geometric mean.
-// A candidate's time is the lower quartile of its rounds. `self`: the page's odd rounds
-// against its even ones, which is as near as noise lets anything come.
-// Last line: tau (mean over operators), tau_least, loss_geomean, loss_max, and the same of profile native.
+// one build: tau where both have one, the mean over builds. `page itself`: its first build against its last, which
+// is as near as one visit comes to another.
+// Last line: tau (mean over operators), tau_least, loss_geomean, loss_max, the same of profile native, and tau of the page itself and of one build.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
@@ -115,8 +118,8 @@ async function locked(file, measureAll) {
 	}
 }
 
-async function measureOp(op, { workers, device, page, options }) {
-	const { task, artifacts } = candidatesOf(op, device.kind === 'cpu' ? 'cpu' : 'gpu');
+// All candidates built once, and timed: the samples of each, or why it is left out.
+async function measureBuild(op, { task, artifacts }, { workers, device, page, options }) {
 	const failures = {};
 	await Promise.all(['web', 'native'].map(async profile => {
 		failures[profile] = await loadNative(workers[profile], device, profile, op, artifacts);
@@ -128,28 +131,41 @@ async function measureOp(op, { workers, device, page, options }) {
 		throw new Error(`${op}: fewer than two candidates run on all sides: ${JSON.stringify(failures)}`);
 	const times = await locked(options.lock, () => measure(sidesOf(workers, page), usable, artifacts.length, options));
 	await page.evaluate(async () => (await import('/bench/fidelity.js')).unload());
-	return { op, device: device.name, browser: options.dawn ? 'Dawn in Node' : chromiumVersion(), adapter: loaded.adapter, left_out: artifacts.length - usable.length,
-		candidates: usable.map(i => ({ schedule: artifacts[i].schedule, pipeline_ms: loaded.kernels[i].pipeline_ms,
-			...Object.fromEntries(Object.entries(times).map(([name, all]) => [name, all[i]])) })) };
+	return { adapter: loaded.adapter, usable, times, pipeline_ms: loaded.kernels.map(kernel => kernel.pipeline_ms) };
+}
+
+async function measureOp(op, context) {
+	const { device, options } = context, candidates = candidatesOf(op, device.kind === 'cpu' ? 'cpu' : 'gpu'), made = [];
+	while (made.length < options.builds)
+		made.push(await measureBuild(op, candidates, context));
+	const usable = made[0].usable.filter(i => made.every(build => build.usable.includes(i)));
+	const samples = i => Object.fromEntries(Object.keys(made[0].times).map(side => [side, made.map(build => build.times[side][i])]));
+	return { op, device: device.name, browser: options.dawn ? 'Dawn in Node' : chromiumVersion(), adapter: made[0].adapter,
+		left_out: candidates.artifacts.length - usable.length,
+		candidates: usable.map(i => ({ schedule: candidates.artifacts[i].schedule, pipeline_ms: made[0].pipeline_ms[i], ...samples(i) })) };
 }
 
 // ---- What it says.
 
-const middles = (row, side) => row.candidates.map(c => lowerQuartile(c[side]));
-const half = (row, odd) => row.candidates.map(c => lowerQuartile(c.page.filter((_, round) => round % 2 === odd)));
+// Of each candidate: by one build, or by the better of all.
+const byBuild = (row, side, build) => row.candidates.map(c => lowerQuartile(c[side][build]));
+const byBest = (row, side) => row.candidates.map(c => Math.min(...c[side].map(lowerQuartile)));
+const mean = list => list.reduce((sum, x) => sum + x, 0) / list.length;
 
 function judge(row) {
-	const [web, native, page] = ['web', 'native', 'page'].map(side => middles(row, side));
-	return { op: row.op, count: row.candidates.length, rounds: Math.max(...row.candidates.map(c => c.page.length)), best_ms: Math.min(...page) / 1e6,
-		tau: kendall(web, page), native_tau: kendall(native, page), self: kendall(half(row, 0), half(row, 1)),
+	const [web, native, page] = ['web', 'native', 'page'].map(side => byBest(row, side)), builds = row.candidates[0].page.map((_, i) => i);
+	const [first, last] = [0, builds.length - 1].map(build => byBuild(row, 'page', build));
+	return { op: row.op, count: row.candidates.length, rounds: Math.max(...row.candidates.map(c => c.page[0].length)), best_ms: Math.min(...page) / 1e6,
+		tau: kendall(web, page), native_tau: kendall(native, page), self: kendall(first, last),
+		once: mean(builds.map(build => kendall(byBuild(row, 'web', build), byBuild(row, 'page', build)))),
 		ratio: geomean(web.map((ns, i) => ns / page[i])), native_ratio: geomean(native.map((ns, i) => ns / page[i])),
-		loss: loss(web, page), native_loss: loss(native, page), page_loss: loss(half(row, 0), half(row, 1)) };
+		loss: loss(web, page), native_loss: loss(native, page), page_loss: loss(first, last) };
 }
 
 const percent = ratio => `${((ratio - 1) * 100).toFixed(1)}%`.padStart(8);
 
 function printRows(row) {
-	const sides = ['page', 'web', 'native'].map(side => middles(row, side));
+	const sides = ['page', 'web', 'native'].map(side => byBest(row, side));
 	const order = row.candidates.map((_, i) => i).sort((x, y) => sides[0][x] - sides[0][y]);
 	for (const i of order)
 		console.log(`   ${sides.map(side => (side[i] / 1e6).toFixed(3).padStart(9)).join('')}  ${row.candidates[i].schedule}`);
@@ -158,18 +174,18 @@ function printRows(row) {
 function print(rows, withRows) {
 	const verdicts = rows.map(judge);
 	console.log(`${rows[0].device}; ${Object.values(rows[0].adapter).filter(Boolean).join(' ')}; ${rows[0].browser}`);
-	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss  time | native: tau    loss  time | page itself: tau    loss`);
+	console.log(`${'operator'.padEnd(54)} cands rounds  best ms |   web: tau    loss  time  one build | native: tau    loss  time | page itself: tau    loss`);
 	verdicts.forEach((v, i) => {
 		console.log(`${v.op.padEnd(54)} ${String(v.count).padStart(5)} ${String(v.rounds).padStart(6)} ${v.best_ms.toFixed(3).padStart(8)} | ` +
-			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} ${v.ratio.toFixed(2)}x | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} ${v.native_ratio.toFixed(2)}x | ` +
+			`${v.tau.toFixed(3).padStart(10)}${percent(v.loss)} ${v.ratio.toFixed(2)}x ${v.once.toFixed(3).padStart(10)} | ${v.native_tau.toFixed(3).padStart(11)}${percent(v.native_loss)} ${v.native_ratio.toFixed(2)}x | ` +
 			`${v.self.toFixed(3).padStart(16)}${percent(v.page_loss)}`);
 		if (withRows)
 			printRows(rows[i]);
 	});
-	const of = name => verdicts.map(v => v[name]), mean = list => list.reduce((sum, x) => sum + x, 0) / list.length;
+	const of = name => verdicts.map(v => v[name]);
 	console.log(`tau=${mean(of('tau')).toFixed(3)} tau_least=${Math.min(...of('tau')).toFixed(3)} loss_geomean=${geomean(of('loss')).toFixed(4)} ` +
 		`loss_max=${Math.max(...of('loss')).toFixed(4)} native_tau=${mean(of('native_tau')).toFixed(3)} native_loss_geomean=${geomean(of('native_loss')).toFixed(4)} ` +
-		`native_loss_max=${Math.max(...of('native_loss')).toFixed(4)} self_tau=${mean(of('self')).toFixed(3)}`);
+		`native_loss_max=${Math.max(...of('native_loss')).toFixed(4)} self_tau=${mean(of('self')).toFixed(3)} one_build_tau=${mean(of('once')).toFixed(3)}`);
 }
 
 function readRows(files) {
@@ -179,7 +195,7 @@ function readRows(files) {
 
 async function measureAll(ops, values) {
 	const device = nativeDevice(values.device), workers = { web: startWorker(), native: startWorker() };
-	const options = { rounds: Number(values.rounds), seconds: Number(values.seconds), dawn: values.dawn, lock: values.lock };
+	const options = { builds: Number(values.builds), rounds: Number(values.rounds), seconds: Number(values.seconds), dawn: values.dawn, lock: values.lock };
 	const opened = await (options.dawn ? openInDawn : openInChromium)().catch(async error => {
 		await Promise.all(Object.values(workers).map(worker => worker.stop()));
 		throw error;
@@ -202,7 +218,7 @@ async function measureAll(ops, values) {
 
 async function main() {
 	const { values, positionals } = parseArgs({ allowPositionals: true, options: {
-		device: { type: 'string', default: 'swiftshader' }, rounds: { type: 'string', default: '15' }, seconds: { type: 'string', default: '60' },
+		device: { type: 'string', default: 'swiftshader' }, builds: { type: 'string', default: '2' }, rounds: { type: 'string', default: '15' }, seconds: { type: 'string', default: '30' },
 		lock: { type: 'string' }, save: { type: 'string' }, load: { type: 'boolean', default: false }, rows: { type: 'boolean', default: false },
 		dawn: { type: 'boolean', default: false } } });
 	print(values.load ? readRows(positionals) : await measureAll(positionals.length ? positionals : OPS, values), values.rows);

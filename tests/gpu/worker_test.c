@@ -202,6 +202,14 @@ START_TEST(timing)
 	check_samples(answer, "0", 5);
 	check_samples(answer, "200", 5);
 	json_decref(answer);
+	answer = worker_ask(&worker, "{\"do\":\"build\",\"candidate\":0,\"schedule\":"
+	                             "\"wg_x=4 wg_y=4 tile_m=4 tile_n=4 vec=4\",\"twin\":true}");
+	ck_assert(json_is_true(json_object_get(answer, "right")));
+	json_decref(answer);
+	answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[200,0],\"samples\":3}");
+	check_samples(answer, "0", 3); /* a sample each, of the better of both */
+	check_samples(answer, "200", 3);
+	json_decref(answer);
 	json_decref(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[200,17]}"));
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[200],\"samples\":5}");
@@ -278,6 +286,7 @@ static const struct {
         {"bad-request", "{\"do\":\"build\",\"candidate\":0.5,\"schedule\":\"wg_x=4\"}"},
         {"bad-request", "{\"do\":\"build\",\"candidate\":0,\"schedule\":\"wg_w=4\"}"},
         {"bad-request", "{\"do\":\"build\",\"candidate\":0,\"schedule\":\"wg_x=4096 wg_y=4096\"}"},
+        {"bad-request", "{\"do\":\"build\",\"candidate\":9,\"schedule\":\"wg_x=4\",\"twin\":true}"},
         {"bad-request", "{\"do\":\"time\"}"},
         {"bad-request", "{\"do\":\"time\",\"candidates\":[],\"samples\":1}"},
         {"bad-request", "{\"do\":\"time\",\"candidates\":[5],\"samples\":1}"},
