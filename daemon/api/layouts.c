@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define NEAR_TIE 1.03 /* times the better one's time */
-
 static int read_other(const struct request *request, const struct op *op, struct want *ret_want,
         struct problem *ret_problem)
 {
@@ -79,7 +77,7 @@ static bool pays(const struct tune_kernel *asked, const struct tune_kernel *othe
         double once_ns)
 {
 	bool measured = asked->best.samples > 0;
-	double gain_ns = time_of(asked) - NEAR_TIE * time_of(other);
+	double gain_ns = time_of(asked) - TUNE_TIE * time_of(other);
 
 	if (other->status == TUNE_NAIVE || measured != (other->best.samples > 0))
 		return !measured && other->best.samples > 0 && other->status != TUNE_NAIVE;

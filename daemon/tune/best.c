@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TIE         1.03 /* as close to the fastest as this, what compiles sooner is taken */
 #define SOONER      0.8  /* of the fastest one's compile time: less is noise */
 #define IMPROVEMENT 0.97 /* another schedule is served if it takes this much of the time */
 
@@ -56,7 +55,7 @@ static uint32_t choose(const struct job *job)
 
 	if (best == job->count)
 		return best;
-	double most_ns = TIE * search_timing(job->search, best).median_ns;
+	double most_ns = TUNE_TIE * search_timing(job->search, best).median_ns;
 	double least_ns = SOONER * job->attempts[best].trial.pipeline_ns;
 	for (uint32_t i = 0; i < job->count; i++) {
 		const struct attempt *attempt = &job->attempts[i];

@@ -73,6 +73,8 @@ struct tune_kernel {
 	double predicted_ns;
 	struct store_kernel best; /* zero but for texts while predicted */
 };
+/* Times the fastest: as close to it as this is a near-tie, which something else decides. */
+#define TUNE_TIE 1.03
 /* What is known now: stored, in tuning, or predicted; no job is started. 0; -ERANGE and err where
  * no schedule is legal on this device; -ENOMEM. */
 int tune_get(struct tune *tune, const struct tune_device *device, const struct op *op,

@@ -210,6 +210,8 @@ START_TEST(timing)
 	check_samples(answer, "0", 3); /* a sample each, of the better of both */
 	check_samples(answer, "200", 3);
 	json_decref(answer);
+	worker_refused(&worker, "bad-request",
+	        "{\"do\":\"build\",\"candidate\":9,\"schedule\":\"wg_x=4\",\"twin\":true}");
 	json_decref(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[200,17]}"));
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[200],\"samples\":5}");

@@ -16,7 +16,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 
 void folder_make(void)
 {
-	strcpy(folder, "/tmp/nnjit-store-XXXXXX");
+	snprintf(folder, sizeof folder, "/tmp/nnjit-store-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
