@@ -150,7 +150,9 @@ void job_measure(struct job *job)
 		ahead_drop(job);
 		return;
 	}
-	int code = job->ahead == candidate ? 0 : trial_launch(job, candidate);
+	bool ahead = job->ahead == candidate;
+	int code = ahead ? 0 : trial_launch(job, candidate);
+	job->tune->stats.built_ahead += ahead;
 	job->ahead = NO_CANDIDATE;
 	job->launched = candidate;
 	if (code) { /* never launched unrecorded */

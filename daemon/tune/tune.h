@@ -107,5 +107,6 @@ void tune_unsubscribe(struct tune_subscription *subscription); /* NULL is fine *
 struct tune_stats {
 	uint32_t jobs_queued, jobs_running, workers, worker_restarts;
 	uint64_t trials, jobs_finished, jobs_failed;
+	uint64_t built_ahead; /* candidates whose pipeline was begun while others were timed */
 };
 struct tune_stats tune_stats(const struct tune *tune);

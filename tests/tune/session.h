@@ -43,6 +43,7 @@ void facts_restore(void);
 
 void begin(uint64_t budget_ns);
 void begin_with(const char *path, uint64_t budget_ns); /* that worker */
+void begin_brief(void); /* searches of 12 candidates, however slow the machine is */
 void end(void);
 void run_for(bool (*done)(void), uint64_t limit_ns); /* until done() or the limit */
 void run_until(bool (*done)(void));                  /* asserts that it comes */
