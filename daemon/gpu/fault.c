@@ -22,6 +22,7 @@ static const struct {
         {"busy:", FAULT_BUSY},
         {"jump:", FAULT_JUMP},
         {"untimed:", FAULT_UNTIMED},
+        {"lame:", FAULT_LAME},
         {"memory:", FAULT_MEMORY},
 };
 

@@ -21,6 +21,7 @@ enum fault {
 	FAULT_BUSY,                    /* every so many samples one takes four times as long */
 	FAULT_JUMP,                    /* from that sample on the timestamps are nonsense */
 	FAULT_UNTIMED,                 /* there are no timestamps */
+	FAULT_LAME,                    /* first builds take so many times as long as twins */
 	FAULT_MEMORY,                  /* no allocation of more than so many bytes succeeds */
 };
 

@@ -28,34 +28,48 @@ static bool has(const struct probe *probe, enum feature feature)
 	return probe->device->adapter->limits.features & feature;
 }
 
+/* ---- From code to a time. failed: there is no code. */
+
+/* Of a kernel whose workgroups may grow until it lasts long enough. */
+static int time_full(struct probe *probe, bool failed, const struct buffer *code,
+        struct probe_kernel *kernel, double *ret_ns, struct error *err)
+{
+	int answer = probe_make(probe, failed, code, kernel, err);
+
+	if (answer)
+		return answer;
+	answer = probe_time(probe, kernel, ret_ns, err);
+	probe_drop(probe, answer, kernel);
+	return answer;
+}
+
+/* Of one workgroup alone, the mean of `repeats`. */
+static int time_alone(struct probe *probe, bool failed, const struct buffer *code, uint32_t repeats,
+        double *ret_ns, struct error *err)
+{
+	struct probe_kernel kernel = {.workgroups = 1, .workgroups_max = 1};
+	int answer = probe_make(probe, failed, code, &kernel, err);
+
+	if (answer)
+		return answer;
+	answer = probe_time_repeated(probe, &kernel, repeats, ret_ns, err);
+	probe_drop(probe, answer, &kernel);
+	return answer;
+}
+
 /* ---- Launch overhead. */
 
 int measure_launch(struct probe *probe, struct facts *facts, struct error *err)
 {
 	AUTO(buffer_free) struct buffer code = {0};
-	struct probe_kernel kernel = {.workgroups = 1, .workgroups_max = 1};
 	bool failed = probe_empty_kernel(probe->builder, probe->length, &code);
-	int answer = probe_make(probe, failed, &code, &kernel, err);
 
-	if (answer)
-		return answer;
-	answer = probe_time_repeated(probe, &kernel, LAUNCHES, &facts->launch_ns, err);
-	probe_drop(probe, answer, &kernel);
-	return answer;
+	return time_alone(probe, failed, &code, LAUNCHES, &facts->launch_ns, err);
 }
 
-/* Of one workgroup alone, the mean of `repeats`, without the launch. */
-static int time_alone(struct probe *probe, struct probe_kernel *kernel, uint32_t repeats,
-        double launch_ns, double *ret_ns, struct error *err)
+static double without_launch(double ns, const struct facts *facts)
 {
-	struct probe_kernel alone = {
-	        .pipeline = kernel->pipeline, .workgroups = 1, .workgroups_max = 1};
-	double ns;
-	int answer = probe_time_repeated(probe, &alone, repeats, &ns, err);
-
-	if (!answer)
-		*ret_ns = fmax(ns - launch_ns, 1);
-	return answer;
+	return fmax(ns - facts->launch_ns, 1);
 }
 
 /* ---- Multiply-adds. */
@@ -92,12 +106,8 @@ static int measure_chains(struct probe *probe, const struct fma_shape *shape, ch
 	double ops = step_ops * shape->chains * shape->unroll * shape->turns * shape->invocations;
 	double ns;
 	bool failed = write(probe->builder, shape, probe->length, &code);
-	int answer = probe_make(probe, failed, &code, &kernel, err);
+	int answer = time_full(probe, failed, &code, &kernel, &ns, err);
 
-	if (answer)
-		return answer;
-	answer = probe_time(probe, &kernel, &ns, err);
-	probe_drop(probe, answer, &kernel);
 	if (answer)
 		return answer;
 	*best = fmax(*best, ops * kernel.workgroups / ns);
@@ -135,21 +145,17 @@ int measure_cores(struct probe *probe, struct facts *facts, struct error *err)
 {
 	AUTO(buffer_free) struct buffer code = {0};
 	struct fma_shape shape = probe->fastest;
-	struct probe_kernel kernel = {0};
 	double ns;
 
 	if (!shape.turns)
 		return 0;
 	shape.turns *= ALONE_TIMES;
 	bool failed = probe_fma_kernel(probe->builder, &shape, probe->length, &code);
-	int answer = probe_make(probe, failed, &code, &kernel, err);
-	if (answer)
-		return answer;
-	answer = time_alone(probe, &kernel, 1, facts->launch_ns, &ns, err);
-	probe_drop(probe, answer, &kernel);
+	int answer = time_alone(probe, failed, &code, 1, &ns, err);
 	if (!answer)
-		facts->cores = fmax(1, facts->fma_gflops * ns / shape.chains / shape.unroll /
-		                               shape.turns / shape.invocations / FMA_OPS);
+		facts->cores = fmax(1, facts->fma_gflops * without_launch(ns, facts) /
+		                               shape.chains / shape.unroll / shape.turns /
+		                               shape.invocations / FMA_OPS);
 	return answer;
 }
 
@@ -231,11 +237,7 @@ int measure_copy_shape(struct probe *probe, size_t i, struct facts *facts, struc
 	struct probe_kernel kernel = {.workgroups = workgroups, .workgroups_max = workgroups};
 	double ns;
 	bool failed = probe_copy_kernel(probe->builder, shape, probe->length, &code);
-	int answer = probe_make(probe, failed, &code, &kernel, err);
-	if (answer)
-		return answer;
-	answer = probe_time(probe, &kernel, &ns, err);
-	probe_drop(probe, answer, &kernel);
+	int answer = time_full(probe, failed, &code, &kernel, &ns, err);
 	if (answer)
 		return answer;
 	facts->memory_gbps = fmax(facts->memory_gbps, 32.0 * each * workgroups / ns);
@@ -330,16 +332,11 @@ int measure_workgroup_memory(struct probe *probe, struct facts *facts, struct er
 int measure_barrier(struct probe *probe, struct facts *facts, struct error *err)
 {
 	AUTO(buffer_free) struct buffer code = {0};
-	struct probe_kernel kernel = {0};
 	double ns;
 	bool failed = probe_barrier_kernel(probe->builder, 64, BARRIERS, probe->length, &code);
-	int answer = probe_make(probe, failed, &code, &kernel, err);
+	int answer = time_alone(probe, failed, &code, 8, &ns, err);
 
-	if (answer)
-		return answer;
-	answer = time_alone(probe, &kernel, 8, facts->launch_ns, &ns, err);
-	probe_drop(probe, answer, &kernel);
 	if (!answer)
-		facts->barrier_ns = ns / BARRIERS;
+		facts->barrier_ns = without_launch(ns, facts) / BARRIERS;
 	return answer;
 }

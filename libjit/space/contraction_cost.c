@@ -179,7 +179,8 @@ struct work contraction_work(const struct contraction *c, const struct op *op)
 	        .turns = k / c->unroll,
 	        .accumulators = accumulators,
 	        .registers = accumulators + c->tile_m + c->tile_n + held_ahead(c),
-	        .parallel = accumulators < 8 ? 1 : 2};
+	        .parallel = accumulators < 8 ? 1 : 2,
+	        .row = c->wg_x > 1 && c->wg_y > 1 && !c->flat ? c->wg_x : 0};
 
 	count_operand(c, &c->a, k, threads, &work);
 	count_operand(c, &c->b, k, threads, &work);

@@ -94,13 +94,15 @@ _Static_assert(KIND_COUNT <= SPACE_KINDS, "each kind has its share");
 struct shape { /* along n and m */
 	uint16_t x, y;
 };
+#define LOCKSTEP 0 /* as many as run in lockstep */
 static const struct {
 	struct shape shape;
 	bool gpu, cpu; /* where it is worth trying */
 } workgroups[] = {
         {{1, 1}, true, false}, /* for the split's invocations alone */
         {{4, 1}, true, true},
-        {{4, 2}, true, true},
+        {{4, 2}, true, false},
+        {{LOCKSTEP, 2}, false, true},
         {{4, 4}, true, false},
         {{8, 4}, true, false},
         {{4, 8}, true, false},
@@ -141,6 +143,7 @@ struct offering {
 	struct pool *pool;
 	const struct steps *steps;
 	uint32_t m, n, k; /* as tuned; k in what steps count */
+	uint16_t lockstep;
 	bool cpu, half, dot4, narrow;
 };
 
@@ -158,6 +161,7 @@ static struct offering offering_of(struct pool *pool)
 	const struct op *op = pool->op;
 	uint32_t features = pool->limits->features;
 	struct offering o = {.pool = pool,
+	        .lockstep = space_lockstep(pool->facts),
 	        .cpu = pool->facts->cpu,
 	        .half = features & FEATURE_F16 && contraction_has_half(op),
 	        .dot4 = features & FEATURE_DOT4 && contraction_may_dot4(op)};
@@ -353,8 +357,9 @@ static bool oversized(const struct offering *o, struct shape wg, struct shape ti
 	return (uint32_t)wg.x * tile.x >= 2 * o->n + 4 || (uint32_t)wg.y * tile.y >= 2 * o->m + 2;
 }
 
-/* On a processor the workgroup's shape hardly matters (its tile does), so of the shapes in a row
- * only those are tried whose other dimension one tile covers. */
+/* On a processor the workgroup's shape hardly matters (its tile does) once its rows are as long as
+ * what runs in lockstep, so of the shapes in a row only those are tried whose other dimension one
+ * tile covers. */
 static bool needless(const struct offering *o, struct shape wg, struct shape tile)
 {
 	return (wg.x == 1 && o->n > tile.x) || (wg.y == 1 && wg.x > 4 && o->m > tile.y);
@@ -362,8 +367,9 @@ static bool needless(const struct offering *o, struct shape wg, struct shape til
 
 static void offer_kinds(const struct offering *o, struct shape wg, struct shape tile)
 {
+	if (wg.x == LOCKSTEP)
+		wg.x = o->lockstep;
 	uint32_t invocations = wg.x * wg.y;
-
 	if (oversized(o, wg, tile) || (o->cpu && needless(o, wg, tile)))
 		return;
 	if (tile.x * tile.y <= 16)

@@ -167,6 +167,7 @@ static struct work count_work(const struct convolution *c, double blocks)
 	        .accumulators = outputs,
 	        .registers = outputs + c->tile_m + 2.0 * c->columns.lines,
 	        .parallel = outputs < 8 ? 1 : 2,
+	        .row = c->channels_first ? c->wg_y : c->wg_x,
 	        .traffic_bytes = traffic(c, blocks)};
 
 	count_image(c, channels, &work);

@@ -49,3 +49,6 @@ struct pool {
 	struct kept *kept; /* space.c's */
 };
 void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedule);
+/* On a processor: how many invocations run in lockstep, from 4 (also where that is unknown) to 16.
+ */
+uint16_t space_lockstep(const struct facts *facts);

@@ -45,10 +45,11 @@ struct work {
 	        lanes; /* of global memory, stores among them: instructions, and their lanes */
 	double shared_loads, shared_lanes; /* of workgroup memory */
 	double barriers;
-	double turns;         /* of loops */
-	double accumulators;  /* values carried from turn to turn */
-	double registers;     /* values alive at once in the innermost loop */
-	double parallel;      /* independent chains of arithmetic */
+	double turns;        /* of loops */
+	double accumulators; /* values carried from turn to turn */
+	double registers;    /* values alive at once in the innermost loop */
+	double parallel;     /* independent chains of arithmetic */
+	double row; /* neighbours that read the same address of one of the operands; 0: no matter */
 	double traffic_bytes; /* of the whole dispatch, to and from the last cache */
 };
 

@@ -145,6 +145,11 @@ struct kept {
 	uint32_t count[SPACE_KINDS];
 };
 
+uint16_t space_lockstep(const struct facts *facts)
+{
+	return facts->lanes >= 4 && facts->lanes <= 16 ? (uint16_t)facts->lanes : 4;
+}
+
 void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedule)
 {
 	struct candidate *best = pool->kept->best[kind];

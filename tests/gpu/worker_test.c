@@ -207,7 +207,7 @@ START_TEST(timing)
 	ck_assert(json_is_true(json_object_get(answer, "right")));
 	json_decref(answer);
 	answer = worker_ask(&worker, "{\"do\":\"time\",\"candidates\":[200,0],\"samples\":3}");
-	check_samples(answer, "0", 3); /* a sample each, of the better of both */
+	check_samples(answer, "0", 3);
 	check_samples(answer, "200", 3);
 	json_decref(answer);
 	worker_refused(&worker, "bad-request",
@@ -221,6 +221,30 @@ START_TEST(timing)
 	json_decref(worker_ask(&worker, "{\"do\":\"unload\"}"));
 	worker_refused(
 	        &worker, "bad-request", "{\"do\":\"time\",\"candidates\":[0],\"samples\":5}");
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+/* A sample is the better build's, once there are two. */
+START_TEST(timing_a_twin)
+{
+	struct worker worker;
+
+	worker_start(&worker, "lame:1000");
+	worker_open(&worker, _i, "web");
+	worker_load(&worker, "matmul m=64 n=64 k=64");
+	worker_build_right(&worker, 0, plain, "wg_x=8 wg_y=8");
+	worker_build_right(&worker, 1, plain, "wg_x=8 wg_y=8");
+	json_decref(worker_ask(&worker, "{\"do\":\"build\",\"candidate\":1,\"schedule\":"
+	                                "\"wg_x=8 wg_y=8\",\"twin\":true}"));
+	json_t *answer = worker_ask(
+	        &worker, "{\"do\":\"time\",\"candidates\":[0,1],\"samples\":3}");
+	const json_t *samples = json_object_get(answer, "samples_ns");
+	const json_t *lame = json_object_get(samples, "0"), *twin = json_object_get(samples, "1");
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_double_gt(json_number_value(json_array_get(lame, i)),
+		        20 * json_number_value(json_array_get(twin, i)));
+	json_decref(answer);
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
 END_TEST
@@ -365,6 +389,7 @@ int main(void)
 	worker_each_device(suite, "probing", probing, 1);
 	worker_each_device(suite, "right_kernels", right_kernels, 2 * OPS);
 	worker_each_device(suite, "timing", timing, 1);
+	worker_each_device(suite, "timing_a_twin", timing_a_twin, 1);
 	worker_each_device(suite, "timing_a_range", timing_a_range, 1);
 	worker_each_device(suite, "again", again, 1);
 	worker_each_device(suite, "refusing", refusing, 1);

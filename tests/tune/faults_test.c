@@ -114,6 +114,27 @@ START_TEST(compiles_ahead)
 }
 END_TEST
 
+/* On a processor, where what is built first may lie badly. All schedules take about as long here.
+ */
+START_TEST(finalists_are_built_twice)
+{
+	static const char *const op = "add shape=64";
+
+	setenv("NNJIT_TEST_FAULT", "lame:1000", 1);
+	begin_brief();
+	run_until(enumerated);
+	if (!device()->facts.cpu)
+		return;
+	ask(op, false);
+	run_until(begun);
+	double screened_ns = known_of(op).best.median_ns;
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	ck_assert_double_lt(20 * now.last.best.median_ns, screened_ns);
+	end();
+}
+END_TEST
+
 /* Bad days of a device: the search ends with a kernel, and says by which clock it was timed. */
 static const struct {
 	const char *fault;
@@ -212,6 +233,7 @@ int main(void)
 	tcase_add_loop_test(tcase, leftover_launch, 0, 2);
 	tcase_add_test(tcase, compiles_ahead);
 	tcase_add_test(tcase, dies_while_compiling_ahead);
+	tcase_add_test(tcase, finalists_are_built_twice);
 	tcase_add_loop_test(tcase, bad_days, 0, sizeof days / sizeof *days);
 	tcase_add_test(tcase, out_of_memory_says_so);
 	tcase_add_test(tcase, short_memory_is_told);
