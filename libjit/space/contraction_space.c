@@ -94,7 +94,6 @@ _Static_assert(KIND_COUNT <= SPACE_KINDS, "each kind has its share");
 struct shape { /* along n and m */
 	uint16_t x, y;
 };
-#define LOCKSTEP 0 /* as many as run in lockstep */
 static const struct {
 	struct shape shape;
 	bool gpu, cpu; /* where it is worth trying */
@@ -102,7 +101,7 @@ static const struct {
         {{1, 1}, true, false}, /* for the split's invocations alone */
         {{4, 1}, true, true},
         {{4, 2}, true, false},
-        {{LOCKSTEP, 2}, false, true},
+        {{POOL_LOCKSTEP, 2}, false, true},
         {{4, 4}, true, false},
         {{8, 4}, true, false},
         {{4, 8}, true, false},
@@ -143,7 +142,6 @@ struct offering {
 	struct pool *pool;
 	const struct steps *steps;
 	uint32_t m, n, k; /* as tuned; k in what steps count */
-	uint16_t lockstep;
 	bool cpu, half, dot4, narrow;
 };
 
@@ -161,7 +159,6 @@ static struct offering offering_of(struct pool *pool)
 	const struct op *op = pool->op;
 	uint32_t features = pool->limits->features;
 	struct offering o = {.pool = pool,
-	        .lockstep = space_lockstep(pool->facts),
 	        .cpu = pool->facts->cpu,
 	        .half = features & FEATURE_F16 && contraction_has_half(op),
 	        .dot4 = features & FEATURE_DOT4 && contraction_may_dot4(op)};
@@ -367,8 +364,7 @@ static bool needless(const struct offering *o, struct shape wg, struct shape til
 
 static void offer_kinds(const struct offering *o, struct shape wg, struct shape tile)
 {
-	if (wg.x == LOCKSTEP)
-		wg.x = o->lockstep;
+	wg.x = pool_width(o->pool, wg.x);
 	uint32_t invocations = wg.x * wg.y;
 	if (oversized(o, wg, tile) || (o->cpu && needless(o, wg, tile)))
 		return;

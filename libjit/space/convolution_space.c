@@ -35,11 +35,10 @@ struct shape { /* of a workgroup: pixels, output channels, the split ... */
 	uint16_t x, y, k;
 	bool gpu, cpu; /* ... and where it is worth trying */
 };
-#define LOCKSTEP 0 /* as many as run in lockstep */
 static const struct shape workgroups[] = {
-        {1, LOCKSTEP, 1, false, true},
-        {LOCKSTEP, 1, 1, false, true},
-        {4, LOCKSTEP, 1, false, true},
+        {1, POOL_LOCKSTEP, 1, false, true},
+        {POOL_LOCKSTEP, 1, 1, false, true},
+        {4, POOL_LOCKSTEP, 1, false, true},
         {16, 1, 1, false, true},
         {32, 1, 1, true, false},
         {64, 1, 1, true, false},
@@ -122,7 +121,6 @@ static void offer_workgroups(struct offering *o, enum kind kind, const struct sc
 {
 	const struct pool *pool = o->pool;
 	struct ranked best[2] = {{.ns = NONE_NS}, {.ns = NONE_NS}};
-	uint16_t lockstep = space_lockstep(pool->facts);
 
 	for (uint32_t i = 0; i < LENGTH(workgroups); i++) {
 		const struct shape *wg = &workgroups[i];
@@ -130,8 +128,8 @@ static void offer_workgroups(struct offering *o, enum kind kind, const struct sc
 		struct geometry g;
 		if (!(pool->facts->cpu ? wg->cpu : wg->gpu) || (wg->k > 1) != (kind == KIND_SPLIT))
 			continue;
-		s.axis[AXIS_WG_X] = wg->x == LOCKSTEP ? lockstep : wg->x;
-		s.axis[AXIS_WG_Y] = wg->y == LOCKSTEP ? lockstep : wg->y;
+		s.axis[AXIS_WG_X] = pool_width(pool, wg->x);
+		s.axis[AXIS_WG_Y] = pool_width(pool, wg->y);
 		s.axis[AXIS_SPLIT_K] = wg->k;
 		if (!derive(pool->op, &s, &g, NULL) && fits(pool, &g))
 			rank(best, &s, cost_predict(pool->op, &g, pool->facts).ns);

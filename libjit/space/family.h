@@ -49,6 +49,7 @@ struct pool {
 	struct kept *kept; /* space.c's */
 };
 void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedule);
-/* On a processor: how many invocations run in lockstep, from 4 (also where that is unknown) to 16.
- */
-uint16_t space_lockstep(const struct facts *facts);
+/* In a list of workgroups, in the place of a width: as many as run in lockstep on a processor, from
+ * 4 (also where that is unknown) to 16. */
+#define POOL_LOCKSTEP 0
+uint16_t pool_width(const struct pool *pool, uint16_t listed);

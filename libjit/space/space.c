@@ -145,9 +145,13 @@ struct kept {
 	uint32_t count[SPACE_KINDS];
 };
 
-uint16_t space_lockstep(const struct facts *facts)
+uint16_t pool_width(const struct pool *pool, uint16_t listed)
 {
-	return facts->lanes >= 4 && facts->lanes <= 16 ? (uint16_t)facts->lanes : 4;
+	double lanes = pool->facts->lanes;
+
+	if (listed != POOL_LOCKSTEP)
+		return listed;
+	return lanes >= 4 && lanes <= 16 ? (uint16_t)lanes : 4;
 }
 
 void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedule)

@@ -114,8 +114,8 @@ START_TEST(compiles_ahead)
 }
 END_TEST
 
-/* On a processor, where what is built first may lie badly. All schedules take about as long here.
- */
+/* On a processor, where what is built first may lie badly, and only there. All schedules take about
+ * as long here. */
 START_TEST(finalists_are_built_twice)
 {
 	static const char *const op = "add shape=64";
@@ -123,14 +123,12 @@ START_TEST(finalists_are_built_twice)
 	setenv("NNJIT_TEST_FAULT", "lame:1000", 1);
 	begin_brief();
 	run_until(enumerated);
-	if (!device()->facts.cpu)
-		return;
 	ask(op, false);
 	run_until(begun);
 	double screened_ns = known_of(op).best.median_ns;
 	run_until(over);
 	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
-	ck_assert_double_lt(20 * now.last.best.median_ns, screened_ns);
+	ck_assert_int_eq(20 * now.last.best.median_ns < screened_ns, device()->facts.cpu);
 	end();
 }
 END_TEST
