@@ -58,6 +58,44 @@ START_TEST(parts_add_up)
 }
 END_TEST
 
+/* Eight lanes cross rows of four, four do not. Which axis is the row depends on what lies side by
+ * side in memory. */
+static const struct {
+	const char *op, *wide, *narrow;
+} rows[] = {
+        {"matmul m=128 n=128 k=128", "wg_x=8 wg_y=2 tile_m=8 tile_n=8 vec=4",
+                "wg_x=4 wg_y=4 tile_m=8 tile_n=8 vec=4"},
+        {"conv2d c=32 h=32 w=32 oc=32 kernel=3 pad=1", "wg_x=8 wg_y=2 tile_m=8 tile_n=4 vec=4",
+                "wg_x=4 wg_y=4 tile_m=8 tile_n=4 vec=4"},
+        {"conv2d c=64 h=32 w=32 oc=128 layout=nhwc", "wg_x=2 wg_y=8 tile_m=8 tile_n=4 vec=4",
+                "wg_x=4 wg_y=4 tile_m=8 tile_n=4 vec=4"},
+};
+
+START_TEST(lanes_across_rows_cost)
+{
+	struct facts facts = machines[2];
+	struct schedule wide, narrow;
+	struct limits limits = case_limits();
+	struct space space;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(rows[_i].op, &op, NULL), 0);
+	ck_assert_int_eq(schedule_parse(rows[_i].wide, &wide, NULL), 0);
+	ck_assert_int_eq(schedule_parse(rows[_i].narrow, &narrow, NULL), 0);
+	facts.lanes = 4;
+	ck_assert_double_eq_tol(
+	        space_predict_ns(&op, &narrow, &facts) / space_predict_ns(&op, &wide, &facts), 1,
+	        0.05);
+	facts.lanes = 8;
+	ck_assert_double_gt(
+	        space_predict_ns(&op, &narrow, &facts), 1.2 * space_predict_ns(&op, &wide, &facts));
+	ck_assert_int_eq(space_enumerate(&op, &limits, &facts, &space, NULL), 0);
+	const uint16_t *first = space.candidates[0].schedule.axis;
+	ck_assert_uint_ge(
+	        first[AXIS_WG_X] > first[AXIS_WG_Y] ? first[AXIS_WG_X] : first[AXIS_WG_Y], 8);
+}
+END_TEST
+
 /* A dispatch of 4096 workgroups of 64, each invocation of which does this. */
 static struct prediction predict(const struct work *work, const struct facts *facts)
 {
@@ -317,6 +355,7 @@ int main(void)
 	TCase *cost = tcase_create("predictions"), *learnt = tcase_create("corrections");
 
 	tcase_add_loop_test(cost, parts_add_up, 0, SHAPES);
+	tcase_add_loop_test(cost, lanes_across_rows_cost, 0, sizeof rows / sizeof *rows);
 	tcase_add_loop_test(cost, more_work_costs_more, 0, sizeof grows / sizeof *grows);
 	tcase_add_test(cost, faster_devices_take_less);
 	tcase_add_loop_test(cost, bounds_are_told_apart, 0, sizeof bounded / sizeof *bounded);
