@@ -13,9 +13,10 @@
 #include "op/op.h"
 #include "reference/reference.h"
 #include "search/search.h"
-#include "space/calibrate.h"
+#include "cost/calibrate.h"
+#include "cost/roofline.h"
 #include "space/full.h"
-#include "space/geometry.h"
+#include "schedule/geometry.h"
 #include "space/space.h"
 
 enum nnjit_target {

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <sys/types.h>
 

@@ -4,7 +4,7 @@
  */
 #include "clients/ctl/ctl.h"
 
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <errno.h>
 #include <string.h>

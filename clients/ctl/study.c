@@ -214,8 +214,7 @@ static int search(struct study *study)
 
 	if (r)
 		return r;
-	search_bound(search, study->plan->trials,
-	        space_roofline_ns(&study->lab->op, &study->lab->facts));
+	search_bound(search, study->plan->trials, roofline_ns(&study->lab->op, &study->lab->facts));
 	for (uint32_t i = 0; i < study->space.count; i++)
 		search_expect(search, i, study->space.candidates[i].predicted_ns);
 	r = drive(study, search);

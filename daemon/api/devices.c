@@ -4,7 +4,7 @@
  */
 #include "daemon/api/handler.h"
 
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <config.h>
 

@@ -6,7 +6,7 @@
 #include "daemon/api/kernel_cache.h"
 #include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  */
 #include "daemon/api/handler.h"
 
-#include "protocol/artifact.h"
-#include "protocol/wire.h"
+#include "protocol/artifact/artifact.h"
+#include "protocol/wire/wire.h"
 
 #include <math.h>
 #include <string.h>

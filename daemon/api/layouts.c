@@ -6,7 +6,7 @@
  */
 #include "daemon/api/layouts.h"
 
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <errno.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include "daemon/api/parts.h"
 
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "daemon/api/handler.h"
 
 #include "daemon/api/match.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -315,7 +315,7 @@ static double gain_ns(const struct wanted *wanted)
 {
 	const struct tune_kernel *kernel = &wanted->kernel;
 	double now_ns = wanted_tuned_ns(wanted);
-	double least_ns = space_roofline_ns(&kernel->op, &kernel->device->facts);
+	double least_ns = roofline_ns(&kernel->op, &kernel->device->facts);
 
 	return fmax(now_ns - least_ns, OPEN * now_ns) * (double)wanted->times;
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/api/handler.h"
-#include "protocol/model.h"
+#include "protocol/models/model.h"
 
 #define WANTS_MAX 512 /* operators of one request */
 

@@ -8,7 +8,7 @@
 #include "daemon/api/parts.h"
 #include "daemon/api/wants.h"
 
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <errno.h>
 #include <math.h>

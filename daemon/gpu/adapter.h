@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/gpu/answer.h"
-#include "space/limits.h"
+#include "device/limits.h"
 
 #include <stdbool.h>
 #include <stdint.h>

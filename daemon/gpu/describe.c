@@ -4,7 +4,7 @@
  * Invariant: text from a driver reaches JSON only as valid UTF-8.
  */
 #include "daemon/gpu/describe.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <inttypes.h>
 #include <stdio.h>

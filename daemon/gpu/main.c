@@ -10,7 +10,7 @@
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/serve.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "space/limits.h"
+#include "device/limits.h"
 
 #include <stdbool.h>
 #include <vulkan/vulkan.h>

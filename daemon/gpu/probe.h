@@ -5,7 +5,7 @@
 #pragma once
 
 #include "daemon/gpu/device.h"
-#include "space/limits.h"
+#include "device/limits.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "daemon/gpu/probe_run.h"
-#include "space/limits.h"
+#include "device/limits.h"
 
 typedef int probe_measure(struct probe *probe, struct facts *facts, struct error *err);
 probe_measure measure_launch, measure_cores, measure_caches, measure_workgroup_memory,

@@ -10,7 +10,7 @@
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/trial.h"
 #include "daemon/gpu/watchdog.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <stdlib.h>
 #include <string.h>

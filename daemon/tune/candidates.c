@@ -79,7 +79,7 @@ int candidates_take(struct job *job, const struct space *space)
 	int code = search_create(job->count, job->baseline, &job->search);
 	if (code)
 		return code;
-	search_bound(job->search, job->tune->trials, space_roofline_ns(&job->op, facts));
+	search_bound(job->search, job->tune->trials, roofline_ns(&job->op, facts));
 	for (uint32_t i = 0; i < job->count; i++)
 		search_expect(job->search, i, job->attempts[i].predicted_ns);
 	return 0;

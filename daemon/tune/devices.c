@@ -9,7 +9,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/tune/queue.h"
 #include "daemon/tune/state.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -10,7 +10,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/tune/grave.h"
 #include "nnjit.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,7 @@
  */
 #include "lower/lower.h"
 
-#include "space/family.h"
-#include "space/space.h"
+#include "schedule/family.h"
 
 /* Without dynamic dimensions the dispatch and all buffers are known. */
 static void fix_sizes(struct lower *l)
@@ -22,19 +21,15 @@ static void fix_sizes(struct lower *l)
 
 int lower_kernel(struct ir_builder *builder, const struct op *op, const struct schedule *schedule)
 {
-	static void (*const families[])(struct lower *) = {[FAMILY_CONTRACTION] = lower_contraction,
-	        [FAMILY_CONVOLUTION] = lower_convolution,
-	        [FAMILY_REDUCTION] = lower_reduction,
-	        [FAMILY_MAP] = lower_map,
-	        [FAMILY_ATTENTION] = lower_attention};
 	struct lower l = {.b = builder, .op = op, .schedule = schedule, .number = IR_F32};
-	int r = space_geometry(op, schedule, &l.geometry, NULL);
+	const struct family *family = family_of(op);
+	int r = family->derive(op, schedule, &l.geometry, NULL);
 
 	if (r)
 		return r;
 	op_tensors(op, l.tensors);
 	ir_begin(builder, l.geometry.workgroup_size);
 	fix_sizes(&l);
-	families[op_family(op->kind)](&l);
+	family->lower(&l);
 	return 0;
 }

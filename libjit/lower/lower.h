@@ -9,8 +9,8 @@
 
 #include "ir/ir.h"
 #include "op/op.h"
-#include "space/geometry.h"
-#include "space/schedule.h"
+#include "schedule/geometry.h"
+#include "schedule/schedule.h"
 
 struct lower {
 	struct ir_builder *b;
@@ -28,14 +28,7 @@ struct lower {
  * -ERANGE if the schedule is not well-formed for op. */
 int lower_kernel(struct ir_builder *builder, const struct op *op, const struct schedule *schedule);
 
-/* The families; each fills a module that was begun. */
-void lower_contraction(struct lower *l);
-void lower_convolution(struct lower *l);
-void lower_reduction(struct lower *l);
-void lower_map(struct lower *l);
-void lower_attention(struct lower *l);
-
-/* ---- Places (place.c). All u32. */
+/* ---- Positions (position.c). All u32. */
 ir_id lower_u32(struct lower *l, uint32_t value);
 /* op.value[value]: a constant, or where that dimension is dynamic what the uniform block says. */
 ir_id lower_dim(struct lower *l, uint32_t value);

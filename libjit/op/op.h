@@ -60,13 +60,14 @@ enum op_kind {
 	OP_COUNT
 };
 enum op_family {
-	FAMILY_CONTRACTION,
-	FAMILY_CONVOLUTION,
-	FAMILY_REDUCTION,
-	FAMILY_MAP,
-	FAMILY_ATTENTION
+#define FAMILY(name, ...) FAMILY_##name,
+#include "op/families.def"
 };
-#define OP_FAMILIES (FAMILY_ATTENTION + 1)
+enum {
+	OP_FAMILIES = 0
+#define FAMILY(...) +1
+#include "op/families.def"
+};
 
 /* Kinds of fields and how many values each takes. */
 enum op_field_kind {

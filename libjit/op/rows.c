@@ -70,11 +70,10 @@ enum op_family op_family(enum op_kind kind)
 
 const char *op_family_name(enum op_family family)
 {
-	static const char *const names[] = {[FAMILY_CONTRACTION] = "contraction",
-	        [FAMILY_CONVOLUTION] = "convolution",
-	        [FAMILY_REDUCTION] = "reduction",
-	        [FAMILY_MAP] = "map",
-	        [FAMILY_ATTENTION] = "attention"};
+	static const char *const names[] = {
+#define FAMILY(name, text) #text,
+#include "op/families.def"
+	};
 
 	return names[family];
 }

@@ -5,7 +5,7 @@
  * died is compared by its own order of rounds.
  */
 #include "search/finals.h"
-#include "search/median.h"
+#include "base/statistics.h"
 
 #include <math.h>
 #include <string.h>

@@ -6,7 +6,7 @@
  * that moment, so that a candidate whose rivals slowed down comes back into play by itself.
  * Invariant: a rejected candidate is never asked for again.
  */
-#include "search/median.h"
+#include "base/statistics.h"
 #include "search/state.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 #include "space/full.h"
 
 #include "base/cleanup.h"
-#include "space/convolution.h"
-#include "space/reduction.h"
+#include "family/convolution/shape.h"
+#include "family/reduction/shape.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -170,14 +170,14 @@ uint64_t full_size(const struct full *full)
 
 static int check(const struct full *full, const struct schedule *schedule)
 {
-	struct geometry g;
+	struct work work;
 
 	if (space_check(&full->op, schedule, &full->limits, NULL))
 		return -ERANGE;
 	if (!full->instructions_most)
 		return 0;
-	space_geometry(&full->op, schedule, &g, NULL);
-	return g.instructions > full->instructions_most ? -ERANGE : 0;
+	space_work(&full->op, schedule, &work);
+	return work.instructions > full->instructions_most ? -ERANGE : 0;
 }
 
 int full_at(const struct full *full, uint64_t index, struct schedule *ret_schedule)

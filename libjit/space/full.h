@@ -7,8 +7,8 @@
 #pragma once
 
 #include "op/op.h"
-#include "space/limits.h"
-#include "space/schedule.h"
+#include "device/limits.h"
+#include "schedule/schedule.h"
 
 struct full;
 

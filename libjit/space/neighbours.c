@@ -8,8 +8,8 @@
  */
 #include "space/space.h"
 
-#include "space/cost.h"
-#include "space/family.h"
+#include "cost/cost.h"
+#include "schedule/family.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,9 @@ struct neighbours {
 	const struct limits *limits;
 	const struct facts *facts;
 	const struct schedule *from;
-	struct geometry at; /* of it */
+	struct geometry geometry; /* of it */
+	struct work work;
+	double predicted_ns;
 	uint32_t count;
 	struct candidate *list;
 };
@@ -33,24 +35,29 @@ static uint32_t step(uint32_t value, uint32_t initial, bool up)
 }
 
 /* An axis that the family does not look at makes no other kernel. */
-static bool same_kernel(const struct neighbours *n, const struct geometry *g)
+static bool same_kernel(const struct neighbours *n, const struct geometry *g,
+        const struct work *work, double predicted_ns)
 {
-	return cost_predict(n->op, g, n->facts).ns == cost_predict(n->op, &n->at, n->facts).ns &&
-	       g->instructions == n->at.instructions &&
-	       g->workgroup_bytes == n->at.workgroup_bytes && g->features == n->at.features &&
-	       !memcmp(g->workgroup_size, n->at.workgroup_size, sizeof g->workgroup_size);
+	const struct geometry *from = &n->geometry;
+
+	return predicted_ns == n->predicted_ns && work->instructions == n->work.instructions &&
+	       g->workgroup_bytes == from->workgroup_bytes && g->features == from->features &&
+	       !memcmp(g->workgroup_size, from->workgroup_size, sizeof g->workgroup_size);
 }
 
 static void offer(struct neighbours *n, const struct schedule *schedule)
 {
 	struct geometry g;
+	struct work work;
 
 	if (!memcmp(schedule, n->from, sizeof *schedule) ||
 	        space_check(n->op, schedule, n->limits, NULL) ||
-	        space_geometry(n->op, schedule, &g, NULL) ||
-	        g.instructions > SPACE_INSTRUCTIONS_MAX || same_kernel(n, &g))
+	        space_geometry(n->op, schedule, &g, NULL))
 		return;
-	n->list[n->count++] = (struct candidate){*schedule, cost_predict(n->op, &g, n->facts).ns};
+	space_work(n->op, schedule, &work);
+	double predicted_ns = cost_predict(n->op, &g, &work, n->facts).ns;
+	if (work.instructions <= SPACE_INSTRUCTIONS_MAX && !same_kernel(n, &g, &work, predicted_ns))
+		n->list[n->count++] = (struct candidate){*schedule, predicted_ns};
 }
 
 static void move(struct neighbours *n, enum axis axis, bool up)
@@ -82,8 +89,10 @@ uint32_t space_neighbours(const struct op *op, const struct limits *limits,
 {
 	struct neighbours n = {op, limits, facts, schedule, .list = ret_neighbours};
 
-	if (space_geometry(op, schedule, &n.at, NULL))
+	if (space_geometry(op, schedule, &n.geometry, NULL))
 		return 0;
+	space_work(op, schedule, &n.work);
+	n.predicted_ns = cost_predict(op, &n.geometry, &n.work, facts).ns;
 	for (uint32_t axis = 0; axis < AXIS_COUNT; axis++) {
 		move(&n, (enum axis)axis, false);
 		move(&n, (enum axis)axis, true);

@@ -8,22 +8,12 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "space/family.h"
+#include "schedule/family.h"
+#include "space/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-const struct family *family_of(const struct op *op)
-{
-	static const struct family *const families[] = {[FAMILY_CONTRACTION] = &family_contraction,
-	        [FAMILY_CONVOLUTION] = &family_convolution,
-	        [FAMILY_REDUCTION] = &family_reduction,
-	        [FAMILY_MAP] = &family_map,
-	        [FAMILY_ATTENTION] = &family_attention};
-
-	return families[op_family(op->kind)];
-}
 
 /* ---- Legality. */
 
@@ -114,15 +104,23 @@ int space_check(const struct op *op, const struct schedule *schedule, const stru
 	return r;
 }
 
+void space_work(const struct op *op, const struct schedule *schedule, struct work *ret_work)
+{
+	family_of(op)->cost(op, schedule, ret_work);
+}
+
 int space_predict(const struct op *op, const struct schedule *schedule, const struct facts *facts,
         struct prediction *ret_prediction)
 {
 	struct geometry g;
+	struct work work;
 	int r = space_geometry(op, schedule, &g, NULL);
 
-	if (!r)
-		*ret_prediction = cost_predict(op, &g, facts);
-	return r;
+	if (r)
+		return r;
+	space_work(op, schedule, &work);
+	*ret_prediction = cost_predict(op, &g, &work, facts);
+	return 0;
 }
 
 double space_predict_ns(
@@ -159,12 +157,15 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 	struct candidate *best = pool->kept->best[kind];
 	uint32_t at = pool->kept->count[kind];
 	struct geometry g;
+	struct work work;
 
 	if (space_geometry(pool->op, schedule, &g, NULL) ||
-	        g.instructions > SPACE_INSTRUCTIONS_MAX ||
 	        within_sizes(pool->op, &g, pool->limits, NULL))
 		return;
-	double predicted = cost_predict(pool->op, &g, pool->facts).ns;
+	space_work(pool->op, schedule, &work);
+	if (work.instructions > SPACE_INSTRUCTIONS_MAX)
+		return;
+	double predicted = cost_predict(pool->op, &g, &work, pool->facts).ns;
 	if (at == SPACE_MAX && predicted >= best[at - 1].predicted_ns)
 		return;
 	if (at < SPACE_MAX)

@@ -7,13 +7,14 @@
 #pragma once
 
 #include "op/op.h"
-#include "space/cost.h"
-#include "space/limits.h"
-#include "space/schedule.h"
+#include "cost/cost.h"
+#include "device/limits.h"
+#include "schedule/schedule.h"
 
 #define SPACE_MAX 64 /* candidates of any operator on any device */
-/* Longer kernels take drivers seconds to compile (16x16 tiles with an erf epilogue: 6 s on software
- * devices) and gain nothing. */
+
+/* Of a kernel, once unrolled. Longer ones take drivers seconds to compile (16x16 tiles with an erf
+ * epilogue: 6 s on software devices) and gain nothing. */
 #define SPACE_INSTRUCTIONS_MAX 640
 
 struct candidate {
@@ -51,13 +52,6 @@ int space_predict(const struct op *op, const struct schedule *schedule, const st
 double space_predict_ns(
         const struct op *op, const struct schedule *schedule, const struct facts *facts);
 
-/* What no schedule can beat on this device, as far as its facts say: launch, arithmetic, memory,
- * whichever takes longest. Only bounds that hold are counted, so it may be far below what is
- * possible: arithmetic counts where all tensors are f32 (other types may run on other units),
- * memory where the tensors are too many bytes to stay in a cache. Of a dynamic operator the mean
- * over op_points. */
-double space_roofline_ns(const struct op *op, const struct facts *facts);
-
 /* The static kernel that speedups are stated against; for a matmul 8x8 threads, 4x4 elements, K
  * staged by 32. */
 struct schedule space_baseline(const struct op *op);
@@ -70,3 +64,5 @@ struct schedule space_plainest(const struct op *op, const struct limits *limits)
 struct geometry;
 int space_geometry(const struct op *op, const struct schedule *schedule,
         struct geometry *ret_geometry, struct error *err);
+/* What its kernel does, counted; the schedule is well-formed for op. */
+void space_work(const struct op *op, const struct schedule *schedule, struct work *ret_work);

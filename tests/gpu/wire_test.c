@@ -3,7 +3,7 @@
  * The worker's wire format: framing over a real socket pair, hostile lines, and limits, features,
  * facts and ids through JSON and back.
  */
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <check.h>
 #include <errno.h>

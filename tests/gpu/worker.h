@@ -5,7 +5,7 @@
 #pragma once
 
 #include "nnjit.h"
-#include "protocol/wire.h"
+#include "protocol/wire/wire.h"
 
 #include <check.h>
 

@@ -6,7 +6,7 @@
 #include "kernel_cases.h"
 #include "shapes.h"
 
-#include "space/calibrate.h"
+#include "cost/calibrate.h"
 
 #include <check.h>
 #include <math.h>
@@ -101,12 +101,11 @@ static struct prediction predict(const struct work *work, const struct facts *fa
 {
 	struct geometry g = {.workgroup_size = {64, 1, 1},
 	        .grid = {{.times = 4096, .over = 1}, {.times = 1, .over = 1},
-	                {.times = 1, .over = 1}},
-	        .work = *work};
+	                {.times = 1, .over = 1}}};
 	struct op op;
 
 	ck_assert_int_eq(op_parse("matmul m=64 n=64 k=64", &op, NULL), 0);
-	struct prediction p = cost_predict(&op, &g, facts);
+	struct prediction p = cost_predict(&op, &g, work, facts);
 	check_prediction(&p);
 	return p;
 }
@@ -182,15 +181,16 @@ START_TEST(idle_and_launch)
 {
 	struct facts facts = machines[0];
 	struct geometry one = {.workgroup_size = {1, 1, 1},
-	        .grid = {{.times = 1, .over = 1}, {.times = 1, .over = 1}, {.times = 1, .over = 1}},
-	        .work = {.arithmetic = 1e6, .parallel = 1}};
+	        .grid = {
+	                {.times = 1, .over = 1}, {.times = 1, .over = 1}, {.times = 1, .over = 1}}};
+	struct work work = {.arithmetic = 1e6, .parallel = 1};
 	struct op op;
 
 	ck_assert_int_eq(op_parse("matmul m=1 n=1 k=1", &op, NULL), 0);
-	ck_assert_int_eq(cost_predict(&op, &one, &facts).bound, COST_OCCUPANCY);
-	one.work.arithmetic = 1;
+	ck_assert_int_eq(cost_predict(&op, &one, &work, &facts).bound, COST_OCCUPANCY);
+	work.arithmetic = 1;
 	facts.launch_ns = 1e6;
-	ck_assert_int_eq(cost_predict(&op, &one, &facts).bound, COST_LAUNCH);
+	ck_assert_int_eq(cost_predict(&op, &one, &work, &facts).bound, COST_LAUNCH);
 }
 END_TEST
 

@@ -230,11 +230,12 @@ static double steps_of(const struct op *op, const struct schedule *schedule,
 
 	if (space_geometry(&at, schedule, &g, NULL) && space_geometry(op, schedule, &g, NULL))
 		return 0;
-	const struct work *w = &g.work;
-	double each = 20 + w->arithmetic + 4 * w->loads + 4 * w->shared_loads + w->turns;
+	struct work w;
+	space_work(space_geometry(&at, schedule, &g, NULL) ? op : &at, schedule, &w);
+	double each = 20 + w.arithmetic + 4 * w.loads + 4 * w.shared_loads + w.turns;
 	for (uint32_t i = 0; i < 3; i++)
 		each *= (double)g.workgroup_size[i] * (double)extent_at(&g.grid[i], dims);
-	return g.instructions > INSTRUCTIONS_MAX ? 2 * INTERPRETER_MAX : each;
+	return w.instructions > INSTRUCTIONS_MAX ? 2 * INTERPRETER_MAX : each;
 }
 
 /* Most such schedules are refused, which must be safe to ask. */

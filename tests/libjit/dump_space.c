@@ -13,7 +13,7 @@
 #include "kernel_cases.h"
 #include "shapes.h"
 
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -92,10 +92,10 @@ START_TEST(a_sample_is_legal_distinct_and_the_seeds)
 	ck_assert_uint_eq(draw(full, 7, again), count);
 	ck_assert_mem_eq(sample, again, count * sizeof *sample);
 	for (uint32_t i = 0; i < count; i++) {
-		struct geometry g;
+		struct work work;
 		ck_assert_int_eq(space_check(&op, &sample[i], &limits, NULL), 0);
-		ck_assert_int_eq(space_geometry(&op, &sample[i], &g, NULL), 0);
-		ck_assert_uint_le(g.instructions, SPACE_INSTRUCTIONS_MAX);
+		space_work(&op, &sample[i], &work);
+		ck_assert_uint_le(work.instructions, SPACE_INSTRUCTIONS_MAX);
 		ck_assert(!is_in(&sample[i], sample, i));
 	}
 	if (count == SAMPLE && draw(full, 8, other) == SAMPLE)

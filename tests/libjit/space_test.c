@@ -111,12 +111,12 @@ START_TEST(roofline_is_a_bound)
 	ck_assert_int_eq(op_parse("matmul m=8 n=8 k=8", &small, NULL), 0);
 	ck_assert_int_eq(op_parse("matmul m=1024 n=1024 k=1024", &large, NULL), 0);
 	ck_assert_int_eq(op_parse("matmul m=1024 n=1024 k=1024 a=f16 b=f16", &half, NULL), 0);
-	ck_assert_double_eq(space_roofline_ns(&small, &facts), 2000);
-	ck_assert_double_eq_tol(space_roofline_ns(&large, &facts), 2.147e6, 1e4);
-	ck_assert_double_eq(space_roofline_ns(&half, &facts), 2000); /* other units may do it */
-	ck_assert_double_eq(space_roofline_ns(&large, &(struct facts){0}), 0);
+	ck_assert_double_eq(roofline_ns(&small, &facts), 2000);
+	ck_assert_double_eq_tol(roofline_ns(&large, &facts), 2.147e6, 1e4);
+	ck_assert_double_eq(roofline_ns(&half, &facts), 2000); /* other units may do it */
+	ck_assert_double_eq(roofline_ns(&large, &(struct facts){0}), 0);
 	ck_assert_int_eq(op_parse("add shape=64000000", &large, NULL), 0);
-	ck_assert_double_eq_tol(space_roofline_ns(&large, &facts), 7.68e6, 1e5);
+	ck_assert_double_eq_tol(roofline_ns(&large, &facts), 7.68e6, 1e5);
 }
 END_TEST
 

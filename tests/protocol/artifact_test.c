@@ -3,7 +3,7 @@
  * The kernel artifact, member by member, because clients and scripts read it so; and the base64 in
  * which SPIR-V travels.
  */
-#include "protocol/artifact.h"
+#include "protocol/artifact/artifact.h"
 
 #include <check.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  *
  * Expressions of manifests: what they come to, and the sentence for what has no value.
  */
-#include "protocol/expression.h"
+#include "protocol/models/expression.h"
 
 #include "base/error.h"
 

@@ -4,7 +4,7 @@
  * are valid and cost what is published, in every element type and while decoding; and what the
  * reader does with other sizes, and with manifests that are wrong.
  */
-#include "protocol/model.h"
+#include "protocol/models/model.h"
 
 #include <check.h>
 #include <errno.h>

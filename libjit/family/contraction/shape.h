@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a schedule means for a contraction: the numbers that legality, cost and lowering all need,
+ * derived once here from (operator, schedule) and from nothing else.
+ */
+#pragma once
+
+#include "schedule/geometry.h"
+#include "schedule/schedule.h"
+#include "schedule/work.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONTRACTION_TILE_MAX 32    /* tile_m and tile_n; their product is at most 256 */
+#define CONTRACTION_GRID_MAX 65535 /* workgroups in a dimension; dynamic ones then take turns */
+
+#define CONTRACTION_COPIES_MAX 16 /* loads of an invocation to stage a tile, in straight code */
+#define CONTRACTION_QUAD       4  /* invocations that swap */
+
+struct error;
+
+/* What a multiply-add is. */
+enum contraction_sum {
+	CONTRACTION_FLOAT, /* in f32 or f16 */
+	CONTRACTION_INT,   /* in i32 */
+	CONTRACTION_DOT4,  /* of words of four bytes, in i32 */
+};
+
+/* What is loaded. */
+enum contraction_load {
+	CONTRACTION_NUMBERS, /* elements, as lower_load gives them */
+	CONTRACTION_PACKED,  /* words, taken apart in registers */
+	CONTRACTION_WORDS,   /* words, multiplied as they are: each counts as one element */
+};
+
+/* One of the two inputs. Its outer dimension is m for a, n for b. Vectors of its elements run along
+ * k or along the outer dimension. */
+struct contraction_operand {
+	enum contraction_load load;
+	bool along_k;   /* consecutive k are consecutive in memory; otherwise outer elements are */
+	bool staged;    /* read through workgroup memory */
+	bool exact;     /* no workgroup passes the edge of the outer dimension */
+	uint32_t bits;  /* of an element, as stored */
+	uint32_t words; /* of one packed load */
+	uint32_t width; /* elements of one load */
+	uint32_t lanes; /* of the vectors they are held in, in registers or workgroup memory */
+	uint32_t row;   /* elements from one row of the stored matrix to the next; 0: dynamic */
+	uint32_t outer; /* extent of the outer dimension, as tuned */
+	uint32_t tile;  /* outer elements of one invocation */
+	uint32_t group; /* how many of those stand together */
+	uint32_t block; /* outer elements of one workgroup */
+	uint32_t matrices;      /* matrix i of out uses i % matrices; 0: i */
+	uint32_t pitch;         /* staged: vectors from one row of the array to the next */
+	uint32_t shared_length; /* staged: vectors */
+};
+
+/* Where an operand of cooperative matrices stands in workgroup memory: rows of neighbouring
+ * elements as the tensor has them, along k or along the outer dimension. */
+struct contraction_slab {
+	uint32_t rows, columns; /* in elements */
+	uint32_t width;         /* elements of a vector: 8, 4 or 2 in words, or 1 as f16 */
+	uint32_t pitch;  /* vectors from row to row: 16 bytes more than the row, so that eight rows
+	                  * begin in different banks */
+	uint32_t length; /* vectors in all slabs */
+	uint32_t copies; /* vectors that an invocation fetches; the last may be left out */
+};
+
+/* Products of cooperative matrices: a subgroup computes a tile of tile_m x tile_n of out as whole
+ * matrices. wg_x and wg_y count subgroups, split_k is the size of one. */
+struct contraction_matrix {
+	struct matrix_shape shape; /* m is 0: none */
+	uint32_t slabs;            /* of workgroup memory, filled in turns: 1 or 2 */
+	struct contraction_slab a, b;
+	uint32_t sum_pitch, sum_length; /* workgroup f32s that sums go through on their way out */
+};
+
+struct contraction {
+	bool nbits;       /* matmul_nbits, else matmul */
+	uint32_t m, n, k; /* as tuned; k in elements of a load */
+	uint32_t batch;   /* as tuned */
+	bool dynamic_k;
+	uint32_t wg_x, wg_y, split; /* invocations along n, m and k */
+	uint32_t tile_m, tile_n;    /* outputs of an invocation: tile_m x tile_n/lanes vectors */
+	uint32_t vec, lanes;        /* most words of a load; lanes of an accumulator */
+	uint32_t k_step, unroll;
+	uint32_t scale_step; /* nbits: k that a scale is loaded for; else 0 */
+	enum contraction_sum sum;
+	bool half_sums; /* in f16, natively */
+	bool subgroup;
+	bool ahead;      /* what is staged next is loaded before what was is multiplied */
+	bool quad;       /* invocation l of four holds row i ^ l of a where others hold row i: it
+	                  * loads each fourth row, and swaps for the three after it */
+	bool k_fastest;  /* neighbouring invocations differ in k (else in n) */
+	bool strided[3]; /* workgroups take turns along n, m, batch: CONTRACTION_GRID_MAX of them */
+	/* f16 written as pairs, one word each: */
+	bool pairs;
+	bool flat;    /* rows are odd: an invocation's pairs run on from row to row */
+	bool ragged;  /* n may be odd: a row's last pair is half outside */
+	bool keeps;   /* and what lies there must be kept */
+	bool one_row; /* the output is a single row */
+	struct contraction_operand a, b;
+	struct contraction_matrix matrix;
+	uint32_t pitch;     /* elements from one row of out to the next; 0: n, which is dynamic */
+	uint32_t out_width; /* lanes of a load of residual and of a store of out */
+	uint32_t column_width;  /* lanes of a load of bias and scales */
+	uint32_t reduce_length; /* workgroup array elements of `lanes` lanes for the split's sum */
+	uint32_t workgroup_size[3];
+};
+
+/* Fields that both operators have, as values of op; those that one lacks are CONTRACTION_NONE. */
+#define CONTRACTION_NONE UINT32_MAX
+struct contraction_fields {
+	uint32_t m, n, k, batch, bias, residual, act, pitch, scale;
+};
+const struct contraction_fields *contraction_fields(const struct op *op);
+bool contraction_has(const struct op *op, uint32_t value); /* false for CONTRACTION_NONE */
+enum dtype contraction_out(const struct op *op);
+bool contraction_has_half(const struct op *op); /* some tensor is f16 */
+bool contraction_may_dot4(const struct op *op); /* words along k hold four products */
+
+/* Loads that stage a tile of x, of all invocations and of one. */
+static inline uint32_t contraction_loads(
+        const struct contraction *c, const struct contraction_operand *x)
+{
+	return x->staged ? x->block * c->k_step / x->width : 0;
+}
+static inline uint32_t contraction_copies(
+        const struct contraction *c, const struct contraction_operand *x)
+{
+	uint32_t threads = c->wg_x * c->wg_y;
+
+	return (contraction_loads(c, x) + threads - 1) / threads;
+}
+
+/* Any values are safe to derive from; contraction_check says which make sense: 0, or -ERANGE and
+ * err. */
+struct contraction contraction_derive(const struct op *op, const struct schedule *schedule);
+int contraction_check(const struct contraction *c, const struct op *op,
+        const struct schedule *schedule, struct error *err);
+
+/* contraction_matrix.c: of a schedule with AXIS_MATRIX, once the operands are derived. */
+struct contraction_matrix contraction_matrix_derive(
+        const struct contraction *c, const struct schedule *schedule);
+int contraction_matrix_check(const struct contraction *c, const struct op *op,
+        const struct schedule *schedule, struct error *err);
+uint32_t contraction_matrix_bytes(const struct contraction *c);
+uint32_t contraction_matrix_instructions(const struct contraction *c);
+struct work contraction_matrix_work(const struct contraction *c, const struct op *op);
+bool contraction_may_matrix(const struct op *op); /* f16 by f16 of static k */
+/* Fills *ret_schedule with number `i` of those worth offering for matrices of this shape in
+ * subgroups of this size. False: no more. */
+bool contraction_matrix_offer(
+        struct matrix_shape shape, uint32_t subgroup, uint32_t i, struct schedule *ret_schedule);
+
+/* What a driver has to compile, and what an invocation does. */
+uint32_t contraction_instructions(const struct contraction *c, const struct op *op);
+struct work contraction_work(const struct contraction *c, const struct op *op);
+
+struct lower;
+void lower_contraction(struct lower *l);

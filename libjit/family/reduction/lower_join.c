@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How partial results of a line become one: lanes first, then the invocations that share it, by a
+ * subgroup operation or by turns through workgroup memory. In a turn each of the first width /
+ * radix invocations joins `radix` of the `width` partial results; in the last one every invocation
+ * joins what is left, so that all have the result without another barrier.
+ */
+#include "family/reduction/lower.h"
+
+#include <float.h>
+
+static const struct {
+	enum ir_op compute, subgroup;
+	float neutral;
+} joins[] = {[JOIN_ADD] = {IR_ADD, IR_SUBGROUP_ADD, 0},
+        [JOIN_MUL] = {IR_MUL, IR_SUBGROUP_MUL, 1},
+        [JOIN_MIN] = {IR_MIN, IR_SUBGROUP_MIN, FLT_MAX},
+        [JOIN_MAX] = {IR_MAX, IR_SUBGROUP_MAX, -FLT_MAX}};
+
+ir_id reduction_join(struct reducing *r, enum reduction_join join, ir_id a, ir_id b)
+{
+	return ir_compute(r->b, joins[join].compute, a, b, 0);
+}
+
+ir_id reduction_neutral(struct reducing *r, enum reduction_join join, ir_id like)
+{
+	ir_type type = ir_type_of(r->b, like);
+
+	if (ir_scalar_of(type) == IR_I32) /* indices: their least is looked for */
+		return ir_splat(r->b, ir_i32(r->b, INT32_MAX), ir_lanes_of(type));
+	return lower_literal(r->b, joins[join].neutral, like);
+}
+
+/* Pairwise, for short chains and small errors. */
+ir_id reduction_join_many(
+        struct reducing *r, enum reduction_join join, const ir_id *values, uint32_t count)
+{
+	if (count == 1)
+		return values[0];
+	ir_id left = reduction_join_many(r, join, values, count / 2);
+	ir_id right = reduction_join_many(r, join, values + count / 2, count - count / 2);
+	return reduction_join(r, join, left, right);
+}
+
+/* ---- Lanes. */
+
+static ir_id join_lanes(struct reducing *r, enum reduction_join join, ir_id vector)
+{
+	uint32_t lanes = ir_lanes_of(ir_type_of(r->b, vector));
+	ir_id values[4];
+
+	for (uint32_t lane = 0; lane < lanes; lane++)
+		values[lane] = ir_extract(r->b, vector, lane);
+	return reduction_join_many(r, join, values, lanes);
+}
+
+/* ---- Invocations. */
+
+uint32_t reduction_array(struct reducing *r, ir_id like)
+{
+	return ir_shared(r->b, ir_type_of(r->b, like), r->s.wg_x * r->s.wg_y * r->s.tile_m);
+}
+
+/* Neighbouring invocations have neighbouring slots. */
+ir_id reduction_slot(struct reducing *r, uint32_t i, ir_id along)
+{
+	const struct reduction *s = &r->s;
+	uint32_t size = s->wg_x * s->wg_y;
+	ir_id within;
+
+	if (s->lines_fastest) {
+		within = ir_add(r->b, lower_times(r->l, along, s->wg_y), r->side);
+	} else {
+		within = ir_add(r->b, lower_times(r->l, r->side, s->wg_x), along);
+	}
+	return lower_plus(r->l, within, i * size);
+}
+
+static void publish(struct reducing *r, uint32_t array, const ir_id value[static TILE_MAX])
+{
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		ir_shared_store(r->b, array, reduction_slot(r, i, r->along), value[i]);
+	ir_barrier(r->b);
+}
+
+/* Slots first, first + apart, ... of line i joined. */
+static ir_id join_slots(struct reducing *r, enum reduction_join join, uint32_t array, uint32_t i,
+        ir_id first, uint32_t apart, uint32_t count)
+{
+	ir_id values[REDUCTION_RADIX_MAX];
+
+	for (uint32_t j = 0; j < count; j++) {
+		ir_id along = lower_plus(r->l, first, j * apart);
+		values[j] = ir_shared_load(r->b, array, reduction_slot(r, i, along));
+	}
+	return reduction_join_many(r, join, values, count);
+}
+
+/* From `width` partial results to `left` of them. */
+static void shrink(
+        struct reducing *r, enum reduction_join join, uint32_t array, uint32_t width, uint32_t left)
+{
+	ir_if(r->b, ir_compute(r->b, IR_LT, r->along, lower_u32(r->l, left), 0));
+	for (uint32_t i = 0; i < r->s.tile_m; i++) {
+		ir_id part = join_slots(r, join, array, i, r->along, left, width / left);
+		ir_shared_store(r->b, array, reduction_slot(r, i, r->along), part);
+	}
+	ir_end(r->b);
+	ir_barrier(r->b);
+}
+
+static void join_workgroup(
+        struct reducing *r, enum reduction_join join, ir_id value[static TILE_MAX])
+{
+	uint32_t array = reduction_array(r, value[0]), width = r->s.wg_x, left;
+
+	publish(r, array, value);
+	for (; width > r->s.radix; width = left) {
+		left = width / r->s.radix;
+		shrink(r, join, array, width, left);
+	}
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		value[i] = join_slots(r, join, array, i, lower_u32(r->l, 0), 1, width);
+}
+
+void reduction_join_line(struct reducing *r, enum reduction_join join, ir_id value[static TILE_MAX])
+{
+	for (uint32_t i = 0; i < r->s.tile_m && !r->s.across; i++)
+		value[i] = join_lanes(r, join, value[i]);
+	if (r->s.wg_x == 1)
+		return;
+	if (!r->s.subgroup) {
+		join_workgroup(r, join, value);
+		return;
+	}
+	for (uint32_t i = 0; i < r->s.tile_m; i++)
+		value[i] = ir_subgroup(r->b, joins[join].subgroup, value[i]);
+}

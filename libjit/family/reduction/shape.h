@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reductions as data, and what a schedule means for one: the numbers that legality, cost and
+ * lowering all need, derived once here from (operator, schedule) and from nothing else.
+ *
+ * Words: x is [rows,n,inner]; a *line* is what is reduced, n elements of one row and one column of
+ * inner; *vectors* are `vec` neighbours: along the line where inner is 1 (each line then has
+ * n / vec of them), else across it (vec lines side by side, with n vectors).
+ *
+ * The axes:
+ *   wg_x     invocations that share a line (a power of two); they take its vectors in turn
+ *   wg_y     lines of a workgroup, times tile_m
+ *   tile_m   neighbouring lines of an invocation
+ *   tile_n   elements of a line that an invocation takes in one turn of its loop. A line that one
+ *            turn of all invocations covers is read once and stays in registers
+ *   vec      lanes of a load
+ *   k_step   with wg_x > 1: partial results that an invocation joins between two barriers; 2 is
+ *            the textbook's tree, wg_x needs a single barrier
+ *   subgroup partial results are joined by subgroup operations; the workgroup is one subgroup
+ *   f16      as ever; without it f16 is written in pairs, see enum reduction_owner
+ */
+#pragma once
+
+#include "schedule/geometry.h"
+#include "schedule/schedule.h"
+#include "schedule/work.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- The table: one row an operator. */
+
+enum reduction_join { JOIN_NONE, JOIN_ADD, JOIN_MUL, JOIN_MIN, JOIN_MAX };
+
+/* Steps of enum scalar in reverse Polish notation. Their operands: X the element (scaled, masked,
+ * the residual added), Y and Z the results of the first and second pass, ALPHA the operator's eps,
+ * BETA 1 / n. */
+#define REDUCTION_STEPS 10
+struct reduction_pass {
+	enum reduction_join join;        /* NONE: there is no such pass */
+	uint8_t term[REDUCTION_STEPS];   /* what is joined */
+	uint8_t settle[REDUCTION_STEPS]; /* what becomes of the result; empty: nothing */
+};
+
+/* Where the sizes stand among the operator's fields. */
+enum reduction_layout { LAYOUT_ROWS, LAYOUT_NORM, LAYOUT_CHANNELS };
+/* What is written: a number a line (`write` of the results), the index of the first pass's
+ * extreme, `write` of every element, or the running sum at every element. */
+enum reduction_output { OUTPUT_RESULTS, OUTPUT_INDICES, OUTPUT_ELEMENTS, OUTPUT_RUNNING };
+
+/* How the second pass can be done along with the first, so that a line too long to be kept is read
+ * once less: it sums exponentials relative to the maximum so far, and shrinks the sum as that grows
+ * (Milakov and Gimelshein 2018); or `pass[2]` stands for it, whose term needs no result. */
+enum reduction_online { ONLINE_NONE, ONLINE_EXPONENTIALS, ONLINE_APART };
+
+struct reduction_row {
+	enum reduction_layout layout;
+	enum reduction_output output;
+	enum reduction_online online;
+	struct reduction_pass pass[3];
+	uint8_t write[REDUCTION_STEPS];
+	/* Elements are taken relative to one of the line's own, which leaves nothing to cancel
+	 * where the mean is far from 0 (Chan, Golub and LeVeque 1983). */
+	bool shifted;
+};
+const struct reduction_row *reduction_row(const struct op *op);
+
+/* ---- A schedule's meaning. */
+
+#define REDUCTION_TILE_MAX    8  /* tile_m */
+#define REDUCTION_VECTORS_MAX 64 /* of a turn, all lines of the invocation together */
+#define REDUCTION_RADIX_MAX   64 /* k_step */
+
+struct reduction_extent { /* times * op.value[value], or just `times` */
+	uint32_t times, value;
+};
+#define EXTENT_CONSTANT UINT32_MAX /* a `value` */
+
+/* Who writes what. A word of f16 pairs must be written by one invocation: where lines have odd
+ * lengths that is one that has both lines beside a seam (PAIRS, inner 1), or one that has a word of
+ * out and finds the results of its two lines anew (WORDS: slow, and the last resort). */
+enum reduction_owner { OWNER_LINES, OWNER_PAIRS, OWNER_WORDS };
+
+struct reduction {
+	const struct reduction_row *row;
+	struct reduction_extent rows, n, inner;
+	struct reduction_extent count, columns; /* vectors of a line; of a row's columns */
+	uint32_t groups; /* lines of an image, where weights are by channel */
+	uint32_t wg_x, wg_y, tile_m, vec, radix;
+	uint32_t vectors;   /* of a line and a turn, for one invocation */
+	bool across;        /* vectors stand across the line */
+	bool lines_fastest; /* neighbouring invocations have neighbouring lines */
+	bool straight;      /* one turn covers any line */
+	bool subgroup;
+	enum reduction_owner owner;
+	uint32_t out_width; /* lanes of a store */
+};
+/* Any values are safe to derive from; space_check says which make sense. */
+struct reduction reduction_derive(const struct op *op, const struct schedule *schedule);
+
+static inline bool reduction_is_constant(const struct op *op, struct reduction_extent extent)
+{
+	return extent.value == EXTENT_CONSTANT || op_dynamic_at(op, extent.value) < 0;
+}
+/* As it is tuned, or, where it is no constant, at its greatest. */
+uint32_t reduction_tuned(const struct op *op, struct reduction_extent extent);
+uint32_t reduction_most(const struct op *op, struct reduction_extent extent);
+
+/* What it costs (reduction_cost.c): see struct geometry. */
+struct work reduction_work(const struct op *op, const struct reduction *r);
+uint32_t reduction_instructions(const struct op *op, const struct reduction *r);
+
+struct lower;
+void lower_reduction(struct lower *l);

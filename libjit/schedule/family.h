@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a family of operators brings to the space: its geometry and the schedules worth offering.
+ * Legality under limits, the share of each kind, order and the bound of SPACE_MAX are space.c's.
+ */
+#pragma once
+
+#include "schedule/geometry.h"
+#include "schedule/schedule.h"
+
+struct error;
+struct lower;
+struct pool; /* what offers are made to: space/pool.h */
+struct work;
+
+#define SPACE_KINDS 6 /* of schedules that a family may tell apart */
+
+struct family {
+	/* Fills *ret_geometry, for the dimensions the operator is tuned as. 0, or -ERANGE and err
+	 * where the schedule is not well-formed for op; any values must be safe to ask about. */
+	int (*derive)(const struct op *op, const struct schedule *schedule,
+	        struct geometry *ret_geometry, struct error *err);
+	/* Counts what the kernel does; the schedule is well-formed for op. */
+	void (*cost)(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+	/* Offers every schedule worth considering; illegal ones are dropped. */
+	void (*offer)(struct pool *pool);
+	/* What engines ship today for such an operator: what speedups are stated against. */
+	struct schedule (*baseline)(const struct op *op);
+	/* Attempt 0, 1, ... at the plainest kernel, each for tighter limits than the last; the
+	 * first legal one is always in the space. False: no more. */
+	bool (*fallback)(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
+	/* Fills a module that was begun (lower/lower.h). */
+	void (*lower)(struct lower *l);
+	/* Of each kind: how many candidates it gets at least, where it has as many. */
+	struct share {
+		uint8_t gpu, cpu;
+	} shares[SPACE_KINDS];
+	uint8_t room_gpu, room_cpu; /* candidates in all: at most SPACE_MAX - 2 */
+};
+
+/* The families are the rows of op/families.def; family/families.c finds one. */
+const struct family *family_of(const struct op *op);
