@@ -65,10 +65,8 @@ handler handle_report;                                /* report.c */
 
 /* ---- What a request is about (want.c). */
 struct want {
-	const struct tune_device *device;
-	struct op op;
+	struct kernel_id id;
 	char op_text[OP_TEXT_BYTES];
-	uint32_t features;
 	enum nnjit_target target;
 	double runs; /* how often the kernel will be run; 0: as often as can be */
 };

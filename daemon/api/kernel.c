@@ -30,11 +30,11 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 	bool measured = kernel->best.samples > 0;
 	const struct store_kernel *best = &kernel->best;
 	struct artifact artifact = {
-	        .op = kernel->op,
+	        .op = kernel->id.op,
 	        .schedule = kernel->schedule,
 	        .target = target,
-	        .device = kernel->device->id,
-	        .facts = kernel->device->facts,
+	        .device = kernel->id.device->id,
+	        .facts = kernel->id.device->facts,
 	        .status = kernel_status(kernel->status),
 	        .measured = kernel->measured,
 	        .of = kernel->of,
@@ -87,7 +87,7 @@ int kernel_get(struct api *api, const struct want *want, struct tune_kernel *ret
         struct problem *ret_problem)
 {
 	struct error err = {0};
-	int r = tune_get(api->tune, want->device, &want->op, want->features, ret_kernel, &err);
+	int r = tune_get(api->tune, &want->id, ret_kernel, &err);
 
 	if (r)
 		return tune_problem(r, &err, "op", ret_problem);
@@ -98,11 +98,7 @@ int kernel_get(struct api *api, const struct want *want, struct tune_kernel *ret
 /* The answer is good without the job, so a full queue only means that it stays as it is. */
 static void queue_tuning(const struct request *request, const struct want *want)
 {
-	struct tune_subscription *none = NULL;
-	struct error err = {0};
-
-	(void)tune_subscribe(request->api->tune, want->device, &want->op, want->features,
-	        TUNE_INTERACTIVE, 0, false, NULL, NULL, &none, &err);
+	(void)tune_subscribe(request->api->tune, &want->id, &(struct tune_params){0}, NULL, NULL);
 }
 
 static int kernel_whole(const struct request *request, const struct want *want, json_t **ret_object,
@@ -161,8 +157,8 @@ int handle_kernel(const struct request *request, json_t **ret_result, struct pro
  * operator. */
 static bool is_special(const struct request *request, const struct want *want)
 {
-	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op),
-	        want->features & want->device->limits.features};
+	struct store_key key = {want->id.device->id, want->id.device->driver, op_key(&want->id.op),
+	        want->id.features & want->id.device->limits.features};
 	struct store_reports reports;
 
 	if (request_text(request, "constant"))
@@ -183,8 +179,8 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 	if (answer)
 		return answer;
 	uint64_t version = tune_version(api->tune);
-	struct kernel_cache_key key = {
-	        want.op_text, want.device->id, want.features, want.target, (uint64_t)want.runs};
+	struct kernel_cache_key key = {want.op_text, want.id.device->id, want.id.features,
+	        want.target, (uint64_t)want.runs};
 	bool special = is_special(request, &want);
 	*ret_text = special ? NULL : kernel_cache_get(api->cache, &key, version, ret_length);
 	if (*ret_text)

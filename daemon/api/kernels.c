@@ -137,7 +137,7 @@ static void add_prediction(const struct want *want, const char *text, json_t *ob
 	struct schedule schedule;
 
 	if (schedule_parse(text, &schedule, NULL) ||
-	        space_predict(&want->op, &schedule, &want->device->facts, &prediction))
+	        space_predict(&want->id.op, &schedule, &want->id.device->facts, &prediction))
 		return;
 	json_object_set_new(object, "predicted_ns", nanoseconds(prediction.ns));
 	json_object_set_new(object, "bound", json_string(cost_bound_name(prediction.bound)));
@@ -167,7 +167,7 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 	if (answer)
 		return answer;
 	struct store_key key = {
-	        want.device->id, want.device->driver, op_key(&want.op), want.features};
+	        want.id.device->id, want.id.device->driver, op_key(&want.id.op), want.id.features};
 	json_t *array = json_array();
 	struct trial_listing listing = {&want, array};
 	int r = store_each_trial(request->api->store, &key, list_trial, &listing);
@@ -175,11 +175,11 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 		json_decref(array);
 		return store_problem(r, ret_problem);
 	}
-	schedule = space_baseline(&want.op);
+	schedule = space_baseline(&want.id.op);
 	schedule_print(&schedule, baseline);
 	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", want.op_text, "key",
-	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.device->name,
-	        "features", wire_features_json(want.features), "baseline", baseline, "trials",
+	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.id.device->name,
+	        "features", wire_features_json(want.id.features), "baseline", baseline, "trials",
 	        array, "reports", reports_json(request, &want));
 	return 0;
 }

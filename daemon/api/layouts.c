@@ -27,10 +27,10 @@ static int read_other(const struct request *request, const struct op *op, struct
 static bool fits(const struct want *want)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
-	uint32_t count = op_tensors(&want->op, tensors);
+	uint32_t count = op_tensors(&want->id.op, tensors);
 
 	for (uint32_t i = 0; i < count; i++)
-		if (tensor_bytes(&tensors[i]) > want->device->limits.binding_bytes)
+		if (tensor_bytes(&tensors[i]) > want->id.device->limits.binding_bytes)
 			return false;
 	return true;
 }
@@ -43,7 +43,7 @@ int layouts_read(const struct request *request, const struct want *want,
 	struct error err;
 
 	*ret_layouts = NULL;
-	int r = input ? op_relaid(&want->op, input, &other, &preparation, &err) : -ENOENT;
+	int r = input ? op_relaid(&want->id.op, input, &other, &preparation, &err) : -ENOENT;
 	if (r == -EINVAL)
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, err.field, "%s", err.text);
 	if (r || !fits(want))

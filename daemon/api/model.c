@@ -90,7 +90,7 @@ static void set_known(json_t *object, const struct wanted *wanted, const struct 
 {
 	const struct tune_kernel *kernel = &wanted->kernel;
 	double tuned_ns = wanted_tuned_ns(wanted), default_ns = wanted_default_ns(wanted);
-	double roofline = artifact_roofline(&kernel->op, &kernel->device->facts, tuned_ns);
+	double roofline = artifact_roofline(&kernel->id.op, &kernel->id.device->facts, tuned_ns);
 
 	json_object_set_new(
 	        object, "status", json_string(artifact_status_name(kernel_status(kernel->status))));
@@ -139,8 +139,8 @@ static json_t *model_json(const struct wants *wants)
 	json_t *object = json_pack("{s:s,s:s,s:I,s:s,s:o,s:s,s:o,s:o}", "model",
 	        model_name(wants->model), "title", model_title(wants->model), "parameters",
 	        (json_int_t)model_parameters(wants->model), "dtype", model_dtype(wants->model),
-	        "device", wire_hex(want->device->id), "device_name", want->device->name, "ops",
-	        array, "total", totals_json(wants, &totals));
+	        "device", wire_hex(want->id.device->id), "device_name", want->id.device->name,
+	        "ops", array, "total", totals_json(wants, &totals));
 	set_values(object, wants->model);
 	return object;
 }

@@ -38,8 +38,8 @@ int parts_read(const struct request *request, const struct want *want, struct pa
 	if (!parts)
 		return problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
 	parts->whole = *want;
-	if (op_split(&want->op, want->device->limits.binding_bytes, parts->part, &parts->count,
-	            &err))
+	if (op_split(&want->id.op, want->id.device->limits.binding_bytes, parts->part,
+	            &parts->count, &err))
 		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, err.field, "%s", err.text);
 	for (uint32_t i = 0; !answer && parts->count > 1 && i < parts->count; i++)
 		answer = read_part(request, parts, i, ret_problem);
@@ -65,9 +65,9 @@ static int kernel_of(
 int parts_json(struct api *api, const struct parts *parts, json_t **ret_object,
         struct problem *ret_problem)
 {
-	struct artifact whole = {.op = parts->whole.op,
+	struct artifact whole = {.op = parts->whole.id.op,
 	        .target = parts->whole.target,
-	        .device = parts->whole.device->id};
+	        .device = parts->whole.id.device->id};
 	json_t *kernels = json_array();
 	int answer = 0;
 

@@ -26,8 +26,8 @@ const char *request_origin(const struct request *request)
 
 static struct store_key key_of(const struct want *want)
 {
-	return (struct store_key){want->device->id, want->device->driver, op_key(&want->op),
-	        want->features & want->device->limits.features};
+	return (struct store_key){want->id.device->id, want->id.device->driver,
+	        op_key(&want->id.op), want->id.features & want->id.device->limits.features};
 }
 
 json_t *reports_json(const struct request *request, const struct want *want)
@@ -96,12 +96,12 @@ static int read_numbers(
 static int check_schedule(
         const struct want *want, const char *text, char *ret_canonical, struct problem *ret_problem)
 {
-	struct limits limits = tune_limits(want->device, want->features);
+	struct limits limits = tune_limits(want->id.device, want->id.features);
 	struct schedule schedule;
 	struct error err = {0};
 
 	if (schedule_parse(text, &schedule, &err) ||
-	        space_check(&want->op, &schedule, &limits, &err))
+	        space_check(&want->id.op, &schedule, &limits, &err))
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "schedule",
 		        "the schedule is not one this operator can have: %s; repeat the artifact's",
 		        err.text);
@@ -210,7 +210,7 @@ int handle_report(const struct request *request, json_t **ret_result, struct pro
 		return keep_problem(code, ret_problem);
 	request->api->changes++;
 	log_debug("a page of %s reports %s on %s: %.0f ns (%s)", request->peer->origin,
-	        want.op_text, want.device->name, told.median_ns, schedule);
+	        want.op_text, want.id.device->name, told.median_ns, schedule);
 	*ret_result = json_pack("{s:b}", "recorded", 1);
 	return 0;
 }

@@ -49,8 +49,8 @@ static bool gather(void *context, const struct store_trial *trial)
 void leaders_of(struct api *api, const struct tune_kernel *kernel, struct leaders *ret_leaders)
 {
 	const struct store_kernel *best = &kernel->best;
-	struct store_key key = {
-	        kernel->device->id, kernel->device->driver, op_key(&kernel->op), kernel->features};
+	struct store_key key = {kernel->id.device->id, kernel->id.device->driver,
+	        op_key(&kernel->id.op), kernel->id.features};
 	struct leaders leaders = {.count = 1};
 	struct gather to = {best->median_ns * NEAR, best, &leaders};
 	struct store_trial *first = &leaders.trials[0];
@@ -66,12 +66,12 @@ void leaders_of(struct api *api, const struct tune_kernel *kernel, struct leader
 
 bool leader_take(const struct store_trial *leader, struct tune_kernel *kernel)
 {
-	struct limits limits = kernel->device->limits;
+	struct limits limits = kernel->id.device->limits;
 	struct schedule schedule;
 
-	limits.features &= kernel->features;
+	limits.features &= kernel->id.features;
 	if (schedule_parse(leader->schedule, &schedule, NULL) ||
-	        space_check(&kernel->op, &schedule, &limits, NULL))
+	        space_check(&kernel->id.op, &schedule, &limits, NULL))
 		return false;
 	kernel->schedule = schedule;
 	snprintf(kernel->best.schedule, sizeof kernel->best.schedule, "%s", leader->schedule);
@@ -114,8 +114,8 @@ static double standing(const struct store_trial *leader, const struct store_tria
 
 bool settle(struct api *api, const char *origin, struct tune_kernel *kernel)
 {
-	struct store_key key = {
-	        kernel->device->id, kernel->device->driver, op_key(&kernel->op), kernel->features};
+	struct store_key key = {kernel->id.device->id, kernel->id.device->driver,
+	        op_key(&kernel->id.op), kernel->id.features};
 	struct store_reports reports;
 	struct leaders leaders;
 	double least = 0;

@@ -153,7 +153,8 @@ static int want_features(const struct request *request, const struct tune_device
 /* Whether the kernel of this set is tuned, and with a schedule that gets by with `features`. */
 static bool is_tuned(struct store *store, const struct want *want, uint32_t set, uint32_t features)
 {
-	struct store_key key = {want->device->id, want->device->driver, op_key(&want->op), set};
+	struct store_key key = {
+	        want->id.device->id, want->id.device->driver, op_key(&want->id.op), set};
 	struct store_kernel kernel;
 	struct schedule schedule;
 	struct geometry geometry;
@@ -162,7 +163,7 @@ static bool is_tuned(struct store *store, const struct want *want, uint32_t set,
 	if (store_get_kernel(store, &key, want->op_text, &kernel, &stale) || stale ||
 	        !kernel.finished || kernel.naive || kernel.generation != nnjit_generation ||
 	        schedule_parse(kernel.schedule, &schedule, NULL) ||
-	        space_geometry(&want->op, &schedule, &geometry, NULL))
+	        space_geometry(&want->id.op, &schedule, &geometry, NULL))
 		return false;
 	return !(geometry.features & ~features);
 }
@@ -172,7 +173,7 @@ static bool is_tuned(struct store *store, const struct want *want, uint32_t set,
  * chosen from more. */
 static uint32_t shared_features(struct store *store, const struct want *want, uint32_t features)
 {
-	uint32_t all = want->device->limits.features, set = all;
+	uint32_t all = want->id.device->limits.features, set = all;
 
 	if (is_tuned(store, want, features, features))
 		return features;
@@ -205,18 +206,18 @@ int want_read_op(const struct request *request, const json_t *op, struct want *r
 	struct want want = {
 	        .target = target && !strcmp(target, "spirv") ? NNJIT_SPIRV : NNJIT_WGSL,
 	};
-	int answer = protocol_op(op, &want.op, ret_problem);
+	int answer = protocol_op(op, &want.id.op, ret_problem);
 
 	if (!answer)
-		answer = want_device(request, &want.device, ret_problem);
+		answer = want_device(request, &want.id.device, ret_problem);
 	if (!answer)
-		answer = want_features(request, want.device, &want.features, ret_problem);
+		answer = want_features(request, want.id.device, &want.id.features, ret_problem);
 	if (!answer)
 		answer = want_runs(request, &want.runs, ret_problem);
 	if (answer)
 		return answer;
-	op_print(&want.op, want.op_text);
-	want.features = shared_features(request->api->store, &want, want.features);
+	op_print(&want.id.op, want.op_text);
+	want.id.features = shared_features(request->api->store, &want, want.id.features);
 	*ret_want = want;
 	return 0;
 }

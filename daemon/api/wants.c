@@ -140,8 +140,7 @@ static int add_kernel(const struct request *request, struct wants *wants, const 
 	int answer = take_room(wants, want, name, times, &wanted, ret_problem);
 	if (answer)
 		return answer;
-	int r = tune_get(
-	        request->api->tune, want->device, &want->op, want->features, &wanted->kernel, &err);
+	int r = tune_get(request->api->tune, &want->id, &wanted->kernel, &err);
 	if (r == -ERANGE && wants->model)
 		return refuse(wants, wanted, err.text);
 	return r ? tune_problem(r, &err, "op", ret_problem) : 0;
@@ -294,12 +293,13 @@ double wanted_tuned_ns(const struct wanted *wanted)
 double wanted_default_ns(const struct wanted *wanted)
 {
 	const struct tune_kernel *kernel = &wanted->kernel;
-	const struct schedule baseline = space_baseline(&kernel->op);
+	const struct schedule baseline = space_baseline(&kernel->id.op);
 
 	if (kernel->best.median_ns > 0)
 		return kernel->best.baseline_ns > 0 ? kernel->best.baseline_ns
 		                                    : kernel->best.median_ns;
-	double predicted_ns = space_predict_ns(&kernel->op, &baseline, &kernel->device->facts);
+	double predicted_ns = space_predict_ns(
+	        &kernel->id.op, &baseline, &kernel->id.device->facts);
 	return fmax(predicted_ns, kernel->predicted_ns);
 }
 
@@ -315,7 +315,7 @@ static double gain_ns(const struct wanted *wanted)
 {
 	const struct tune_kernel *kernel = &wanted->kernel;
 	double now_ns = wanted_tuned_ns(wanted);
-	double least_ns = roofline_ns(&kernel->op, &kernel->device->facts);
+	double least_ns = roofline_ns(&kernel->id.op, &kernel->id.device->facts);
 
 	return fmax(now_ns - least_ns, OPEN * now_ns) * (double)wanted->times;
 }

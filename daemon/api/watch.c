@@ -260,9 +260,14 @@ static int wait_for(struct task *task, uint32_t index, const struct want *want, 
 
 	wait->task = task;
 	memcpy(wait->op, want->op_text, sizeof wait->op);
-	int r = tune_subscribe(task->peer->api->tune, want->device, &want->op, want->features,
-	        task->prefetch ? TUNE_PREFETCH : TUNE_INTERACTIVE, budget_ns, again, notice, wait,
-	        &wait->subscription, &err);
+	const struct tune_params params = {
+	        .priority = task->prefetch ? TUNE_PREFETCH : TUNE_INTERACTIVE,
+	        .budget_ns = budget_ns,
+	        .again = again,
+	        .notify = notice,
+	        .context = wait};
+	int r = tune_subscribe(
+	        task->peer->api->tune, &want->id, &params, &wait->subscription, &err);
 	return r ? tune_problem(r, &err, field, ret_problem) : 0;
 }
 
@@ -390,17 +395,16 @@ static int prefetch_watched(
  * full are told as not queued. */
 static uint32_t prefetch_queued(const struct request *request, const struct wants *wants)
 {
-	struct tune_subscription *none;
 	uint32_t queued = 0, order[WANTS_MAX];
 
 	wants_order(wants, order);
 	for (uint32_t i = 0; i < wants->count; i++) {
 		const struct wanted *wanted = &wants->items[order[i]];
 		const struct want *want = &wanted->want;
+		const struct tune_params params = {
+		        .priority = TUNE_PREFETCH, .budget_ns = wanted->budget_ns};
 		queued += !wanted->refused && wanted_open(wanted) &&
-		          !tune_subscribe(request->api->tune, want->device, &want->op,
-		                  want->features, TUNE_PREFETCH, wanted->budget_ns, false, NULL,
-		                  NULL, &none, NULL);
+		          !tune_subscribe(request->api->tune, &want->id, &params, NULL, NULL);
 	}
 	return queued;
 }

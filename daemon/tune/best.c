@@ -20,8 +20,8 @@ void best_start(struct job *job)
 
 	job->best = (struct store_kernel){0};
 	job->best_is_ours = false;
-	if (kernel_stored(job->tune, &job->device->public, &job->op, job->features, &kernel) ||
-	        kernel.status == TUNE_STALE || kernel.status == TUNE_NAIVE)
+	if (kernel_stored(job->tune, &job->id, &kernel) || kernel.status == TUNE_STALE ||
+	        kernel.status == TUNE_NAIVE)
 		return;
 	job->best = kernel.best;
 	job->best_schedule = kernel.schedule;
@@ -180,8 +180,8 @@ int best_finish(struct job *job)
 
 void best_naive(struct job *job, bool finished)
 {
-	struct limits limits = tune_limits(&job->device->public, job->features);
-	struct schedule plainest = space_plainest(&job->op, &limits);
+	struct limits limits = tune_limits(&job->device->public, job->id.features);
+	struct schedule plainest = space_plainest(&job->id.op, &limits);
 
 	job->best = (struct store_kernel){
 	        .generation = nnjit_generation, .naive = true, .finished = finished};

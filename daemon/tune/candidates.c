@@ -37,23 +37,22 @@ static void add_experience(struct job *job)
 	struct tune_kernel known;
 	uint32_t count = transfer_schedules(job, near);
 
-	if (!kernel_stored(job->tune, &job->device->public, &job->op, job->features, &known) &&
-	        known.status != TUNE_NAIVE)
+	if (!kernel_stored(job->tune, &job->id, &known) && known.status != TUNE_NAIVE)
 		add(job, &known.schedule, known.predicted_ns);
 	for (uint32_t i = 0; i < count; i++)
-		add(job, &near[i], space_predict_ns(&job->op, &near[i], facts));
+		add(job, &near[i], space_predict_ns(&job->id.op, &near[i], facts));
 }
 
 static bool add_trial(void *context, const struct store_trial *trial)
 {
 	struct job *job = context;
-	struct limits limits = tune_limits(&job->device->public, job->features);
+	struct limits limits = tune_limits(&job->device->public, job->id.features);
 	const struct facts *facts = &job->device->public.facts;
 	struct schedule schedule;
 
 	if (!schedule_parse(trial->schedule, &schedule, NULL) &&
-	        !space_check(&job->op, &schedule, &limits, NULL))
-		add(job, &schedule, space_predict_ns(&job->op, &schedule, facts));
+	        !space_check(&job->id.op, &schedule, &limits, NULL))
+		add(job, &schedule, space_predict_ns(&job->id.op, &schedule, facts));
 	return true;
 }
 
@@ -79,7 +78,7 @@ int candidates_take(struct job *job, const struct space *space)
 	int code = search_create(job->count, job->baseline, &job->search);
 	if (code)
 		return code;
-	search_bound(job->search, job->tune->trials, roofline_ns(&job->op, facts));
+	search_bound(job->search, job->tune->trials, roofline_ns(&job->id.op, facts));
 	for (uint32_t i = 0; i < job->count; i++)
 		search_expect(job->search, i, job->attempts[i].predicted_ns);
 	return 0;
@@ -103,14 +102,14 @@ static bool grow(struct job *job, const struct candidate *candidate)
 void candidates_expand(struct job *job)
 {
 	const struct tune_device *device = &job->device->public;
-	struct limits limits = tune_limits(device, job->features);
+	struct limits limits = tune_limits(device, job->id.features);
 	struct candidate neighbours[SPACE_NEIGHBOURS_MAX];
 	uint32_t leader = search_expand(job->search), first = job->count;
 
 	if (leader >= job->count)
 		return;
 	uint32_t count = space_neighbours(
-	        &job->op, &limits, &device->facts, &job->attempts[leader].schedule, neighbours);
+	        &job->id.op, &limits, &device->facts, &job->attempts[leader].schedule, neighbours);
 	for (uint32_t i = 0; i < count && i < SEARCH_NEIGHBOURS_MAX; i++)
 		if (!grow(job, &neighbours[i]))
 			break;

@@ -189,7 +189,7 @@ bool job_lost_worker(struct job *job, const struct worker_reply *reply)
 /* A driver that changed moves the job to its new key. */
 static void take_key(struct job *job)
 {
-	struct store_key key = kernel_key(&job->device->public, &job->op, job->features);
+	struct store_key key = kernel_key(&job->id);
 
 	if (job->key.driver == key.driver)
 		return;
@@ -203,9 +203,9 @@ static void take_key(struct job *job)
 static int job_prepare(struct job *job, struct error *err)
 {
 	const struct tune_device *device = &job->device->public;
-	struct limits limits = tune_limits(device, job->features);
+	struct limits limits = tune_limits(device, job->id.features);
 	struct space space;
-	int code = space_enumerate(&job->op, &limits, &device->facts, &space, err);
+	int code = space_enumerate(&job->id.op, &limits, &device->facts, &space, err);
 
 	if (code)
 		return code;

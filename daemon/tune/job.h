@@ -29,9 +29,8 @@ struct job {
 	struct job *next;
 	struct tune *tune;
 	struct device *device;
-	struct op op;
+	struct kernel_id id; /* its features are some of the device's */
 	char text[OP_TEXT_BYTES];
-	uint32_t features;
 	struct store_key key;
 	enum tune_priority priority;
 	uint64_t sequence; /* age */

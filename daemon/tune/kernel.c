@@ -32,11 +32,12 @@ struct limits tune_limits(const struct tune_device *device, uint32_t features)
 	return limits;
 }
 
-struct store_key kernel_key(
-        const struct tune_device *device, const struct op *op, uint32_t features)
+struct store_key kernel_key(const struct kernel_id *id)
 {
-	return (struct store_key){
-	        device->id, device->driver, op_key(op), features & device->limits.features};
+	const struct tune_device *device = id->device;
+
+	return (struct store_key){device->id, device->driver, op_key(&id->op),
+	        id->features & device->limits.features};
 }
 
 void kernels_changed(struct tune *tune)
@@ -49,92 +50,89 @@ uint64_t tune_version(const struct tune *tune)
 	return tune->version;
 }
 
-/* Puts the device's part and the texts around a schedule. */
-static void fill(struct tune_kernel *kernel, const struct tune_device *device, const struct op *op,
-        uint32_t features, const struct schedule *schedule)
+/* Puts the texts around a schedule. */
+static void fill(
+        struct tune_kernel *kernel, const struct kernel_id *id, const struct schedule *schedule)
 {
-	kernel->op = *op;
-	kernel->device = device;
-	kernel->features = features & device->limits.features;
+	kernel->id = *id;
+	kernel->id.features &= id->device->limits.features;
 	kernel->schedule = *schedule;
-	op_print(op, kernel->best.op);
+	op_print(&id->op, kernel->best.op);
 	schedule_print(schedule, kernel->best.schedule);
 }
 
-int kernel_stored(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, struct tune_kernel *ret_kernel)
+static enum tune_status status_of(const struct store_kernel *stored, bool stale)
 {
-	struct store_key key = kernel_key(device, op, features);
-	struct limits limits = tune_limits(device, features);
+	if (stale || stored->generation != nnjit_generation)
+		return TUNE_STALE;
+	if (stored->naive)
+		return TUNE_NAIVE;
+	return stored->finished ? TUNE_TUNED : TUNE_TUNING;
+}
+
+int kernel_stored(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel)
+{
+	struct store_key key = kernel_key(id);
+	struct limits limits = tune_limits(id->device, id->features);
 	struct tune_kernel kernel = {0};
 	struct schedule schedule;
 	char text[OP_TEXT_BYTES];
 	bool stale;
 
-	op_print(op, text);
+	op_print(&id->op, text);
 	if (store_get_kernel(tune->store, &key, text, &kernel.best, &stale))
 		return -ENOENT;
 	if (schedule_parse(kernel.best.schedule, &schedule, NULL) ||
-	        space_check(op, &schedule, &limits, NULL))
+	        space_check(&id->op, &schedule, &limits, NULL))
 		return -ENOENT;
-	fill(&kernel, device, op, features, &schedule);
-	kernel.status = kernel.best.finished ? TUNE_TUNED : TUNE_TUNING;
-	if (stale || kernel.best.generation != nnjit_generation)
-		kernel.status = TUNE_STALE;
+	fill(&kernel, id, &schedule);
+	kernel.status = status_of(&kernel.best, stale);
 	if (kernel.best.naive && kernel.status == TUNE_STALE)
 		return -ENOENT;
-	if (kernel.best.naive)
-		kernel.status = TUNE_NAIVE;
 	kernel.measured = kernel.best.measured;
 	kernel.of = kernel.best.of;
-	kernel.predicted_ns = space_predict_ns(op, &schedule, &device->facts);
+	kernel.predicted_ns = space_predict_ns(&id->op, &schedule, &id->device->facts);
 	*ret_kernel = kernel;
 	return 0;
 }
 
-static struct predicted *predicted_slot(
-        struct tune *tune, const struct tune_device *device, const struct op *op, uint32_t features)
+static bool same_kernel(const struct kernel_id *a, const struct kernel_id *b)
 {
-	uint64_t hash = hash_mix(op_key(op) ^ hash_mix(device->id ^ features));
-
-	return &tune->predicted[hash % PREDICTED_MAX];
+	return a->device == b->device && a->features == b->features &&
+	       !memcmp(&a->op, &b->op, sizeof a->op);
 }
 
-static bool predicted_is(const struct predicted *slot, const struct tune_device *device,
-        const struct op *op, uint32_t features)
+/* The best of a space listed now or lately. */
+static int predict(struct tune *tune, const struct kernel_id *id, struct predicted **ret_slot,
+        struct error *err)
 {
-	return slot->valid && slot->device == device->id && slot->driver == device->driver &&
-	       slot->features == features && !memcmp(&slot->op, op, sizeof *op);
-}
-
-static int predict(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, struct predicted **ret_slot, struct error *err)
-{
-	struct predicted *slot = predicted_slot(tune, device, op, features);
-	struct limits limits = tune_limits(device, features);
+	uint64_t hash = hash_mix(op_key(&id->op) ^ hash_mix(id->device->id ^ id->features));
+	struct predicted *slot = &tune->predicted[hash % PREDICTED_MAX];
+	struct limits limits = tune_limits(id->device, id->features);
 	struct space space;
 
 	*ret_slot = slot;
-	if (predicted_is(slot, device, op, features))
+	if (slot->valid && slot->driver == id->device->driver && same_kernel(&slot->id, id))
 		return 0;
-	int code = space_enumerate(op, &limits, &device->facts, &space, err);
-	if (code)
-		return code;
-	*slot = (struct predicted){true, device->id, device->driver, *op, features, space.count,
-	        space.candidates[0].schedule, space.candidates[0].predicted_ns};
-	return 0;
+	int code = space_enumerate(&id->op, &limits, &id->device->facts, &space, err);
+	if (!code)
+		*slot = (struct predicted){true, id->device->driver, *id, space.count,
+		        space.candidates[0].schedule, space.candidates[0].predicted_ns};
+	return code;
 }
 
-static int kernel_predicted(struct tune *tune, const struct tune_device *device,
-        const struct op *op, uint32_t features, struct tune_kernel *ret_kernel, struct error *err)
+static int kernel_predicted(struct tune *tune, const struct kernel_id *id,
+        struct tune_kernel *ret_kernel, struct error *err)
 {
 	struct tune_kernel kernel = {.status = TUNE_PREDICTED};
+	struct kernel_id of = *id;
 	struct predicted *slot;
-	int code = predict(tune, device, op, features & device->limits.features, &slot, err);
 
+	of.features &= id->device->limits.features;
+	int code = predict(tune, &of, &slot, err);
 	if (code)
 		return code;
-	fill(&kernel, device, op, features, &slot->schedule);
+	fill(&kernel, &of, &slot->schedule);
 	kernel.of = slot->of;
 	kernel.predicted_ns = slot->predicted_ns;
 	*ret_kernel = kernel;
@@ -144,24 +142,23 @@ static int kernel_predicted(struct tune *tune, const struct tune_device *device,
 /* The best of a job under way, once it has one. */
 static void kernel_in_tuning(const struct job *job, struct tune_kernel *ret_kernel)
 {
-	const struct tune_device *device = &job->device->public;
-
 	*ret_kernel = (struct tune_kernel){.best = job->best};
-	fill(ret_kernel, device, &job->op, job->features, &job->best_schedule);
+	fill(ret_kernel, &job->id, &job->best_schedule);
 	ret_kernel->status = job->best.naive ? TUNE_NAIVE : TUNE_TUNING;
-	ret_kernel->predicted_ns = space_predict_ns(&job->op, &job->best_schedule, &device->facts);
+	ret_kernel->predicted_ns = space_predict_ns(
+	        &job->id.op, &job->best_schedule, &job->id.device->facts);
 }
 
 /* `job` NULL: none tunes it. */
-static int kernel_known(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, const struct job *job, struct tune_kernel *ret_kernel, struct error *err)
+static int kernel_known(struct tune *tune, const struct kernel_id *id, const struct job *job,
+        struct tune_kernel *ret_kernel, struct error *err)
 {
 	int code = 0;
 
 	if (job && job->best.schedule[0])
 		kernel_in_tuning(job, ret_kernel);
-	else if (kernel_stored(tune, device, op, features, ret_kernel))
-		code = kernel_predicted(tune, device, op, features, ret_kernel, err);
+	else if (kernel_stored(tune, id, ret_kernel))
+		code = kernel_predicted(tune, id, ret_kernel, err);
 	if (!code && job && job->search) {
 		ret_kernel->measured = search_measured(job->search);
 		ret_kernel->of = search_goal(job->search);
@@ -169,22 +166,18 @@ static int kernel_known(struct tune *tune, const struct tune_device *device, con
 	return code;
 }
 
-int tune_get(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, struct tune_kernel *ret_kernel, struct error *err)
+int tune_get(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel,
+        struct error *err)
 {
-	const struct job *job = queue_find(tune, device, op, features);
-
-	return kernel_known(tune, device, op, features, job, ret_kernel, err);
+	return kernel_known(tune, id, queue_find(tune, id), ret_kernel, err);
 }
 
 void kernel_of_job(const struct job *job, struct tune_kernel *ret_kernel)
 {
-	const struct tune_device *device = &job->device->public;
-
-	if (!kernel_known(job->tune, device, &job->op, job->features, job, ret_kernel, NULL))
+	if (!kernel_known(job->tune, &job->id, job, ret_kernel, NULL))
 		return;
 	/* No schedule is legal any more (the driver changed): the operator is all there is. */
-	struct schedule schedule = space_baseline(&job->op);
+	struct schedule schedule = space_baseline(&job->id.op);
 	*ret_kernel = (struct tune_kernel){.status = TUNE_PREDICTED};
-	fill(ret_kernel, device, &job->op, job->features, &schedule);
+	fill(ret_kernel, &job->id, &schedule);
 }

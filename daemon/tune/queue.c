@@ -18,13 +18,13 @@
 
 /* ---- The list, most urgent first. */
 
-struct job *queue_find(const struct tune *tune, const struct tune_device *device,
-        const struct op *op, uint32_t features)
+struct job *queue_find(const struct tune *tune, const struct kernel_id *id)
 {
-	features &= device->limits.features;
+	uint32_t features = id->features & id->device->limits.features;
+
 	for (struct job *job = tune->jobs; job; job = job->next)
-		if (&job->device->public == device && job->features == features &&
-		        !memcmp(&job->op, op, sizeof *op))
+		if (job->id.device == id->device && job->id.features == features &&
+		        !memcmp(&job->id.op, &id->op, sizeof id->op))
 			return job;
 	return NULL;
 }
@@ -69,22 +69,22 @@ static void remember(struct job *job)
 		        job->text, strerror(-code));
 }
 
-static struct job *job_create(struct tune *tune, struct device *device, const struct op *op,
-        uint32_t features, enum tune_priority priority)
+static struct job *job_create(
+        struct tune *tune, const struct kernel_id *id, enum tune_priority priority)
 {
 	struct job *job = calloc(1, sizeof *job);
 
 	if (!job)
 		return NULL;
 	job->tune = tune;
-	job->device = device;
-	job->op = *op;
-	job->features = features & device->public.limits.features;
+	job->device = device_by_id(tune, id->device->id);
+	job->id = *id;
+	job->id.features &= id->device->limits.features;
 	job->priority = priority;
 	job->sequence = tune->job_sequence++;
 	job->launched = job->ahead = NO_CANDIDATE;
-	job->key = kernel_key(&device->public, op, features);
-	op_print(op, job->text);
+	job->key = kernel_key(id);
+	op_print(&id->op, job->text);
 	job->unsaved = true;
 	insert(tune, job);
 	return job;
@@ -234,7 +234,7 @@ void queue_pump(void *context)
 /* ---- Subscribing. */
 
 static struct tune_subscription *subscribe(
-        struct tune *tune, struct job *job, tune_notify *notify, void *context)
+        struct tune *tune, struct job *job, const struct tune_params *params)
 {
 	struct tune_subscription *subscription = calloc(1, sizeof *subscription);
 
@@ -242,19 +242,19 @@ static struct tune_subscription *subscribe(
 		return NULL;
 	subscription->tune = tune;
 	subscription->job = job;
-	subscription->notify = notify;
-	subscription->context = context;
+	subscription->notify = params->notify;
+	subscription->context = params->context;
 	link_subscription(job ? &job->subscriptions : &tune->over, subscription);
 	return subscription;
 }
 
-static int subscribe_tuned(struct tune *tune, const struct tune_kernel *kernel, tune_notify *notify,
-        void *context, struct tune_subscription **ret_subscription)
+static int subscribe_tuned(struct tune *tune, const struct tune_kernel *kernel,
+        const struct tune_params *params, struct tune_subscription **ret_subscription)
 {
 	struct tune_subscription *subscription = NULL;
 
-	if (notify) {
-		subscription = subscribe(tune, NULL, notify, context);
+	if (params->notify) {
+		subscription = subscribe(tune, NULL, params);
 		if (!subscription)
 			return -ENOMEM;
 		subscription->kernel = *kernel;
@@ -266,10 +266,10 @@ static int subscribe_tuned(struct tune *tune, const struct tune_kernel *kernel, 
 }
 
 /* The job that is there, or a new one. */
-static int job_for(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, enum tune_priority priority, struct job **ret_job, struct error *err)
+static int job_for(struct tune *tune, const struct kernel_id *id, enum tune_priority priority,
+        struct job **ret_job, struct error *err)
 {
-	struct job *job = queue_find(tune, device, op, features);
+	struct job *job = queue_find(tune, id);
 
 	if (job) {
 		raise_priority(job, priority);
@@ -277,7 +277,7 @@ static int job_for(struct tune *tune, const struct tune_device *device, const st
 		return error_set(err, -EAGAIN, "",
 		        "%u kernels are already waiting to be tuned; try again later.", JOBS_MAX);
 	} else {
-		job = job_create(tune, device_by_id(tune, device->id), op, features, priority);
+		job = job_create(tune, id, priority);
 		if (!job)
 			return error_set(err, -ENOMEM, "", "Out of memory.");
 	}
@@ -286,23 +286,22 @@ static int job_for(struct tune *tune, const struct tune_device *device, const st
 	return 0;
 }
 
-static int join(struct job *job, uint64_t budget_ns, bool again, tune_notify *notify, void *context,
+static int join(struct job *job, const struct tune_params *params,
         struct tune_subscription **ret_subscription)
 {
 	struct tune_subscription *subscription = NULL;
+	uint64_t budget_ns = params->budget_ns ? params->budget_ns : job->tune->budget_ns;
 
-	job->shared |= budget_ns && job->priority == TUNE_PREFETCH;
-	if (!budget_ns)
-		budget_ns = job->tune->budget_ns;
+	job->shared |= params->budget_ns && job->priority == TUNE_PREFETCH;
 	if (job->budget_ns < budget_ns)
 		job->budget_ns = budget_ns;
 	if (!job->running)
-		job->again |= again;
-	if (notify)
-		subscription = subscribe(job->tune, job, notify, context);
-	if (notify && !subscription)
+		job->again |= params->again;
+	if (params->notify)
+		subscription = subscribe(job->tune, job, params);
+	if (params->notify && !subscription)
 		return -ENOMEM;
-	job->wanted |= !notify;
+	job->wanted |= !params->notify;
 	if (ret_subscription)
 		*ret_subscription = subscription;
 	queue_kick(job->tune);
@@ -316,21 +315,19 @@ static bool is_settled(const struct tune_kernel *kernel)
 	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
 }
 
-int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
-        tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
-        struct error *err)
+int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
+        struct tune_subscription **ret_subscription, struct error *err)
 {
 	struct tune_kernel kernel;
 	struct job *job = NULL;
-	int code = tune_get(tune, device, op, features, &kernel, err);
+	int code = tune_get(tune, id, &kernel, err);
 
 	if (code)
 		return code;
-	if (!again && is_settled(&kernel))
-		return subscribe_tuned(tune, &kernel, notify, context, ret_subscription);
-	code = job_for(tune, device, op, features, priority, &job, err);
-	return code ? code : join(job, budget_ns, again, notify, context, ret_subscription);
+	if (!params->again && is_settled(&kernel))
+		return subscribe_tuned(tune, &kernel, params, ret_subscription);
+	code = job_for(tune, id, params->priority, &job, err);
+	return code ? code : join(job, params, ret_subscription);
 }
 
 static bool nearly_done(const struct job *job)
@@ -358,17 +355,17 @@ static bool resume_one(
 {
 	struct tune *tune = context;
 	struct device *device = device_by_id(tune, key->device);
-	struct op op;
+	const struct tune_params params = {.priority = priority > TUNE_BACKGROUND
+	                                                       ? TUNE_BACKGROUND
+	                                                       : (enum tune_priority)priority};
 
 	if (!device || !device->public.present)
 		return true;
-	bool known = !op_parse(op_text, &op, NULL);
-	if (known &&
-	        tune_subscribe(tune, &device->public, &op, key->features,
-	                priority > TUNE_BACKGROUND ? TUNE_BACKGROUND : (enum tune_priority)priority,
-	                0, false, NULL, NULL, NULL, NULL) == -EAGAIN)
+	struct kernel_id id = {.device = &device->public, .features = key->features};
+	bool known = !op_parse(op_text, &id.op, NULL);
+	if (known && tune_subscribe(tune, &id, &params, NULL, NULL) == -EAGAIN)
 		return false;
-	struct job *job = known ? queue_find(tune, &device->public, &op, key->features) : NULL;
+	struct job *job = known ? queue_find(tune, &id) : NULL;
 	if (!job || job->key.driver != key->driver)
 		store_delete_job(tune->store, key);
 	return true;

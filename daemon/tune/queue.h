@@ -16,8 +16,7 @@ struct tune_subscription {
 	void *context;
 };
 
-struct job *queue_find(const struct tune *tune, const struct tune_device *device,
-        const struct op *op, uint32_t features);
+struct job *queue_find(const struct tune *tune, const struct kernel_id *id); /* or NULL */
 void queue_kick(struct tune *tune);   /* something may be startable: looked at from the loop */
 void queue_resume(struct tune *tune); /* takes up the store's jobs and starts the first ones */
 void queue_pump(void *tune);

@@ -37,12 +37,12 @@ static bool look(void *context, const struct store_trial *trial)
 /* The trial in place of what was given, where it is still legal. */
 static void take(struct tune_kernel *kernel, const struct store_trial *trial)
 {
-	struct limits limits = tune_limits(kernel->device, kernel->features);
+	struct limits limits = tune_limits(kernel->id.device, kernel->id.features);
 	struct store_kernel *best = &kernel->best;
 	struct schedule schedule;
 
 	if (schedule_parse(trial->schedule, &schedule, NULL) ||
-	        space_check(&kernel->op, &schedule, &limits, NULL))
+	        space_check(&kernel->id.op, &schedule, &limits, NULL))
 		return;
 	kernel->schedule = schedule;
 	memcpy(best->schedule, trial->schedule, sizeof best->schedule);
@@ -53,13 +53,14 @@ static void take(struct tune_kernel *kernel, const struct store_trial *trial)
 	best->code_bytes = trial->code_bytes;
 	best->max_rel_err = trial->max_rel_err;
 	best->checked = trial->checked;
-	kernel->predicted_ns = space_predict_ns(&kernel->op, &schedule, &kernel->device->facts);
+	kernel->predicted_ns = space_predict_ns(
+	        &kernel->id.op, &schedule, &kernel->id.device->facts);
 }
 
 void tune_for_runs(struct tune *tune, double runs, struct tune_kernel *kernel)
 {
 	const struct store_kernel *best = &kernel->best;
-	struct store_key key = kernel_key(kernel->device, &kernel->op, kernel->features);
+	struct store_key key = kernel_key(&kernel->id);
 	struct choice choice = {.runs = runs,
 	        .cost_ns = cost_ns(best->pipeline_ns, best->median_ns, runs),
 	        .given = best->schedule};

@@ -37,9 +37,9 @@ struct device {
 
 struct predicted {
 	bool valid;
-	uint64_t device, driver;
-	struct op op;
-	uint32_t features, of;
+	uint64_t driver; /* the device's, then */
+	struct kernel_id id;
+	uint32_t of;
 	struct schedule schedule;
 	double predicted_ns;
 };
@@ -82,11 +82,9 @@ void device_rest(struct device *device); /* no job follows: stops the worker aft
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */
 
 /* ---- kernel.c */
-struct store_key kernel_key(
-        const struct tune_device *device, const struct op *op, uint32_t features);
+struct store_key kernel_key(const struct kernel_id *id);
 /* What the store knows, if its schedule can still be used: 0 with status and schedule, or -ENOENT.
  */
-int kernel_stored(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, struct tune_kernel *ret_kernel);
+int kernel_stored(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel);
 void kernel_of_job(const struct job *job, struct tune_kernel *ret_kernel);
 void kernels_changed(struct tune *tune); /* counts the version up */

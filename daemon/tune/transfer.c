@@ -73,17 +73,17 @@ static bool look(void *context, const struct store_key *key, const struct store_
 {
 	struct transfer *transfer = context;
 	const struct job *job = transfer->job;
-	struct limits limits = tune_limits(&job->device->public, job->features);
+	struct limits limits = tune_limits(&job->device->public, job->id.features);
 	struct schedule schedule;
 	struct op op;
 
 	if (key->device != job->key.device || key->driver != job->key.driver || !kernel->finished ||
 	        kernel->generation != nnjit_generation || key->op == job->key.op ||
-	        op_parse(kernel->op, &op, NULL) || op.kind != job->op.kind)
+	        op_parse(kernel->op, &op, NULL) || op.kind != job->id.op.kind)
 		return true;
-	double distance = distance_of(&op, &job->op);
+	double distance = distance_of(&op, &job->id.op);
 	if (distance <= FAR && !schedule_parse(kernel->schedule, &schedule, NULL) &&
-	        !space_check(&job->op, &schedule, &limits, NULL))
+	        !space_check(&job->id.op, &schedule, &limits, NULL))
 		keep(transfer, distance, &schedule);
 	return true;
 }

@@ -63,10 +63,15 @@ enum tune_status {
 	TUNE_STALE,
 	TUNE_NAIVE, /* every candidate failed here: the plainest schedule, not verified */
 };
-struct tune_kernel {
-	struct op op;
+/* Which kernel: what jobs, subscriptions and the store's records are of. */
+struct kernel_id {
 	const struct tune_device *device;
-	uint32_t features;
+	struct op op;
+	uint32_t features; /* enum feature bits that its code may use; those beyond the device's
+	                    * make no difference */
+};
+struct tune_kernel {
+	struct kernel_id id; /* its features are some of the device's */
 	struct schedule schedule;
 	enum tune_status status;
 	uint32_t measured, of;
@@ -77,8 +82,8 @@ struct tune_kernel {
 #define TUNE_TIE 1.03
 /* What is known now: stored, in tuning, or predicted; no job is started. 0; -ERANGE and err where
  * no schedule is legal on this device; -ENOMEM. */
-int tune_get(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, struct tune_kernel *ret_kernel, struct error *err);
+int tune_get(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel,
+        struct error *err);
 /* Of a kernel that was measured, the schedule that costs least to compile once and run `runs`
  * times, among those measured and verified, in place of the one that runs fastest. */
 void tune_for_runs(struct tune *tune, double runs, struct tune_kernel *kernel);
@@ -92,15 +97,19 @@ enum tune_event { TUNE_IMPROVED, TUNE_PROGRESS, TUNE_FINISHED, TUNE_FAILED };
 typedef void tune_notify(
         void *context, enum tune_event event, const struct tune_kernel *kernel, const char *why);
 struct tune_subscription;
+struct tune_params { /* zero: interactive, with the default budget, only the job queued */
+	enum tune_priority priority;
+	uint64_t budget_ns;  /* 0: the default */
+	bool again;          /* measure it although it is tuned */
+	tune_notify *notify; /* NULL: just queue the job */
+	void *context;       /* for notify */
+};
 /* Makes sure the kernel is being tuned (joins the job that does, raising its priority if need be)
  * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`, one that
- * is naive FAILED.
- * notify NULL: just queue the job, *ret_subscription NULL. budget_ns 0: the default.
+ * is naive FAILED. *ret_subscription is NULL without `notify`; ret_subscription may be NULL then.
  * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full). */
-int tune_subscribe(struct tune *tune, const struct tune_device *device, const struct op *op,
-        uint32_t features, enum tune_priority priority, uint64_t budget_ns, bool again,
-        tune_notify *notify, void *context, struct tune_subscription **ret_subscription,
-        struct error *err);
+int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
+        struct tune_subscription **ret_subscription, struct error *err);
 /* Stops the telling; the job goes on only if somebody else waits or it is nearly done. */
 void tune_unsubscribe(struct tune_subscription *subscription); /* NULL is fine */
 

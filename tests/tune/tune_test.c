@@ -135,11 +135,15 @@ START_TEST(one_job_for_all)
 	begin(4 * S_NS);
 	run_until(enumerated);
 	ask(SMALL, false);
-	ck_assert_int_eq(tune_subscribe(now.tune, device(), &op, 0, TUNE_BACKGROUND, 0, false,
-	                         note_other, NULL, &second, NULL),
+	ck_assert_int_eq(
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
+	                &second, NULL),
 	        0);
-	ck_assert_int_eq(tune_subscribe(now.tune, device(), &op, 0, TUNE_BACKGROUND, 0, false,
-	                         note_other, NULL, &third, NULL),
+	ck_assert_int_eq(
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
+	                &third, NULL),
 	        0);
 	struct tune_stats stats = tune_stats(now.tune);
 	ck_assert_uint_eq(stats.jobs_queued + stats.jobs_running, 1);
@@ -175,8 +179,8 @@ START_TEST(urgent_goes_first)
 
 	begin(6 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(tune_subscribe(now.tune, device(), &slow, 0, TUNE_BACKGROUND, 0, false,
-	                         NULL, NULL, NULL, NULL),
+	ck_assert_int_eq(tune_subscribe(now.tune, &(struct kernel_id){device(), slow, 0},
+	                         &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, NULL),
 	        0);
 	run_for(NULL, S_NS);
 	ask(SMALL, false);
@@ -218,7 +222,8 @@ START_TEST(no_worker_no_harm)
 	begin_with("/nonexistent/nnjit-gpu", 4 * S_NS);
 	run_until(enumerated);
 	/* Devices known from before still answer; a job says what is wrong. */
-	ck_assert_int_eq(tune_get(now.tune, device(), &op, 0, &kernel, &err), 0);
+	ck_assert_int_eq(
+	        tune_get(now.tune, &(struct kernel_id){device(), op, 0}, &kernel, &err), 0);
 	ask(SMALL, false);
 	run_until(over);
 	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
@@ -269,10 +274,12 @@ START_TEST(shapes_beyond_the_limits)
 
 	begin(4 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(tune_get(now.tune, device(), &op, 0, &kernel, &err), -ERANGE);
+	ck_assert_int_eq(
+	        tune_get(now.tune, &(struct kernel_id){device(), op, 0}, &kernel, &err), -ERANGE);
 	ck_assert_uint_gt(strlen(err.text), 10);
-	ck_assert_int_eq(tune_subscribe(now.tune, device(), &op, 0, TUNE_INTERACTIVE, 0, false,
-	                         NULL, NULL, &subscription, &err),
+	ck_assert_int_eq(
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	                &(struct tune_params){.priority = TUNE_INTERACTIVE}, &subscription, &err),
 	        -ERANGE);
 	ck_assert(idle());
 	end();
@@ -290,8 +297,8 @@ START_TEST(the_queue_is_bounded)
 	while (!code && n < 1000) {
 		snprintf(text, sizeof text, "matmul m=%u n=4 k=4", ++n);
 		struct op op = op_of(text);
-		code = tune_subscribe(now.tune, device(), &op, 0, TUNE_BACKGROUND, 0, false, NULL,
-		        NULL, NULL, &err);
+		code = tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+		        &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, &err);
 	}
 	ck_assert_int_eq(code, -EAGAIN);
 	ck_assert_uint_gt(n, 50);
