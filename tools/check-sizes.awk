@@ -39,12 +39,12 @@ function count_parameters(text,    i, c, depth, count, inside) {
 	gsub(/__attribute__\(\(.*\)\)/, "", text)
 	for (i = 1; i <= length(text); i++) {
 		c = substr(text, i, 1)
-		if (c == "(" || c == "[") {
+		if (c ~ /[([{]/) {
 			if (++depth == 1 && c == "(") {
 				count = 1
 				inside = ""
 			}
-		} else if (c == ")" || c == "]")
+		} else if (c ~ /[])}]/)
 			depth--
 		else if (c == "," && depth == 1)
 			count++
