@@ -2,40 +2,26 @@
  *
  * The door to the generator for everybody outside libjit: from an operator and a schedule to
  * code. Pure: no file, clock, thread, socket or log; the same arguments give the same bytes on
- * every machine.
+ * every machine. A program links the emitters that it names, and nothing of the search, the
+ * reference or the interpreter unless it includes their headers.
  */
 #pragma once
 
-#include "base/buffer.h"
-#include "base/cleanup.h"
-#include "base/error.h"
-#include "base/hash.h"
+#include "emit/emit.h"
 #include "op/op.h"
-#include "reference/reference.h"
-#include "search/search.h"
-#include "cost/calibrate.h"
-#include "cost/roofline.h"
-#include "space/full.h"
 #include "schedule/geometry.h"
-#include "space/space.h"
+#include "schedule/schedule.h"
 
-enum nnjit_target {
-	NNJIT_WGSL,
-	NNJIT_SPIRV, /* as a native program would have it */
-	NNJIT_GLSL,
-	NNJIT_SPIRV_WEB, /* as a browser makes it of the WGSL, on a driver with robustBufferAccess2
-	                  */
-	NNJIT_SPIRV_WEB_CLAMPED, /* and on one without */
-};
+#include <stddef.h>
 
 /* Memory reused from one kernel to the next; one a thread. */
 struct nnjit;
 int nnjit_create(struct nnjit **ret_nnjit); /* -ENOMEM */
-void nnjit_destroy(struct nnjit *nnjit);
+void nnjit_destroy(struct nnjit *nnjit);    /* NULL is fine */
 
 struct kernel {
-	const char *code;  /* text, NUL-terminated, or SPIR-V words; owned by the nnjit, valid until
-	                    * its next call */
+	const char *code;  /* text, NUL-terminated, or words in little-endian order; owned by the
+	                    * nnjit, valid until its next call */
 	size_t code_bytes; /* NUL not counted */
 	const char *entry_point;
 	uint32_t workgroup_size[3];
@@ -53,16 +39,16 @@ struct kernel {
 	uint32_t workgroup_bytes;              /* workgroup memory it uses */
 };
 
-/* Generates the kernel. The schedule must pass space_check (-EINVAL if it is malformed).
- * -ENOMEM. */
+/* Generates the kernel with one of the emitters (emit/text/wgsl.h, emit/spirv/spirv.h). The
+ * schedule must pass space_check (-EINVAL if it is malformed). -ENOMEM; -ENOTSUP from the emitter.
+ */
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-        enum nnjit_target target, struct kernel *ret_kernel);
+        nnjit_emitter *emit, struct kernel *ret_kernel);
 
-/* Runs the kernel in the interpreter on `buffers` (one a tensor, as dtype.def lays them out, of
- * op_at(op, dims)); dims NULL: as it is tuned. Returns 0, -ENOMEM, -EINVAL, or -EFAULT if it read
- * or wrote out of bounds. */
-int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
-        uint32_t subgroup_size, const uint32_t dims[OP_DYNAMIC_MAX], void *const buffers[]);
+/* Its first half: the kernel as a module of the IR, owned by the nnjit, valid until its next call.
+ * -EINVAL if the schedule is malformed. -ENOMEM. */
+int nnjit_lower(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
+        const struct ir_module **ret_module);
 
 /* A number that changes whenever the same schedule may give other code: part of stored keys. */
 extern const uint32_t nnjit_generation;

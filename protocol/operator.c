@@ -6,6 +6,10 @@
  */
 #include "protocol/params.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

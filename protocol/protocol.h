@@ -29,6 +29,15 @@ extern const struct method_info methods[METHOD_COUNT];
 enum method method_by_name(const char *name);
 enum method method_by_path(const char *path);
 
+/* What a kernel's code may be asked for as. */
+enum target {
+#define TARGET(name, ...) TARGET_##name,
+#include "protocol/targets.def"
+	TARGET_COUNT
+};
+const char *target_name(enum target target);
+enum target target_by_name(const char *name); /* TARGET_COUNT if there is none */
+
 enum problem_code {
 	PROBLEM_NONE,
 #define PROBLEM(name, ...) PROBLEM_##name,

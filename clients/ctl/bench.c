@@ -6,6 +6,8 @@
  */
 #include "clients/ctl/study.h"
 
+#include "base/error.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>

@@ -6,6 +6,9 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
 #include <libwebsockets.h>
 #include <signal.h>
 #include <string.h>

@@ -5,6 +5,9 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>

@@ -4,6 +4,8 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "protocol/artifact/artifact.h"
 
 #include <errno.h>

@@ -5,6 +5,8 @@
  */
 #include "clients/ctl/lab.h"
 
+#include "base/error.h"
+
 #include <inttypes.h>
 #include <string.h>
 

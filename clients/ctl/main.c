@@ -5,6 +5,9 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
 #include <config.h>
 #include <ctype.h>
 #include <getopt.h>

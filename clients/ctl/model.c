@@ -5,6 +5,9 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
 #include <string.h>
 #include <time.h>
 #include <unistd.h>

@@ -7,6 +7,11 @@
  */
 #include "clients/ctl/study.h"
 
+#include "base/error.h"
+#include "cost/roofline.h"
+#include "search/search.h"
+#include "space/full.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>

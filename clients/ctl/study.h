@@ -6,6 +6,7 @@
 #pragma once
 
 #include "clients/ctl/lab.h"
+#include "space/space.h"
 
 struct plan {                  /* what is asked for */
 	uint64_t sample, seed; /* of the full space; UINT64_MAX: all of it */

@@ -6,6 +6,8 @@
  */
 #include "clients/ctl/study.h"
 
+#include "space/full.h"
+
 #include <string.h>
 
 #define COUNT_VISITS (1u << 21) /* of the full space, to say how many are legal */

@@ -5,6 +5,7 @@
  */
 #include "daemon/api/handler.h"
 
+#include "base/cleanup.h"
 #include "daemon/api/kernel_cache.h"
 
 #include <assert.h>

@@ -67,7 +67,7 @@ handler handle_report;                                /* report.c */
 struct want {
 	struct kernel_id id;
 	char op_text[OP_TEXT_BYTES];
-	enum nnjit_target target;
+	enum target target;
 	double runs; /* how often the kernel will be run; 0: as often as can be */
 };
 /* The text of a parameter, or NULL. */
@@ -88,11 +88,11 @@ const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_r
 /* ---- Kernels (kernel.c). */
 enum artifact_status;
 enum artifact_status kernel_status(enum tune_status status);
-int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
+int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target target,
         json_t **ret_object, struct problem *ret_problem);
 /* As kernel_json, with what `origin` itself measured settling near-ties: may change the kernel. */
 int kernel_served(struct api *api, const char *origin, struct tune_kernel *kernel,
-        enum nnjit_target target, json_t **ret_object, struct problem *ret_problem);
+        enum target target, json_t **ret_object, struct problem *ret_problem);
 /* tune_get, chosen for want->runs, with its refusals as problems. */
 int kernel_get(struct api *api, const struct want *want, struct tune_kernel *ret_kernel,
         struct problem *ret_problem);

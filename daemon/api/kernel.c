@@ -3,6 +3,7 @@
  * The kernel as known now. Asking for one that is not tuned also queues its tuning. Tuned ones are
  * kept as ready text, because they are what pages ask for again and again.
  */
+#include "base/cleanup.h"
 #include "daemon/api/kernel_cache.h"
 #include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
@@ -24,7 +25,7 @@ enum artifact_status kernel_status(enum tune_status status)
 	return map[status];
 }
 
-int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_target target,
+int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target target,
         json_t **ret_object, struct problem *ret_problem)
 {
 	bool measured = kernel->best.samples > 0;
@@ -59,7 +60,7 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum nnjit_ta
 }
 
 int kernel_served(struct api *api, const char *origin, struct tune_kernel *kernel,
-        enum nnjit_target target, json_t **ret_object, struct problem *ret_problem)
+        enum target target, json_t **ret_object, struct problem *ret_problem)
 {
 	bool settled = settle(api, origin, kernel);
 	int answer = kernel_json(api, kernel, target, ret_object, ret_problem);

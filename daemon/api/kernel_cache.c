@@ -5,6 +5,8 @@
  */
 #include "daemon/api/kernel_cache.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -15,7 +17,7 @@ struct entry {
 	char op[OP_TEXT_BYTES];
 	uint64_t device, version;
 	uint32_t features;
-	enum nnjit_target target;
+	enum target target;
 	uint64_t runs;
 	char *text; /* NULL: free */
 	size_t length;

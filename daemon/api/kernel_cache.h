@@ -5,13 +5,13 @@
  */
 #pragma once
 
-#include "nnjit.h"
+#include "protocol/protocol.h"
 
 struct kernel_cache_key {
 	const char *op; /* canonical text */
 	uint64_t device;
 	uint32_t features;
-	enum nnjit_target target;
+	enum target target;
 	uint64_t runs; /* that it is chosen for; 0: as many as can be */
 };
 

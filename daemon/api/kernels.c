@@ -6,6 +6,7 @@
 
 #include "protocol/artifact/artifact.h"
 #include "protocol/wire/wire.h"
+#include "space/space.h"
 
 #include <math.h>
 #include <string.h>

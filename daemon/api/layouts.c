@@ -6,6 +6,7 @@
  */
 #include "daemon/api/layouts.h"
 
+#include "base/cleanup.h"
 #include "protocol/artifact/artifact.h"
 
 #include <errno.h>

@@ -6,6 +6,8 @@
  */
 #include "daemon/api/handler.h"
 
+#include "base/buffer.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -5,6 +5,7 @@
  */
 #include "daemon/api/parts.h"
 
+#include "base/cleanup.h"
 #include "protocol/artifact/artifact.h"
 
 #include <errno.h>

@@ -8,6 +8,7 @@
 #include "daemon/api/handler.h"
 
 #include "daemon/log.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <math.h>

@@ -8,6 +8,7 @@
 #include "daemon/api/handler.h"
 
 #include "daemon/store/store.h"
+#include "space/space.h"
 
 #include <math.h>
 #include <string.h>

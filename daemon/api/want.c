@@ -7,6 +7,7 @@
 
 #include "daemon/api/match.h"
 #include "protocol/wire/wire.h"
+#include "space/space.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -199,13 +200,19 @@ int want_runs(const struct request *request, double *ret_runs, struct problem *r
 	return 0;
 }
 
+/* WGSL unless it says otherwise; of a model's request, `target` is a number of positions. */
+static enum target want_target(const struct request *request)
+{
+	const char *text = request_text(request, "target");
+	enum target target = text ? target_by_name(text) : TARGET_COUNT;
+
+	return target == TARGET_COUNT ? TARGET_WGSL : target;
+}
+
 int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,
         struct problem *ret_problem)
 {
-	const char *target = request_text(request, "target");
-	struct want want = {
-	        .target = target && !strcmp(target, "spirv") ? NNJIT_SPIRV : NNJIT_WGSL,
-	};
+	struct want want = {.target = want_target(request)};
 	int answer = protocol_op(op, &want.id.op, ret_problem);
 
 	if (!answer)

@@ -5,7 +5,10 @@
  */
 #include "daemon/api/wants.h"
 
+#include "base/cleanup.h"
+#include "cost/roofline.h"
 #include "daemon/api/parts.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <math.h>

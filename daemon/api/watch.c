@@ -4,6 +4,7 @@
  * operator; the tuner's notices become pushed messages that carry the task's id. A task ends when
  * all its subscriptions have, when it is cancelled, or with its peer.
  */
+#include "base/cleanup.h"
 #include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
 #include "daemon/api/wants.h"
@@ -30,7 +31,7 @@ struct task {
 	/* Of a watched operator that is served as others, each of which is waited for; owned. */
 	struct parts *parts;
 	struct layouts *layouts;
-	enum nnjit_target target;
+	enum target target;
 	double runs; /* of a watch: what its kernels are chosen for */
 	uint32_t count, done, failed;
 	struct wait waits[]; /* count */

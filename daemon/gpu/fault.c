@@ -3,8 +3,10 @@
  * Planted faults. The daemon must survive what drivers do, and can only be tested against a worker
  * that does it on demand.
  */
+#include "base/buffer.h"
 #include "daemon/gpu/fault.h"
-#include "emit/emit.h"
+#include "emit/spirv/spirv.h"
+#include "ir/ir.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,8 @@
  */
 #include "daemon/gpu/workload.h"
 
+#include "reference/reference.h"
+
 #include <math.h>
 #include <string.h>
 

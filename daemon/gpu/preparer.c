@@ -6,6 +6,7 @@
  * makes a pipeline and submits nothing. Invariant: between calls, `busy` says whether a thread is
  * to be joined, and nobody but it touches the rest until then.
  */
+#include "base/cleanup.h"
 #include "daemon/gpu/preparer.h"
 #include "daemon/gpu/watchdog.h"
 

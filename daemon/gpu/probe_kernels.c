@@ -4,7 +4,7 @@
  * that what they reach can be reached. Must not know a device.
  */
 #include "daemon/gpu/probe_kernels.h"
-#include "emit/emit.h"
+#include "emit/spirv/spirv.h"
 
 static const ir_type vec4 = IR_TYPE(IR_F32, 4);
 

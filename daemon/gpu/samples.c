@@ -8,6 +8,7 @@
  */
 #include "daemon/gpu/samples.h"
 #include "base/hash.h"
+#include "reference/reference.h"
 
 #include <errno.h>
 #include <math.h>

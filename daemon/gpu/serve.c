@@ -11,6 +11,7 @@
 #include "daemon/gpu/trial.h"
 #include "daemon/gpu/watchdog.h"
 #include "protocol/wire/wire.h"
+#include "base/cleanup.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -8,6 +8,11 @@
 #include "daemon/gpu/allocator.h"
 #include "daemon/gpu/fault.h"
 #include "daemon/gpu/threads.h"
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "emit/spirv/spirv.h"
+#include "reference/reference.h"
+#include "space/space.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -39,11 +44,11 @@ static void refuse(struct attempt *attempt, const char *why)
 
 /* The words that the profile asks for. Without the means to zero workgroup memory as Tint does
  * there is no telling what a page would run, and a native kernel is the nearest. */
-static enum nnjit_target target_of(const struct device *device)
+static nnjit_emitter *emitter_of(const struct device *device)
 {
 	if (device->profile == PROFILE_NATIVE || !device->adapter->zeroes_workgroup)
-		return NNJIT_SPIRV;
-	return device->adapter->robustness2 ? NNJIT_SPIRV_WEB : NNJIT_SPIRV_WEB_CLAMPED;
+		return emit_spirv;
+	return device->adapter->robustness2 ? emit_spirv_web : emit_spirv_web_clamped;
 }
 
 static int generate(struct attempt *attempt, const struct schedule *schedule, struct error *err)
@@ -57,7 +62,7 @@ static int generate(struct attempt *attempt, const struct schedule *schedule, st
 		return error_set(err, ANSWER_BAD_REQUEST, "schedule",
 		        "the schedule is not legal here: %s", why.text);
 	double start_ns = device_now_ns();
-	int failure = nnjit_generate(bench->nnjit, op, schedule, target_of(bench->device), kernel);
+	int failure = nnjit_generate(bench->nnjit, op, schedule, emitter_of(bench->device), kernel);
 	attempt->verdict->generate_ns = device_now_ns() - start_ns;
 	if (failure)
 		return answer_no_memory("the kernel", err);

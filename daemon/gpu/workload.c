@@ -7,6 +7,7 @@
  */
 #include "daemon/gpu/workload.h"
 #include "base/cleanup.h"
+#include "reference/reference.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "base/error.h"
+
 #include <stdint.h>
 
 struct error;

@@ -3,6 +3,8 @@
  * The devices, as the JSON objects that the worker reported, in compact text with sorted members
  * so that the same device is the same bytes.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

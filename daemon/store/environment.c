@@ -4,6 +4,8 @@
  * default sync mode: a commit that returned 0 survives kill -9 and power loss. Never WRITEMAP (a
  * full disk would be a SIGBUS). Invariant: the map is only resized while no transaction is open.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

@@ -2,6 +2,8 @@
  *
  * The jobs that were queued and have not ended, so that a restart takes them up again.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

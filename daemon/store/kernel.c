@@ -3,6 +3,8 @@
  * The best kernels. Under each key one record; a new driver writes beside the old one's, which
  * stays and is found as stale.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

@@ -5,6 +5,9 @@
  */
 #include "daemon/store/record.h"
 
+#include "base/buffer.h"
+#include "base/hash.h"
+
 #include <errno.h>
 #include <string.h>
 

@@ -5,6 +5,8 @@
  * and compared. Invariant: an origin never has more than STORE_ORIGIN_KERNELS_MAX records, nor all
  * of them together more than STORE_REPORT_RECORDS_MAX.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/error.h"
 #include "nnjit.h"
 
 #include <jansson.h>

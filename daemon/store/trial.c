@@ -3,6 +3,7 @@
  * The trials. The key is the kernel's, then the generator's generation, then the schedule's own
  * text: nothing is hashed, so no two schedules can meet under one key.
  */
+#include "base/buffer.h"
 #include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 

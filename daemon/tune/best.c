@@ -5,6 +5,7 @@
  */
 #include "daemon/log.h"
 #include "daemon/tune/job.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <string.h>

@@ -4,8 +4,10 @@
  * the generation of today, of the operators tuned last. What is learnt is part of the device's
  * facts, so that whoever predicts uses it. Must not know how it is learnt (space/calibrate.h).
  */
+#include "base/cleanup.h"
 #include "daemon/log.h"
 #include "daemon/tune/state.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <string.h>

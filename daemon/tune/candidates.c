@@ -5,8 +5,10 @@
  * cut short counts it; later the neighbours of what leads. Must not know what becomes of them.
  * Invariant: no schedule stands twice among a job's candidates, and a candidate keeps its number.
  */
+#include "cost/roofline.h"
 #include "daemon/log.h"
 #include "daemon/tune/job.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <string.h>

@@ -13,6 +13,7 @@
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/tune/queue.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <string.h>

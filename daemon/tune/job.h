@@ -6,6 +6,8 @@
 #pragma once
 
 #include "daemon/tune/state.h"
+#include "search/search.h"
+#include "space/space.h"
 
 #define ATTEMPTS_MAX SEARCH_CANDIDATES_MAX
 #define NO_CANDIDATE UINT32_MAX /* as a candidate's number */

@@ -4,8 +4,10 @@
  * nothing and measures nothing, so that a page is answered in microseconds to a few milliseconds.
  * Invariant: a schedule that leaves here is legal under the device's limits of today.
  */
+#include "base/hash.h"
 #include "daemon/tune/job.h"
 #include "daemon/tune/queue.h"
+#include "space/space.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,6 +6,7 @@
  */
 #include "daemon/log.h"
 #include "daemon/tune/state.h"
+#include "space/space.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "cost/calibrate.h"
 #include "daemon/tune/tune.h"
 #include "daemon/tune/worker.h"
 

@@ -6,6 +6,7 @@
  */
 #include "daemon/log.h"
 #include "daemon/tune/job.h"
+#include "space/space.h"
 
 #include <math.h>
 #include <string.h>

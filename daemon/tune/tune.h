@@ -8,6 +8,7 @@
 
 #include "nnjit.h"
 #include "daemon/store/store.h"
+#include "base/error.h"
 
 #include <jansson.h>
 

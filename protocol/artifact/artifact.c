@@ -6,6 +6,10 @@
  */
 #include "protocol/artifact/artifact.h"
 
+#include "base/buffer.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -317,11 +321,20 @@ static json_t *compile_json(const struct artifact *artifact)
 	        "spirv_bytes", (json_int_t)artifact->spirv_bytes);
 }
 
+enum form { FORM_TEXT, FORM_WORDS };
+static const struct {
+	nnjit_emitter *emit;
+	enum form form;
+} targets[TARGET_COUNT] = {
+#define TARGET(name, text, emitter, form) [TARGET_##name] = {emitter, FORM_##form},
+#include "protocol/targets.def"
+};
+
 static json_t *code_json(const struct artifact *artifact, const struct kernel *kernel)
 {
 	struct buffer text = {0};
 
-	if (artifact->target != NNJIT_SPIRV)
+	if (targets[artifact->target].form == FORM_TEXT)
 		return json_stringn(kernel->code, kernel->code_bytes);
 	base64_encode(&text, kernel->code, kernel->code_bytes);
 	json_t *code = text.failed ? NULL : json_stringn(text.data, text.length);
@@ -339,8 +352,7 @@ static void set_identity(json_t *object, const struct artifact *artifact)
 	json_object_set_new(object, "op", json_string(text));
 	json_object_set_new(object, "key", json_string(key));
 	json_object_set_new(object, "device", json_string(device));
-	json_object_set_new(
-	        object, "target", json_string(artifact->target == NNJIT_SPIRV ? "spirv" : "wgsl"));
+	json_object_set_new(object, "target", json_string(target_name(artifact->target)));
 	json_object_set_new(object, "profile", json_string("web"));
 }
 
@@ -390,7 +402,7 @@ int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t *
 {
 	struct kernel kernel;
 	int r = nnjit_generate(
-	        nnjit, &artifact->op, &artifact->schedule, artifact->target, &kernel);
+	        nnjit, &artifact->op, &artifact->schedule, targets[artifact->target].emit, &kernel);
 
 	if (r)
 		return r;

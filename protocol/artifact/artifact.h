@@ -22,9 +22,9 @@ int artifact_status_parse(const char *text, enum artifact_status *ret_status);
 struct artifact {
 	struct op op;
 	struct schedule schedule;
-	enum nnjit_target target; /* NNJIT_WGSL or NNJIT_SPIRV */
-	uint64_t device;          /* id */
-	struct facts facts;       /* the device's; zeros give roofline 0 */
+	enum target target;
+	uint64_t device;    /* id */
+	struct facts facts; /* the device's; zeros give roofline 0 */
 	enum artifact_status status;
 	uint32_t measured, of;                 /* candidates */
 	double predicted_ns;                   /* shown while predicted */

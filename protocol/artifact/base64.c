@@ -4,6 +4,8 @@
  */
 #include "protocol/artifact/artifact.h"
 
+#include "base/buffer.h"
+
 #include <errno.h>
 #include <string.h>
 

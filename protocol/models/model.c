@@ -6,6 +6,8 @@
  */
 #include "protocol/models/state.h"
 
+#include "base/cleanup.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/error.h"
 #include "nnjit.h"
 
 #include <jansson.h>

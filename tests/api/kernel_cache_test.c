@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct kernel_cache_key key = {"matmul m=1 n=1 k=1", 7, 0, NNJIT_WGSL, 0};
+static const struct kernel_cache_key key = {"matmul m=1 n=1 k=1", 7, 0, TARGET_WGSL, 0};
 
 static struct kernel_cache *filled(void)
 {
@@ -39,10 +39,10 @@ END_TEST
 START_TEST(every_part_of_the_key_counts)
 {
 	static const struct kernel_cache_key others[] = {
-	        {"matmul m=1 n=1 k=2", 7, 0, NNJIT_WGSL, 0},
-	        {"matmul m=1 n=1 k=1", 8, 0, NNJIT_WGSL, 0},
-	        {"matmul m=1 n=1 k=1", 7, 1, NNJIT_WGSL, 0},
-	        {"matmul m=1 n=1 k=1", 7, 0, NNJIT_SPIRV, 0},
+	        {"matmul m=1 n=1 k=2", 7, 0, TARGET_WGSL, 0},
+	        {"matmul m=1 n=1 k=1", 8, 0, TARGET_WGSL, 0},
+	        {"matmul m=1 n=1 k=1", 7, 1, TARGET_WGSL, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, TARGET_SPIRV, 0},
 	};
 	struct kernel_cache *cache = filled();
 	size_t length = 99;
@@ -62,13 +62,13 @@ START_TEST(many_keys_never_mix)
 
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
-		kernel_cache_put(cache, &(struct kernel_cache_key){op, 7, 0, NNJIT_WGSL, 0}, 5, op,
+		kernel_cache_put(cache, &(struct kernel_cache_key){op, 7, 0, TARGET_WGSL, 0}, 5, op,
 		        strlen(op));
 	}
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
 		const char *text = kernel_cache_get(
-		        cache, &(struct kernel_cache_key){op, 7, 0, NNJIT_WGSL, 0}, 5, &length);
+		        cache, &(struct kernel_cache_key){op, 7, 0, TARGET_WGSL, 0}, 5, &length);
 		if (text)
 			ck_assert_str_eq(text, op);
 		kept += text != NULL;

@@ -15,6 +15,9 @@
  * time. Last line: of each way WAY_p50_us WAY_p99_us WAY_cost WAY_bytes, and on each device
  * DEVICE_WAY_pipeline DEVICE_WAY_run DEVICE_WAY_wrong.
  */
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "emit/spirv/spirv.h"
 #include "tests/bench/devices.h"
 #include "tests/bench/times.h"
 #include "tests/bench/ways.h"
@@ -170,7 +173,7 @@ static struct trial *try_way(struct ablation *a, const struct bench *bench, size
 	struct verdict verdict = {0};
 	struct error err = {0};
 
-	if (nnjit_generate(bench->nnjit, &kernel->op, &kernel->schedule, NNJIT_SPIRV, &described))
+	if (nnjit_generate(bench->nnjit, &kernel->op, &kernel->schedule, emit_spirv, &described))
 		abort();
 	double start_us = cpu_us();
 	const struct buffer *words = make(a->maker, &ways[way], kernel);

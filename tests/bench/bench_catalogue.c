@@ -6,6 +6,9 @@
  * Last line: operators kernels largest_space p50_us p99_us (SPIR-V) wgsl_p50_us wgsl_p99_us
  * enumerate_p50_us enumerate_p99_us.
  */
+#include "base/cleanup.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 #include "tests/bench/catalogue.h"
 #include "tests/bench/times.h"
 
@@ -22,14 +25,14 @@ struct times {
 
 /* Median of a few. */
 static double time_kernel(
-        struct nnjit *nnjit, const struct catalogue_kernel *k, enum nnjit_target target)
+        struct nnjit *nnjit, const struct catalogue_kernel *k, nnjit_emitter *emit)
 {
 	double times[REPEATS];
 	struct kernel kernel;
 
 	for (int i = 0; i < REPEATS; i++) {
 		double start = now_us();
-		if (nnjit_generate(nnjit, &k->op, &k->schedule, target, &kernel))
+		if (nnjit_generate(nnjit, &k->op, &k->schedule, emit, &kernel))
 			abort();
 		times[i] = now_us() - start;
 	}
@@ -123,8 +126,8 @@ int main(int argc, char **argv)
 	        .wgsl = wgsl + 2 * c.kernel_count,
 	        .enumerate = wgsl + 3 * c.kernel_count};
 	for (size_t i = 0; i < c.kernel_count; i++) {
-		spirv[i] = time_kernel(nnjit, &c.kernels[i], NNJIT_SPIRV);
-		wgsl[i] = time_kernel(nnjit, &c.kernels[i], NNJIT_WGSL);
+		spirv[i] = time_kernel(nnjit, &c.kernels[i], emit_spirv);
+		wgsl[i] = time_kernel(nnjit, &c.kernels[i], emit_wgsl);
 	}
 	print_rows(&c, spirv, wgsl, &t);
 	nnjit_destroy(nnjit);

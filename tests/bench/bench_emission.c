@@ -10,7 +10,9 @@
  * more), ratio_of_p50 and ratio_of_p99 (shaderc's percentile over ours, of the same sample); then
  * of each device DEVICE_STAGE_us.
  */
+#include "emit/spirv/spirv.h"
 #include "tests/bench/breakdown.h"
+#include "tests/bench/emit_glsl.h"
 #include "tests/bench/glsl.h"
 #include "tests/bench/times.h"
 
@@ -42,7 +44,7 @@ static double time_ours(
 
 	for (int i = 0; i < REPEATS; i++) {
 		double start = clock_now_us();
-		if (nnjit_generate(b->nnjit, &k->op, &k->schedule, NNJIT_SPIRV, &kernel))
+		if (nnjit_generate(b->nnjit, &k->op, &k->schedule, emit_spirv, &kernel))
 			abort();
 		times[i] = clock_now_us() - start;
 	}
@@ -53,7 +55,7 @@ static double time_shaderc(struct emission *b, const struct catalogue_kernel *k)
 {
 	struct kernel kernel;
 
-	if (nnjit_generate(b->nnjit, &k->op, &k->schedule, NNJIT_GLSL, &kernel))
+	if (nnjit_generate(b->nnjit, &k->op, &k->schedule, emit_glsl, &kernel))
 		abort();
 	double start = cpu_us();
 	if (glsl_compile(b->glsl, GLSL_O, kernel.code, kernel.code_bytes, &b->words))

@@ -8,6 +8,12 @@
  */
 #include "tests/bench/catalogue.h"
 
+#include "base/error.h"
+#include "base/hash.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
+#include "tests/bench/emit_glsl.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,11 +52,13 @@ static uint64_t hash_kernel(uint64_t hash, const struct kernel *k)
 static void add(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
         struct family_hash hashes[OP_FAMILIES])
 {
+	static nnjit_emitter *const emitters[] = {
+	        emit_wgsl, emit_spirv, emit_glsl, emit_spirv_web, emit_spirv_web_clamped};
 	struct family_hash *of = &hashes[op_family(op->kind)];
 	struct kernel kernel;
 
-	for (int target = NNJIT_WGSL; target <= NNJIT_SPIRV_WEB_CLAMPED; target++) {
-		int r = nnjit_generate(nnjit, op, schedule, (enum nnjit_target)target, &kernel);
+	for (size_t i = 0; i < sizeof emitters / sizeof *emitters; i++) {
+		int r = nnjit_generate(nnjit, op, schedule, emitters[i], &kernel);
 		if (r) /* cooperative matrices have no GLSL */
 			of->hash = hash_bytes(of->hash, &r, sizeof r);
 		else

@@ -5,6 +5,7 @@
  */
 #include "tests/bench/breakdown.h"
 
+#include "base/cleanup.h"
 #include "tests/bench/devices.h"
 #include "tests/bench/times.h"
 

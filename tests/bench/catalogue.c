@@ -6,6 +6,8 @@
  */
 #include "tests/bench/catalogue.h"
 
+#include "base/error.h"
+#include "space/space.h"
 #include "tests/bench/times.h"
 #include "tests/libjit/variants.h"
 

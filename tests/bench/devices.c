@@ -5,6 +5,10 @@
  */
 #include "tests/bench/devices.h"
 
+#include "base/cleanup.h"
+#include "reference/reference.h"
+#include "space/space.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,9 +5,12 @@
  */
 #include "tests/bench/ways.h"
 
-#include "emit/emit.h"
+#include "base/cleanup.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 #include "ir/builder.h"
 #include "lower/lower.h"
+#include "tests/bench/emit_glsl.h"
 #include "tests/bench/glsl.h"
 #include "tests/bench/optimizer.h"
 
@@ -70,7 +73,7 @@ void maker_destroy(struct maker *maker)
 }
 
 static int emit(struct maker *maker, const struct way *way, const struct catalogue_kernel *kernel,
-        int (*emitter)(const struct ir_module *, struct buffer *))
+        nnjit_emitter *emit_code)
 {
 	const struct ir_module *module;
 
@@ -81,7 +84,7 @@ static int emit(struct maker *maker, const struct way *way, const struct catalog
 	if (r)
 		return r;
 	buffer_clear(&maker->emitted);
-	return emitter(module, &maker->emitted);
+	return emit_code(module, &maker->emitted);
 }
 
 static int optimize(struct maker *maker, int recipe)

@@ -6,6 +6,9 @@
  */
 #include "worker.h"
 
+#include "base/error.h"
+#include "space/space.h"
+
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,8 @@
  */
 #include "worker.h"
 
+#include "space/space.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

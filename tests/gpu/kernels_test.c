@@ -8,6 +8,8 @@
 #include "worker.h"
 #include "tests/libjit/kernel_cases.h"
 #include "tests/libjit/shapes.h"
+#include "base/error.h"
+#include "space/space.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -4,8 +4,10 @@
  * never one that is not there; with which dimensions dynamic operators are tried; and that inputs
  * and choices are the same on every machine.
  */
+#include "base/error.h"
 #include "daemon/gpu/points.h"
 #include "daemon/gpu/samples.h"
+#include "reference/reference.h"
 
 #include <check.h>
 #include <math.h>

@@ -5,6 +5,8 @@
  */
 #include "worker.h"
 
+#include "reference/reference.h"
+
 #include <check.h>
 #include <errno.h>
 #include <limits.h>

@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 #include "nnjit.h"
+#include "space/space.h"
 
 #include <check.h>
 #include <signal.h>

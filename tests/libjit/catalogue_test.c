@@ -5,7 +5,10 @@
  * and right in the interpreter at several dimensions. property_test.c draws what no row says.
  * NNJIT_CATALOGUE_EVERY=N: of each variant one schedule in N, 1 for all; 8 where it is not given.
  */
+#include "base/error.h"
+#include "emit/spirv/spirv.h"
 #include "kernel_cases.h"
+#include "space/space.h"
 #include "trial.h"
 #include "variants.h"
 
@@ -75,15 +78,15 @@ static void collect(struct schedules *s, const struct op *op, const char *text)
 
 /* ---- One kernel. */
 
-static void check_spirv(const struct op *op, const struct schedule *schedule,
-        enum nnjit_target target, const char *name)
+static void check_spirv(
+        const struct op *op, const struct schedule *schedule, nnjit_emitter *emit, const char *name)
 {
 	spv_diagnostic diagnostic = NULL;
 	struct kernel k;
 
 	if (case_is_foreign(schedule))
 		return;
-	ck_assert_msg(nnjit_generate(nnjit, op, schedule, target, &k) == 0, "%s: refused", name);
+	ck_assert_msg(nnjit_generate(nnjit, op, schedule, emit, &k) == 0, "%s: refused", name);
 	struct spv_const_binary_t binary = {(const uint32_t *)k.code, k.code_bytes / 4};
 	ck_assert_msg(spvValidate(spirv, &binary, &diagnostic) == SPV_SUCCESS, "%s: %s", name,
 	        diagnostic ? diagnostic->error : "?");
@@ -128,8 +131,8 @@ static void check_variant(const struct op *op)
 	for (uint32_t i = first; i < schedules.count; i += every) {
 		schedule_print(&schedules.list[i], axes);
 		snprintf(name, sizeof name, "%s [%s]", text, axes);
-		check_spirv(op, &schedules.list[i], NNJIT_SPIRV, name);
-		check_spirv(op, &schedules.list[i], NNJIT_SPIRV_WEB_CLAMPED, name);
+		check_spirv(op, &schedules.list[i], emit_spirv, name);
+		check_spirv(op, &schedules.list[i], emit_spirv_web_clamped, name);
 		check_numbers(op, &schedules.list[i], name);
 	}
 }

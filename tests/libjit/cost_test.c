@@ -5,6 +5,7 @@
  */
 #include "kernel_cases.h"
 #include "shapes.h"
+#include "space/space.h"
 
 #include "cost/calibrate.h"
 

@@ -6,6 +6,8 @@
 #include "draw.h"
 
 #include "base/hash.h"
+#include "reference/reference.h"
+#include "space/space.h"
 
 /* So that thousands of cases take a minute. */
 #define ELEMENTS_MAX    60000 /* of all tensors together */

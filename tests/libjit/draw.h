@@ -8,6 +8,7 @@
 #pragma once
 
 #include "nnjit.h"
+#include "space/space.h"
 
 struct draw {
 	uint64_t state;

@@ -8,6 +8,7 @@
 
 #include "op/rows.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TRIES_MAX 1000

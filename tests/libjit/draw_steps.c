@@ -7,6 +7,8 @@
  */
 #include "draw.h"
 
+#include "reference/reference.h"
+
 #include <math.h>
 #include <string.h>
 

@@ -10,8 +10,11 @@
  *   {"op":TEXT,"case":{"dims":[N,...],"inputs":{NAME:BASE64,...},"expected":BASE64 of doubles,
  *    "scale":X,"tolerance":X}}
  */
+#include "base/buffer.h"
+#include "base/error.h"
 #include "kernel_cases.h"
 #include "shapes.h"
+#include "space/space.h"
 
 #include "protocol/artifact/artifact.h"
 
@@ -67,7 +70,7 @@ static void print_kernel(struct nnjit *nnjit, const struct op *op, const struct 
 {
 	const struct artifact artifact = {.op = *op,
 	        .schedule = *schedule,
-	        .target = NNJIT_WGSL,
+	        .target = TARGET_WGSL,
 	        .status = ARTIFACT_PREDICTED};
 	json_t *object;
 

@@ -4,13 +4,15 @@
  * computes is compared with plain C, the SPIR-V must be valid for Vulkan 1.1, output must be the
  * same each time, and the texts of two kernels are golden.
  */
-#include "emit/emit.h"
-
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/half.h"
+#include "emit/eval/eval.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 #include "golden.h"
 #include "ir/ir.h"
+#include "tests/bench/emit_glsl.h"
 
 #include <check.h>
 #include <math.h>
@@ -423,18 +425,7 @@ START_TEST(counts_out_of_bounds)
 }
 END_TEST
 
-static int emit_web(const struct ir_module *module, struct buffer *to)
-{
-	return emit_spirv_web(module, false, to);
-}
-
-static int emit_web_clamped(const struct ir_module *module, struct buffer *to)
-{
-	return emit_spirv_web(module, true, to);
-}
-
-static int (*const forms[])(const struct ir_module *, struct buffer *) = {
-        emit_spirv, emit_web, emit_web_clamped};
+static nnjit_emitter *const forms[] = {emit_spirv, emit_spirv_web, emit_spirv_web_clamped};
 #define FORMS 3
 
 START_TEST(validates)
@@ -492,8 +483,8 @@ END_TEST
 /* Twice from one builder, and once more after what others left in the output. */
 START_TEST(repeats_itself)
 {
-	static int (*const emitters[])(const struct ir_module *, struct buffer *) = {
-	        emit_wgsl, emit_spirv, emit_glsl, emit_web, emit_web_clamped};
+	static nnjit_emitter *const emitters[] = {
+	        emit_wgsl, emit_spirv, emit_glsl, emit_spirv_web, emit_spirv_web_clamped};
 	struct buffer again = {0};
 
 	for (size_t i = 0; i < sizeof emitters / sizeof *emitters; i++) {

@@ -4,8 +4,11 @@
  * each other's; a walk visits every number once, gives legal schedules only, depends on its seed
  * alone, and counts what there is; neighbours are legal and near.
  */
+#include "emit/spirv/spirv.h"
 #include "kernel_cases.h"
 #include "shapes.h"
+#include "space/full.h"
+#include "space/space.h"
 
 #include <check.h>
 #include <errno.h>
@@ -76,7 +79,7 @@ static void check_code(const struct op *op, const struct schedule sample[], uint
 
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
 	for (uint32_t i = 0; i < count; i += 4)
-		ck_assert_int_eq(nnjit_generate(nnjit, op, &sample[i], NNJIT_SPIRV, &kernel), 0);
+		ck_assert_int_eq(nnjit_generate(nnjit, op, &sample[i], emit_spirv, &kernel), 0);
 	nnjit_destroy(nnjit);
 }
 

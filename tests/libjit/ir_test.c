@@ -7,10 +7,10 @@
 #include "ir/builder.h" /* before the global that its parameters' name would shadow */
 
 #include "building.h"
+#include "emit/eval/eval.h"
 #include "ir/ir.h"
 
 #include "base/error.h"
-#include "emit/emit.h"
 
 #include <check.h>
 #include <math.h>

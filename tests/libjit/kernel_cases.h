@@ -7,6 +7,7 @@
 #pragma once
 
 #include "nnjit.h"
+#include "reference/reference.h"
 
 #include <math.h>
 #include <stdlib.h>

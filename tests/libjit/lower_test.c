@@ -3,10 +3,14 @@
  * Every kernel of every shape's spaces: well-formed IR, right in the interpreter with every
  * dimension it is tried with, valid SPIR-V.
  */
+#include "base/error.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 #include "kernel_cases.h"
+#include "nnjit_eval.h"
 #include "shapes.h"
+#include "space/space.h"
 
-#include "emit/emit.h"
 #include "lower/lower.h"
 
 #include <check.h>
@@ -31,8 +35,8 @@ static void check_eval(struct nnjit *nnjit, const struct op *op, const struct ca
 {
 	for (uint32_t round = 0; round < case_rounds(buffers); round++) {
 		case_poison(buffers, round);
-		int r = nnjit_eval(
-		        nnjit, op, &candidate->schedule, CASE_SUBGROUP_SIZE, dims, buffers->data);
+		struct nnjit_eval_params params = {buffers->data, dims, CASE_SUBGROUP_SIZE};
+		int r = nnjit_eval(nnjit, op, &candidate->schedule, &params);
 		ck_assert_msg(r == 0, "%s at %u,%u: eval returned %d", where, dims[0], dims[1], r);
 		double error = case_error(buffers, round);
 		ck_assert_msg(error <= buffers->tolerance, "%s at %u,%u: relative error %g", where,
@@ -46,7 +50,7 @@ static void check_spirv(struct nnjit *nnjit, spv_context context, const struct o
 	struct kernel kernel;
 	spv_diagnostic diagnostic = NULL;
 
-	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, NNJIT_SPIRV, &kernel), 0);
+	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, emit_spirv, &kernel), 0);
 	struct spv_const_binary_t words = {(const uint32_t *)kernel.code, kernel.code_bytes / 4};
 	int r = spvValidate(context, &words, &diagnostic);
 	ck_assert_msg(r == SPV_SUCCESS, "%s: %s", where, diagnostic ? diagnostic->error : "?");
@@ -122,6 +126,8 @@ END_TEST
 
 START_TEST(same_bytes_every_time)
 {
+	static nnjit_emitter *const emitters[] = {
+	        emit_wgsl, emit_spirv, emit_spirv_web, emit_spirv_web_clamped};
 	struct nnjit *one, *two;
 	struct op op, other;
 	struct kernel a, b;
@@ -131,10 +137,10 @@ START_TEST(same_bytes_every_time)
 	ck_assert_int_eq(op_parse("matmul m=33 n=65 k=17 bias=1 act=gelu", &op, NULL), 0);
 	ck_assert_int_eq(op_parse("matmul m=64 n=64 k=64", &other, NULL), 0);
 	struct schedule schedule = space_baseline(&op);
-	for (int target = NNJIT_WGSL; target <= NNJIT_GLSL; target++) {
-		ck_assert_int_eq(nnjit_generate(two, &other, &schedule, NNJIT_SPIRV, &b), 0);
-		ck_assert_int_eq(nnjit_generate(one, &op, &schedule, target, &a), 0);
-		ck_assert_int_eq(nnjit_generate(two, &op, &schedule, target, &b), 0);
+	for (size_t i = 0; i < sizeof emitters / sizeof *emitters; i++) {
+		ck_assert_int_eq(nnjit_generate(two, &other, &schedule, emit_spirv, &b), 0);
+		ck_assert_int_eq(nnjit_generate(one, &op, &schedule, emitters[i], &a), 0);
+		ck_assert_int_eq(nnjit_generate(two, &op, &schedule, emitters[i], &b), 0);
 		ck_assert_uint_eq(a.code_bytes, b.code_bytes);
 		ck_assert_mem_eq(a.code, b.code, a.code_bytes);
 	}
@@ -180,7 +186,7 @@ START_TEST(malformed_schedules_are_refused)
 		struct schedule schedule;
 		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
 		ck_assert_int_eq(schedule_parse(cases[i].schedule, &schedule, NULL), 0);
-		ck_assert_msg(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel) == -EINVAL,
+		ck_assert_msg(nnjit_generate(nnjit, &op, &schedule, emit_wgsl, &kernel) == -EINVAL,
 		        "%s [%s] was accepted", cases[i].op, cases[i].schedule);
 	}
 	nnjit_destroy(nnjit);
@@ -215,7 +221,7 @@ START_TEST(kernels_need_what_is_said)
 		ck_assert_int_eq(op_parse(cases[i].op, &op, NULL), 0);
 		ck_assert_int_eq(schedule_parse(cases[i].schedule, &schedule, NULL), 0);
 		ck_assert_int_eq(space_geometry(&op, &schedule, &geometry, NULL), 0);
-		ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, NNJIT_WGSL, &kernel), 0);
+		ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, emit_wgsl, &kernel), 0);
 		ck_assert_msg(kernel.features == cases[i].features &&
 		                      geometry.features == cases[i].features,
 		        "%s [%s]: features %x, %x said", cases[i].op, cases[i].schedule,

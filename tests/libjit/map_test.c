@@ -5,6 +5,11 @@
  */
 #include "nnjit.h"
 
+#include "base/error.h"
+#include "nnjit_eval.h"
+#include "reference/reference.h"
+#include "space/space.h"
+
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -86,7 +91,8 @@ static void check_space(const struct edge *row, const struct facts *facts, void 
 	for (uint32_t i = 0; i < space.count; i++) {
 		const struct schedule *s = &space.candidates[i].schedule;
 		memset(buffers[count - 1], 0xff, tensor_bytes(&tensors[count - 1]));
-		ck_assert_int_eq(nnjit_eval(nnjit, &op, s, 4, NULL, buffers), 0);
+		struct nnjit_eval_params params = {buffers, .subgroup_size = 4};
+		ck_assert_int_eq(nnjit_eval(nnjit, &op, s, &params), 0);
 		for (uint32_t j = 0; j < tensors[count - 1].elements; j++) {
 			double value = reference_read(
 			        tensors[count - 1].dtype, buffers[count - 1], j);

@@ -8,9 +8,11 @@
 #include "kernel_cases.h"
 
 #include "base/error.h"
-#include "emit/emit.h"
+#include "emit/spirv/spirv.h"
 #include "lower/lower.h"
+#include "nnjit_eval.h"
 #include "space/space.h"
+#include "tests/bench/emit_glsl.h"
 
 #include <check.h>
 #include <errno.h>
@@ -91,9 +93,8 @@ START_TEST(right_in_the_interpreter)
 	for (uint32_t i = 0; case_dims(&op, i, dims); i++) {
 		struct case_buffers buffers = case_make(&op, dims, 7);
 		case_poison(&buffers, 0);
-		ck_assert_int_eq(nnjit_eval(nnjit, &op, &schedule, schedule.axis[AXIS_SPLIT_K],
-		                         dims, buffers.data),
-		        0);
+		struct nnjit_eval_params params = {buffers.data, dims, schedule.axis[AXIS_SPLIT_K]};
+		ck_assert_int_eq(nnjit_eval(nnjit, &op, &schedule, &params), 0);
 		double error = case_error(&buffers, 0);
 		ck_assert_msg(error <= buffers.tolerance, "%s [%s] at %u: relative error %g",
 		        right[_i].op, right[_i].schedule, dims[0], error);
@@ -211,7 +212,7 @@ START_TEST(words)
 	parse("matmul m=64 n=64 k=64 out=f16 " F16,
 	        W32 "matrix=222 tile_m=32 tile_n=48 k_step=32 unroll=32", &op, &schedule);
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
-	ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, NNJIT_SPIRV, &kernel), 0);
+	ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, emit_spirv, &kernel), 0);
 	const uint32_t *code = (const uint32_t *)kernel.code;
 	size_t end = kernel.code_bytes / 4, at = 5;
 	for (; at < end; at += code[at] >> 16) {
@@ -229,7 +230,7 @@ START_TEST(words)
 	ck_assert_uint_eq(kernel.workgroup_bytes, geometry.workgroup_bytes);
 	ck_assert_uint_eq(kernel.features, geometry.features);
 	ck_assert_uint_eq(kernel.features, FEATURE_MATRIX | FEATURE_F16 | FEATURE_SUBGROUPS);
-	ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, NNJIT_GLSL, &kernel), -ENOTSUP);
+	ck_assert_int_eq(nnjit_generate(nnjit, &op, &schedule, emit_glsl, &kernel), -ENOTSUP);
 	nnjit_destroy(nnjit);
 }
 END_TEST

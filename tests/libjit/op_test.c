@@ -5,6 +5,8 @@
  */
 #include "nnjit.h"
 
+#include "base/error.h"
+
 #include <check.h>
 #include <string.h>
 

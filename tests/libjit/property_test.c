@@ -16,8 +16,13 @@
  * NAME: a family's or an operator's. NNJIT_CASES is another default for --cases. The last line of
  * output is Check's, each case a check.
  */
+#include "base/error.h"
 #include "draw.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 #include "shrink.h"
+#include "space/space.h"
+#include "tests/bench/emit_glsl.h"
 #include "trial.h"
 
 #include <errno.h>
@@ -189,13 +194,13 @@ static bool subgroups_exist(struct property *p, const struct trial *t)
 static bool code_is_sound(struct property *p, const struct trial *t, const struct limits *limits)
 {
 	struct kernel k;
-	int wgsl = nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_WGSL, &k);
+	int wgsl = nnjit_generate(p->nnjit, &t->op, &t->schedule, emit_wgsl, &k);
 	bool foreign = !wgsl && k.features & FEATURE_MATRIX;
 
 	if (wgsl || !k.code_bytes ||
-	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_GLSL, &k) !=
+	        nnjit_generate(p->nnjit, &t->op, &t->schedule, emit_glsl, &k) !=
 	                (foreign ? -ENOTSUP : 0) ||
-	        nnjit_generate(p->nnjit, &t->op, &t->schedule, NNJIT_SPIRV, &k))
+	        nnjit_generate(p->nnjit, &t->op, &t->schedule, emit_spirv, &k))
 		return wrong(p, "the generator refuses the schedule");
 	return fits_device(p, &k, limits) && (foreign || spirv_is_valid(p, &k));
 }

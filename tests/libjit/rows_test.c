@@ -8,7 +8,9 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
-#include "emit/emit.h"
+#include "emit/eval/eval.h"
+#include "emit/spirv/spirv.h"
+#include "emit/text/wgsl.h"
 
 #include <check.h>
 #include <spirv-tools/libspirv.h>

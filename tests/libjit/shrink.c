@@ -7,6 +7,7 @@
 
 #include "draw.h"
 #include "op/rows.h"
+#include "space/space.h"
 
 #define ATTEMPTS_MAX 600
 

@@ -4,8 +4,12 @@
  * feature used that is not allowed, every kind of schedule present, best first; what a page can
  * bind can be dispatched, with any dimensions; schedule texts round-trip.
  */
+#include "base/error.h"
+#include "cost/roofline.h"
+#include "emit/spirv/spirv.h"
 #include "kernel_cases.h"
 #include "shapes.h"
+#include "space/space.h"
 
 #include <check.h>
 #include <errno.h>
@@ -129,7 +133,7 @@ static void check_features(struct nnjit *nnjit, const struct op *op, uint32_t fe
 
 	ck_assert_int_eq(space_geometry(op, &candidate->schedule, &g, NULL), 0);
 	ck_assert_msg(!(g.features & ~features), "%s has features %x", text, g.features);
-	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, NNJIT_SPIRV, &k), 0);
+	ck_assert_int_eq(nnjit_generate(nnjit, op, &candidate->schedule, emit_spirv, &k), 0);
 	ck_assert_msg(!(k.features & ~g.features), "%s: the code has features %x, not %x", text,
 	        k.features, g.features);
 }

@@ -5,6 +5,10 @@
  */
 #include "kernel_cases.h"
 
+#include "base/error.h"
+#include "nnjit_eval.h"
+#include "space/space.h"
+
 #include <check.h>
 #include <errno.h>
 
@@ -45,9 +49,8 @@ static void run_part(struct nnjit *nnjit, const struct op_part *part, struct cas
 	        !space_enumerate(&part->op, &limits, &case_facts[1], &space, &err), "%s", err.text);
 	for (uint32_t i = 0; i < whole->count; i++)
 		buffers[i] = (char *)whole->data[i] + part->offset_bytes[i];
-	ck_assert_int_eq(nnjit_eval(nnjit, &part->op, &space.candidates[0].schedule,
-	                         CASE_SUBGROUP_SIZE, NULL, buffers),
-	        0);
+	struct nnjit_eval_params params = {buffers, .subgroup_size = CASE_SUBGROUP_SIZE};
+	ck_assert_int_eq(nnjit_eval(nnjit, &part->op, &space.candidates[0].schedule, &params), 0);
 }
 
 static void check_part(const struct op_part *part, uint64_t most_bytes)

@@ -5,6 +5,10 @@
  */
 #include "trial.h"
 
+#include "base/cleanup.h"
+#include "nnjit_eval.h"
+#include "reference/reference.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -185,8 +189,8 @@ struct verdict trial_run(struct nnjit *nnjit, const struct trial *trial)
 {
 	AUTO(run_free) struct run run = make(trial);
 	struct verdict v = {0};
-	int r = nnjit_eval(
-	        nnjit, &trial->op, &trial->schedule, trial->subgroup, trial->dims, run.buffers);
+	struct nnjit_eval_params params = {run.buffers, trial->dims, trial->subgroup};
+	int r = nnjit_eval(nnjit, &trial->op, &trial->schedule, &params);
 
 	if (r == -EFAULT)
 		complain(&v, "it reads or writes out of bounds");

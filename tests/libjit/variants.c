@@ -5,6 +5,8 @@
  */
 #include "variants.h"
 
+#include "base/error.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

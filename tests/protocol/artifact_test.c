@@ -5,12 +5,15 @@
  */
 #include "protocol/artifact/artifact.h"
 
+#include "base/buffer.h"
+#include "space/space.h"
+
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static struct artifact example(const char *op_text, enum nnjit_target target)
+static struct artifact example(const char *op_text, enum target target)
 {
 	struct artifact artifact = {
 	        .target = target,
@@ -68,7 +71,7 @@ static const char expected[] =
 
 START_TEST(members_are_as_promised)
 {
-	struct artifact artifact = example("matmul m=256 n=128 k=64 batch=2 bias=1", NNJIT_WGSL);
+	struct artifact artifact = example("matmul m=256 n=128 k=64 batch=2 bias=1", TARGET_WGSL);
 	char schedule[SCHEDULE_TEXT_BYTES], wanted[2048];
 	json_t *object = make(&artifact);
 	const char *code = json_string_value(json_object_get(object, "code"));
@@ -125,7 +128,7 @@ static const struct {
 
 START_TEST(members_of_dynamic_operators)
 {
-	struct artifact artifact = example(member_rows[_i].op, NNJIT_WGSL);
+	struct artifact artifact = example(member_rows[_i].op, TARGET_WGSL);
 	json_t *object = make(&artifact);
 	char *text = compact(object, member_rows[_i].member);
 
@@ -182,7 +185,7 @@ static const char *const reckoned[] = {"matmul m=?1 n=?7 k=?3 batch=?1 bias=1 re
 START_TEST(bytes_follow_from_the_axes)
 {
 	static const uint32_t tries[][OP_DYNAMIC_MAX] = {{1, 1, 1, 1}, {2, 3, 4, 5}, {9, 8, 7, 6}};
-	struct artifact artifact = example(reckoned[_i], NNJIT_WGSL);
+	struct artifact artifact = example(reckoned[_i], TARGET_WGSL);
 	json_t *object = make(&artifact), *bindings = json_object_get(object, "bindings");
 
 	for (size_t t = 0; t < sizeof tries / sizeof *tries; t++) {
@@ -202,7 +205,7 @@ END_TEST
 START_TEST(features_of_the_language_stand_apart)
 {
 	struct artifact artifact = example(
-	        "matmul m=8 n=8 k=64 a=i8 b=i8 trans_b=1 out=i32", NNJIT_WGSL);
+	        "matmul m=8 n=8 k=64 a=i8 b=i8 trans_b=1 out=i32", TARGET_WGSL);
 	struct limits limits = limits_web_default;
 	struct facts facts = {.fma_gflops = 1000, .memory_gbps = 100};
 	struct space space;
@@ -230,7 +233,7 @@ END_TEST
 
 START_TEST(a_prediction_has_no_timing_but_says_what_is_predicted)
 {
-	struct artifact artifact = example("matmul m=8 n=8 k=8", NNJIT_WGSL);
+	struct artifact artifact = example("matmul m=8 n=8 k=8", TARGET_WGSL);
 
 	artifact.status = ARTIFACT_PREDICTED;
 	artifact.median_ns = artifact.mad_ns = artifact.baseline_ns = 0;
@@ -249,7 +252,7 @@ END_TEST
 
 START_TEST(spirv_travels_as_base64)
 {
-	struct artifact artifact = example("matmul m=8 n=8 k=8", NNJIT_SPIRV);
+	struct artifact artifact = example("matmul m=8 n=8 k=8", TARGET_SPIRV);
 	struct buffer words = {0};
 	uint32_t magic;
 	json_t *object = make(&artifact);

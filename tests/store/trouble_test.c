@@ -5,6 +5,8 @@
  */
 #include "tests/store/fixture.h"
 
+#include "base/buffer.h"
+#include "base/cleanup.h"
 #include "daemon/store/record.h"
 
 #include <check.h>

@@ -5,6 +5,8 @@
  */
 #include "session.h"
 
+#include "space/space.h"
+
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,6 +5,8 @@
  */
 #include "session.h"
 
+#include "space/space.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

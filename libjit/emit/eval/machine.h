@@ -8,9 +8,8 @@
  */
 #pragma once
 
-#include "emit/emit.h"
-
 #include "base/half.h"
+#include "emit/eval/eval.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The SPIR-V emitter's state and what stands at module scope: word streams, types, constants,
- * storage, inputs. Everything is made when first asked for, once. For spirv*.c only.
+ * storage, inputs. Everything is made when first asked for, once. For this room only.
  */
 #pragma once
 
-#include "emit/bounds.h"
-#include "emit/emit.h"
-#include "emit/plan.h"
-
 #include "base/buffer.h"
+#include "emit/bounds.h"
+#include "emit/plan.h"
 
 #include <spirv/unified1/spirv.h>
 #include <string.h>

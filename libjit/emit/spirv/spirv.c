@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IR to SPIR-V 1.3 words, in one walk. Each section of a SPIR-V module is its own word stream;
- * types, constants and inputs are made when first asked for (spirv_module.c), values without
- * memory are spirv_values.c's; everything is concatenated at the end. The shape is Tint's (loop
+ * types, constants and inputs are made when first asked for (module.c), values without
+ * memory are values.c's; everything is concatenated at the end. The shape is Tint's (loop
  * counters in function variables, one Block struct around each storage array), because that is what
  * a page would run. Invariant: a word count is always computed from the words, never written by
  * hand.
  */
+#include "emit/spirv/spirv.h"
+
 #include "emit/spirv/matrix.h"
 #include "emit/spirv/module.h"
 
@@ -263,7 +265,7 @@ static bool emit_statement(struct spirv *e, ir_id id, const struct ir_inst *inst
 	}
 }
 
-/* What reads memory or a variable; all other values are spirv_values.c's. */
+/* What reads memory or a variable; all other values are values.c's. */
 static void emit_value(struct spirv *e, ir_id id, const struct ir_inst *inst)
 {
 	uint32_t type = type_id(e, inst->type), result = e->ids[id] = e->next_id++;
@@ -483,7 +485,7 @@ int emit_spirv(const struct ir_module *module, struct buffer *out)
 	return emit((struct spirv){.module = module, .next_id = 1}, out);
 }
 
-int emit_spirv_web(const struct ir_module *module, bool clamps_storage, struct buffer *out)
+static int emit_web(const struct ir_module *module, bool clamps_storage, struct buffer *out)
 {
 	struct spirv e = {.module = module,
 	        .bounds = emit_bounds(module),
@@ -496,4 +498,14 @@ int emit_spirv_web(const struct ir_module *module, bool clamps_storage, struct b
 	free(e.bounds);
 	free(e.plan);
 	return r;
+}
+
+int emit_spirv_web(const struct ir_module *module, struct buffer *out)
+{
+	return emit_web(module, false, out);
+}
+
+int emit_spirv_web_clamped(const struct ir_module *module, struct buffer *out)
+{
+	return emit_web(module, true, out);
 }

@@ -6,7 +6,6 @@
 #pragma once
 
 #include "emit/bounds.h"
-#include "emit/emit.h"
 #include "emit/plan.h"
 
 struct text;

@@ -4,9 +4,10 @@
  * without a warning, and prove every loop finite and as many indices as it can within their arrays,
  * or it adds counters and clamps of its own (bounds.h).
  */
-#include "emit/text/text.h"
+#include "emit/text/wgsl.h"
 
 #include "base/buffer.h"
+#include "emit/text/text.h"
 
 #include <stdio.h>
 

@@ -3,9 +3,10 @@
  * The GLSL 4.50 dialect, for shaderc: the conventional path, against which ours is compared.
  * Floats without a short decimal form are written as bits, so that no parser rounds them.
  */
-#include "emit/text/text.h"
+#include "tests/bench/emit_glsl.h"
 
 #include "base/buffer.h"
+#include "emit/text/text.h"
 
 #include <errno.h>
 

@@ -3,12 +3,14 @@
  * shaderc takes our GLSL without a word: each row of ir.def in each scalar, and the first, the
  * middle and the last kernel of each shape's spaces.
  */
-#include "kernel_cases.h"
-#include "row_cases.h"
-#include "shapes.h"
-
 #include "base/buffer.h"
-#include "emit/emit.h"
+#include "ir/ir.h"
+#include "nnjit.h"
+#include "space/space.h"
+#include "tests/bench/emit_glsl.h"
+#include "tests/libjit/kernel_cases.h"
+#include "tests/libjit/row_cases.h"
+#include "tests/libjit/shapes.h"
 
 #include <check.h>
 #include <shaderc/shaderc.h>
@@ -49,7 +51,7 @@ static void compile_kernel(const struct op *op, const struct schedule *schedule,
 {
 	struct kernel kernel;
 
-	ck_assert_int_eq(nnjit_generate(nnjit, op, schedule, NNJIT_GLSL, &kernel), 0);
+	ck_assert_int_eq(nnjit_generate(nnjit, op, schedule, emit_glsl, &kernel), 0);
 	compile(kernel.code, kernel.code_bytes, where);
 }
 
