@@ -6,6 +6,7 @@
 #include "clients/ctl/lab.h"
 
 #include "base/error.h"
+#include "base/statistics.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -285,15 +286,8 @@ uint32_t lab_time(
 	return rounds;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 double lab_typical(double samples_ns[], uint32_t count)
 {
-	qsort(samples_ns, count, sizeof *samples_ns, ascending);
+	statistics_sort(samples_ns, count);
 	return samples_ns[count / 8];
 }

@@ -6,6 +6,7 @@
  */
 #include "clients/ctl/study.h"
 
+#include "base/statistics.h"
 #include "space/full.h"
 
 #include <string.h>
@@ -27,13 +28,6 @@ static double ratio_of(const struct report *report, const struct tried *tried)
 	return tried->final_ns > 0 ? tried->final_ns / best_ns : tried->ratio * report->scale;
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static struct report make_report(const struct study *study)
 {
 	struct report report = {.study = study,
@@ -48,7 +42,7 @@ static struct report make_report(const struct study *study)
 			report.spread[report.spread_count++] = ratio_of(&report, tried);
 	}
 	if (report.spread)
-		qsort(report.spread, report.spread_count, sizeof *report.spread, ascending);
+		statistics_sort(report.spread, report.spread_count);
 	return report;
 }
 

@@ -7,6 +7,7 @@
  * Each candidate is recorded as launched before it is built, and whatever becomes of it is told to
  * the search and written down once. Invariant: `batch` holds those of the batch not told yet.
  */
+#include "base/statistics.h"
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
 #include "daemon/tune/job.h"
@@ -214,20 +215,6 @@ static void job_told(struct job *job)
 	job_next(job);
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-/* The median; sorts. */
-static double middle(double *ns, uint32_t count)
-{
-	qsort(ns, count, sizeof *ns, ascending);
-	return ns[count / 2];
-}
-
 static void take_samples(struct job *job, uint32_t candidate, const json_t *samples_ns)
 {
 	double ns[64];
@@ -241,7 +228,7 @@ static void take_samples(struct job *job, uint32_t candidate, const json_t *samp
 		count++;
 	}
 	if (count) {
-		job->attempts[candidate].batch_ns = middle(ns, count);
+		job->attempts[candidate].batch_ns = statistics_median(ns, count);
 		job->attempts[candidate].batch = job->batches;
 		search_tell(job->search, candidate, SEARCH_TIMED, ns, count);
 		batch_remove(job, candidate);

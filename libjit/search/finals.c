@@ -93,12 +93,11 @@ struct search_timing finals_timing(const struct finals *finals, uint32_t at)
 		whole[r] = round_ns(finals, r);
 		share[r] = finals->ns[at][r] / whole[r];
 	}
-	double typical_ns = median(whole, rounds), middle = median(share, rounds);
-	for (uint32_t r = 0; r < rounds; r++)
-		share[r] = fabs(share[r] - middle);
+	double typical_ns = statistics_median(whole, rounds),
+	       middle = statistics_median(share, rounds);
 	return (struct search_timing){
 	        .median_ns = middle * typical_ns,
-	        .mad_ns = median(share, rounds) * typical_ns,
+	        .mad_ns = statistics_mad(share, rounds, middle) * typical_ns,
 	        .samples = rounds,
 	        .final = true,
 	};

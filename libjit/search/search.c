@@ -81,11 +81,9 @@ static void summarise(struct entry *entry)
 	double values[SAMPLES_MAX];
 
 	memcpy(values, entry->sample, entry->samples * sizeof *values);
-	entry->median = median(values, entry->samples);
-	entry->least = values[0]; /* median sorts */
-	for (uint32_t i = 0; i < entry->samples; i++)
-		values[i] = fabs(entry->sample[i] - entry->median);
-	entry->mad = median(values, entry->samples);
+	entry->median = statistics_median(values, entry->samples);
+	entry->least = values[0]; /* the median sorts */
+	entry->mad = statistics_mad(values, entry->samples, entry->median);
 }
 
 static void rescale(struct search *search, double factor)

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "base/statistics.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -26,16 +28,9 @@ static inline double cpu_us(void)
 	return clock_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-static inline int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-
-	return (a > b) - (a < b);
-}
-
 /* Sorts values; p from 0 to 1, the nearest one. */
 static inline double percentile(double *values, size_t count, double p)
 {
-	qsort(values, count, sizeof *values, by_value);
+	statistics_sort(values, (uint32_t)count);
 	return values[(size_t)(p * (double)(count - 1) + 0.5)];
 }
