@@ -108,7 +108,7 @@ static struct emit_bound bound_of(
 		return of_loop(m, bounds, inst);
 	if (inst->op == IR_AND)
 		return emit_is_mask(m, bounds, id, &mask) ? range(0, mask) : unknown;
-	if (inst->op < IR_NOP && ir_op_infos[inst->op].values == 2)
+	if (ir_op_infos[inst->op].class == IR_COMPUTES && ir_op_infos[inst->op].values == 2)
 		return of_computed(
 		        (enum ir_op)inst->op, &bounds[inst->arg[0]], &bounds[inst->arg[1]]);
 	return unknown;
@@ -164,7 +164,8 @@ static void mark_indices(const struct ir_module *m, struct emit_bound *bounds)
 		const struct ir_inst *inst = &m->insts[id];
 		if (is_access(inst))
 			bounds[inst->arg[0]].is_index = true;
-		if (!bounds[id].is_index || !(inst->op < IR_NOP || inst->op == IR_LOOP))
+		if (!bounds[id].is_index ||
+		        !(ir_op_infos[inst->op].class == IR_COMPUTES || inst->op == IR_LOOP))
 			continue;
 		for (uint32_t i = 0; i < ir_op_infos[inst->op].values; i++)
 			bounds[inst->arg[i]].is_index = true;

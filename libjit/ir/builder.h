@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The builder's inside, shared by build.c, simplify.c and finish.c. Nobody else includes this, but
- * for the test and the benchmark that set `left_out` (tests/libjit/ir_test.c, tests/bench/ways.c).
+ * The builder's inside, shared by number.c, build.c, simplify.c and finish.c. Nobody else includes
+ * this, but for the test and the benchmark that set `left_out` (tests/libjit/ir_test.c,
+ * tests/bench/ways.c).
  */
 #pragma once
 
@@ -62,6 +63,14 @@ static inline uint32_t ir_bits(const struct ir_builder *b, ir_id constant)
 {
 	return ir_at(b, constant)->arg[0];
 }
+
+/* ---- number.c. 0 after a failure. */
+/* The instruction, appended. */
+ir_id ir_append(struct ir_builder *b, const struct ir_inst *inst);
+/* The value in sight that is the same instruction, or else the instruction appended. */
+ir_id ir_number(struct ir_builder *b, const struct ir_inst *inst);
+/* Takes what was numbered since out of sight. */
+void ir_forget(struct ir_builder *b, uint32_t trail_count);
 
 ir_id ir_constant(struct ir_builder *b, enum ir_scalar scalar, uint32_t bits);
 

@@ -65,7 +65,7 @@ static void drop_never_entered(struct ir_module *m)
 static void note_needs(struct ir_module *m, const struct ir_inst *inst)
 {
 	m->uses_f16 |= ir_scalar_of(inst->type) == IR_F16 || ir_is_matrix(inst->type);
-	m->uses_quads |= inst->op >= IR_QUAD_SWAP_X && inst->op <= IR_QUAD_SWAP_DIAGONAL;
+	m->uses_quads |= ir_op_infos[inst->op].class == IR_QUAD_WIDE;
 	m->uses_dot4 |= inst->op == IR_DOT4I8;
 	if (inst->op == IR_UNIFORM && inst->arg[0] >= m->uniforms)
 		m->uniforms = inst->arg[0] + 1;

@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 enum ir_op {
-#define IR_ARITH(name, ...)   IR_##name,
-#define IR_FLOAT(name, ...)   IR_##name,
-#define IR_INT(name, ...)     IR_##name,
-#define IR_COMPARE(name, ...) IR_##name,
-#define IR_LOGIC(name, ...)   IR_##name,
-#define IR_STRUCT(name, ...)  IR_##name,
+#define IR_ARITH(name, ...)    IR_##name,
+#define IR_FLOAT(name, ...)    IR_##name,
+#define IR_INT(name, ...)      IR_##name,
+#define IR_COMPARE(name, ...)  IR_##name,
+#define IR_LOGIC(name, ...)    IR_##name,
+#define IR_STRUCT(name, ...)   IR_##name,
+#define IR_SUBGROUP(name, ...) IR_##name,
+#define IR_QUAD(name, ...)     IR_##name,
 #include "ir/ir.def"
 	IR_OP_COUNT
 };
@@ -131,10 +133,13 @@ struct ir_inst {
 	uint32_t arg[4];
 };
 
+/* By the rows of ir.def. */
+enum ir_class { IR_COMPUTES, IR_STRUCTURAL, IR_SUBGROUP_WIDE, IR_QUAD_WIDE };
 struct ir_op_info {
 	const char *name;
 	uint8_t values; /* how many of arg are value ids */
 	bool has_result, pure;
+	enum ir_class class;
 };
 extern const struct ir_op_info ir_op_infos[IR_OP_COUNT];
 
@@ -234,10 +239,16 @@ ir_id ir_subgroup(struct ir_builder *builder, enum ir_op op, ir_id value);
 /* The module has cooperative matrices of this shape; it then needs subgroups too. */
 void ir_matrices(struct ir_builder *builder, uint32_t m, uint32_t n, uint32_t k);
 ir_id ir_matrix_fill(struct ir_builder *builder, enum ir_scalar matrix, ir_id scalar);
-ir_id ir_matrix_load(struct ir_builder *builder, enum ir_scalar matrix, uint32_t shared,
-        ir_id index, uint32_t stride, bool by_columns);
-void ir_matrix_store(
-        struct ir_builder *builder, uint32_t shared, ir_id index, uint32_t stride, ir_id sum);
+/* Where a matrix lies in a workgroup array: from `index` on, `stride` from one row (or column) to
+ * the next, both counted in the array's elements. */
+struct ir_matrix_at {
+	uint32_t shared;
+	ir_id index;
+	uint32_t stride;
+};
+ir_id ir_matrix_load(
+        struct ir_builder *builder, enum ir_scalar matrix, struct ir_matrix_at at, bool by_columns);
+void ir_matrix_store(struct ir_builder *builder, struct ir_matrix_at at, ir_id sum);
 ir_id ir_matrix_multiply(struct ir_builder *builder, ir_id a, ir_id b, ir_id sum);
 ir_id ir_dot4i8(struct ir_builder *builder, ir_id x, ir_id y);
 

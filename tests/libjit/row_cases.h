@@ -108,7 +108,7 @@ static inline bool row_compares(enum ir_op op)
 
 static inline bool row_reduces(enum ir_op op)
 {
-	return op >= IR_SUBGROUP_ADD && op <= IR_QUAD_SWAP_DIAGONAL;
+	return ir_op_infos[op].class == IR_SUBGROUP_WIDE || ir_op_infos[op].class == IR_QUAD_WIDE;
 }
 
 /* The n-th of a row's variants with this scalar: each `to` for conversions, both kinds of condition
@@ -254,10 +254,12 @@ static inline void row_fill(const struct row_case *c, void *in)
 static inline double row_reduced(const struct row_case *c, uint32_t i, uint32_t lane)
 {
 	uint32_t first = i / ROW_SUBGROUP * ROW_SUBGROUP;
+	static const uint8_t ways[IR_OP_COUNT] = {
+	        [IR_QUAD_SWAP_X] = 1, [IR_QUAD_SWAP_Y] = 2, [IR_QUAD_SWAP_DIAGONAL] = 3};
 	double x = row_datum(c, 0, first, lane);
 
-	if (c->row->op >= IR_QUAD_SWAP_X)
-		return row_datum(c, 0, i ^ (c->row->op - IR_QUAD_SWAP_X + 1u), lane);
+	if (ways[c->row->op])
+		return row_datum(c, 0, i ^ ways[c->row->op], lane);
 	for (uint32_t j = first + 1; j < first + ROW_SUBGROUP; j++) {
 		double y = row_datum(c, 0, j, lane);
 		x = c->row->op == IR_SUBGROUP_ADD   ? x + y

@@ -92,11 +92,13 @@ START_TEST(computes)
 }
 END_TEST
 
-/* A row that computes has a row here. */
+/* A row that takes and gives numbers has a row here. */
 START_TEST(leaves_no_row_out)
 {
-	for (uint32_t op = 0; op < IR_NOP; op++) {
+	for (uint32_t op = 0; op < IR_OP_COUNT; op++) {
 		size_t r = 0;
+		if (ir_op_infos[op].class == IR_STRUCTURAL)
+			continue;
 		while (r < ROW_COUNT && rows[r].op != op)
 			r++;
 		ck_assert_msg(r < ROW_COUNT, "%s has no row in row_cases.h", ir_op_infos[op].name);

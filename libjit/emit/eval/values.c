@@ -163,11 +163,14 @@ static void dot4i8(const struct machine *m, const struct ir_inst *inst, uint32_t
 
 static void combine(const struct ir_inst *inst, uint32_t *sum, uint32_t word)
 {
-	static const uint8_t ops[] = {IR_ADD, IR_MUL, IR_MIN, IR_MAX};
+	static const uint8_t over[IR_OP_COUNT] = {
+#define IR_SUBGROUP(name, over, ...) [IR_##name] = IR_##over,
+#include "ir/ir.def"
+	};
 	const uint32_t *const rows[3] = {sum, &word, sum};
 	uint32_t result;
 
-	eval_rows((enum ir_op)ops[inst->op - IR_SUBGROUP_ADD], ir_scalar_of(inst->type), &result,
+	eval_rows((enum ir_op)over[inst->op], ir_scalar_of(inst->type), &result,
 	        (const void *const *)rows, 1);
 	*sum = result;
 }
@@ -210,7 +213,11 @@ static void subgroup(const struct machine *m, const struct ir_inst *inst, uint32
 
 static void swap_quads(const struct machine *m, const struct ir_inst *inst, uint32_t *to)
 {
-	uint32_t way = inst->op - IR_QUAD_SWAP_X + 1u, lanes = ir_lanes_of(inst->type);
+	static const uint8_t ways[IR_OP_COUNT] = {
+#define IR_QUAD(name, way, ...) [IR_##name] = way,
+#include "ir/ir.def"
+	};
+	uint32_t way = ways[inst->op], lanes = ir_lanes_of(inst->type);
 	const uint32_t *x = operand(m, inst, 0);
 
 	for (uint32_t lane = 0; lane < lanes; lane++)
@@ -258,15 +265,12 @@ void eval_value(const struct machine *m, const struct ir_inst *inst, uint32_t *t
 	case IR_DOT4I8:
 		dot4i8(m, inst, to);
 		break;
-	case IR_SUBGROUP_ADD:
-	case IR_SUBGROUP_MUL:
-	case IR_SUBGROUP_MIN:
-	case IR_SUBGROUP_MAX:
+#define IR_SUBGROUP(name, ...) case IR_##name:
+#include "ir/ir.def"
 		subgroup(m, inst, to);
 		break;
-	case IR_QUAD_SWAP_X:
-	case IR_QUAD_SWAP_Y:
-	case IR_QUAD_SWAP_DIAGONAL:
+#define IR_QUAD(name, ...) case IR_##name:
+#include "ir/ir.def"
 		swap_quads(m, inst, to);
 		break;
 	default:

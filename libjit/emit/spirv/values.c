@@ -27,6 +27,8 @@ static const uint16_t opcodes[IR_OP_COUNT][IR_SCALAR_COUNT] = {
 #define IR_COMPARE(name, text, spv_float, spv_int, spv_uint, ...) \
 	[IR_##name] = ALL_NUMBERS(spv_float, spv_int, spv_uint),
 #define IR_LOGIC(name, arity, text, spv_bool, ...) [IR_##name] = {[IR_BOOL] = spv_bool},
+#define IR_SUBGROUP(name, over, spv_float, spv_int, spv_uint) \
+	[IR_##name] = ALL_NUMBERS(spv_float, spv_int, spv_uint),
 #include "ir/ir.def"
 };
 
@@ -144,20 +146,9 @@ static void emit_halves(struct spirv *e, const struct ir_inst *inst, uint32_t re
 
 /* ---- What takes an opcode by the scalar. */
 
-static const uint16_t subgroup_opcodes[][IR_SCALAR_COUNT] = {
-        [IR_SUBGROUP_ADD - IR_SUBGROUP_ADD] = ALL_NUMBERS(
-                SpvOpGroupNonUniformFAdd, SpvOpGroupNonUniformIAdd, SpvOpGroupNonUniformIAdd),
-        [IR_SUBGROUP_MUL - IR_SUBGROUP_ADD] = ALL_NUMBERS(
-                SpvOpGroupNonUniformFMul, SpvOpGroupNonUniformIMul, SpvOpGroupNonUniformIMul),
-        [IR_SUBGROUP_MIN - IR_SUBGROUP_ADD] = ALL_NUMBERS(
-                SpvOpGroupNonUniformFMin, SpvOpGroupNonUniformSMin, SpvOpGroupNonUniformUMin),
-        [IR_SUBGROUP_MAX - IR_SUBGROUP_ADD] = ALL_NUMBERS(
-                SpvOpGroupNonUniformFMax, SpvOpGroupNonUniformSMax, SpvOpGroupNonUniformUMax),
-};
-
 static void emit_subgroup(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
-	uint16_t op = subgroup_opcodes[inst->op - IR_SUBGROUP_ADD][ir_scalar_of(inst->type)];
+	uint16_t op = opcodes[inst->op][ir_scalar_of(inst->type)];
 
 	PUT(&e->body, (SpvOp)op, type_id(e, inst->type), result, u32_id(e, SpvScopeSubgroup),
 	        SpvGroupOperationReduce, e->ids[inst->arg[0]]);
@@ -165,7 +156,11 @@ static void emit_subgroup(struct spirv *e, const struct ir_inst *inst, uint32_t 
 
 static void emit_quad_swap(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
-	uint32_t direction = u32_id(e, inst->op - IR_QUAD_SWAP_X);
+	static const uint8_t directions[IR_OP_COUNT] = {
+#define IR_QUAD(name, way, spv_direction) [IR_##name] = spv_direction,
+#include "ir/ir.def"
+	};
+	uint32_t direction = u32_id(e, directions[inst->op]);
 
 	PUT(&e->body, SpvOpGroupNonUniformQuadSwap, type_id(e, inst->type), result,
 	        u32_id(e, SpvScopeSubgroup), e->ids[inst->arg[0]], direction);
@@ -205,15 +200,12 @@ void spirv_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t
 	case IR_UNPACK_HALF:
 		emit_halves(e, inst, result);
 		break;
-	case IR_SUBGROUP_ADD:
-	case IR_SUBGROUP_MUL:
-	case IR_SUBGROUP_MIN:
-	case IR_SUBGROUP_MAX:
+#define IR_SUBGROUP(name, ...) case IR_##name:
+#include "ir/ir.def"
 		emit_subgroup(e, inst, result);
 		break;
-	case IR_QUAD_SWAP_X:
-	case IR_QUAD_SWAP_Y:
-	case IR_QUAD_SWAP_DIAGONAL:
+#define IR_QUAD(name, ...) case IR_##name:
+#include "ir/ir.def"
 		emit_quad_swap(e, inst, result);
 		break;
 	case IR_DOT4I8:

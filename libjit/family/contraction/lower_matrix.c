@@ -248,8 +248,9 @@ static ir_id load_matrix(struct coop *c, const struct slab *slab, ir_id parity, 
 	ir_id base = ir_add(g->b, lower_times(g->l, parity, s->length / c->x->slabs), start);
 	bool by_columns = along_k == (slab->matrix == IR_MATRIX_B);
 
-	return ir_matrix_load(g->b, slab->matrix, slab->shared, lower_plus(g->l, base, constant),
-	        s->pitch, by_columns);
+	struct ir_matrix_at at = {slab->shared, lower_plus(g->l, base, constant), s->pitch};
+
+	return ir_matrix_load(g->b, slab->matrix, at, by_columns);
 }
 
 static void multiply_at(struct coop *c, ir_id parity, uint32_t k, ir_id sum[][ACROSS_MAX])
@@ -365,8 +366,9 @@ static void finish(struct coop *c, ir_id row, ir_id column)
 
 	for (uint32_t i = 0; i < c->across; i++) {
 		for (uint32_t j = 0; j < c->along; j++) {
-			ir_matrix_store(
-			        g->b, c->sums, region, c->x->sum_pitch, ir_get(g->b, c->acc[i][j]));
+			ir_matrix_store(g->b,
+			        (struct ir_matrix_at){c->sums, region, c->x->sum_pitch},
+			        ir_get(g->b, c->acc[i][j]));
 			ir_barrier(g->b);
 			finish_matrix(c, lower_plus(g->l, row, i * shape->m),
 			        lower_plus(g->l, column, j * shape->n), region);
