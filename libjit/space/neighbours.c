@@ -9,9 +9,8 @@
 #include "space/space.h"
 
 #include "cost/cost.h"
-#include "schedule/family.h"
+#include "space/candidates.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct neighbours {
@@ -74,15 +73,6 @@ static void move(struct neighbours *n, enum axis axis, bool up)
 	offer(n, &schedule);
 }
 
-static int by_prediction(const void *x, const void *y)
-{
-	const struct candidate *a = x, *b = y;
-
-	if (a->predicted_ns != b->predicted_ns)
-		return a->predicted_ns < b->predicted_ns ? -1 : 1;
-	return memcmp(&a->schedule, &b->schedule, sizeof a->schedule);
-}
-
 uint32_t space_neighbours(const struct op *op, const struct limits *limits,
         const struct facts *facts, const struct schedule *schedule,
         struct candidate ret_neighbours[static SPACE_NEIGHBOURS_MAX])
@@ -97,6 +87,6 @@ uint32_t space_neighbours(const struct op *op, const struct limits *limits,
 		move(&n, (enum axis)axis, false);
 		move(&n, (enum axis)axis, true);
 	}
-	qsort(n.list, n.count, sizeof *n.list, by_prediction);
+	candidates_sort(n.list, n.count);
 	return n.count;
 }

@@ -9,100 +9,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "schedule/family.h"
+#include "space/candidates.h"
+#include "space/legality.h"
 #include "space/pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- Legality. */
-
-static int exceeds(struct error *err, const char *limit, uint64_t need, uint64_t allowed)
-{
-	return error_set(err, -ERANGE, limit, "needs %llu %s and the device allows %llu",
-	        (unsigned long long)need, limit, (unsigned long long)allowed);
-}
-
-static int within_features(const struct geometry *g, const struct limits *l, struct error *err)
-{
-	for (uint32_t i = 0; i < FEATURE_COUNT; i++)
-		if (g->features & ~l->features & 1u << i)
-			return error_set(err, -ERANGE, feature_info((enum feature_number)i)->name,
-			        "the kernel needs %s, which the device lacks or was not asked for",
-			        feature_info((enum feature_number)i)->name);
-	if (g->features & FEATURE_MATRIX && !limits_have_matrix(l, g->matrix))
-		return error_set(err, -ERANGE, "matrix",
-		        "the device multiplies no cooperative matrices of %ux%ux%u", g->matrix.m,
-		        g->matrix.n, g->matrix.k);
-	if (g->subgroup && (l->subgroup_min != g->subgroup || l->subgroup_max != g->subgroup))
-		return exceeds(err, "invocations in every subgroup", g->subgroup, l->subgroup_max);
-	return 0;
-}
-
-static int within_sizes(
-        const struct op *op, const struct geometry *g, const struct limits *l, struct error *err)
-{
-	const uint32_t sizes[3] = {l->size_x, l->size_y, l->size_z};
-	uint32_t dims[OP_DYNAMIC_MAX] = {0};
-	uint64_t invocations = 1;
-
-	for (uint32_t i = 0; i < op->dynamic_count; i++)
-		dims[i] = op->value[op->dynamic[i].value];
-	for (uint32_t i = 0; i < 3; i++) {
-		uint64_t workgroups = extent_at(&g->grid[i], dims);
-		invocations *= g->workgroup_size[i];
-		if (g->workgroup_size[i] > sizes[i])
-			return exceeds(err, "invocations in one dimension", g->workgroup_size[i],
-			        sizes[i]);
-		if (workgroups > l->workgroups)
-			return exceeds(
-			        err, "workgroups in one dimension", workgroups, l->workgroups);
-	}
-	if (invocations > l->invocations)
-		return exceeds(err, "invocations in a workgroup", invocations, l->invocations);
-	if (g->workgroup_bytes > l->workgroup_bytes)
-		return exceeds(
-		        err, "bytes of workgroup memory", g->workgroup_bytes, l->workgroup_bytes);
-	return within_features(g, l, err);
-}
-
-static int within_bindings(const struct op *op, const struct limits *l, struct error *err)
-{
-	struct tensor tensors[OP_TENSORS_MAX];
-	uint32_t count = op_tensors(op, tensors);
-
-	if (count > l->storage_buffers)
-		return exceeds(err, "storage buffers", count, l->storage_buffers);
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t bytes = tensor_bytes(&tensors[i]);
-		if (bytes > l->binding_bytes)
-			return error_set(err, -ERANGE, tensors[i].name,
-			        "%s needs a binding of %llu bytes and the device allows %llu: "
-			        "split the operator",
-			        tensors[i].name, (unsigned long long)bytes,
-			        (unsigned long long)l->binding_bytes);
-	}
-	return 0;
-}
-
-int space_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
-{
-	return family_of(op)->derive(op, schedule, ret_geometry, err);
-}
-
-int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
-        struct error *err)
-{
-	struct geometry g;
-	int r = space_geometry(op, schedule, &g, err);
-
-	if (!r && limits)
-		r = within_sizes(op, &g, limits, err);
-	if (!r && limits)
-		r = within_bindings(op, limits, err);
-	return r;
-}
 
 void space_work(const struct op *op, const struct schedule *schedule, struct work *ret_work)
 {
@@ -160,7 +73,7 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 	struct work work;
 
 	if (space_geometry(pool->op, schedule, &g, NULL) ||
-	        within_sizes(pool->op, &g, pool->limits, NULL))
+	        legality_of_sizes(pool->op, &g, pool->limits, NULL))
 		return;
 	space_work(pool->op, schedule, &work);
 	if (work.instructions > SPACE_INSTRUCTIONS_MAX)
@@ -222,15 +135,6 @@ static void choose(const struct pool *pool, struct space *space)
 	}
 }
 
-static int by_prediction(const void *x, const void *y)
-{
-	const struct candidate *a = x, *b = y;
-
-	if (a->predicted_ns != b->predicted_ns)
-		return a->predicted_ns < b->predicted_ns ? -1 : 1;
-	return memcmp(&a->schedule, &b->schedule, sizeof a->schedule);
-}
-
 static void add(struct space *space, const struct op *op, const struct schedule *schedule,
         const struct limits *limits, const struct facts *facts)
 {
@@ -256,7 +160,7 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
         struct space *ret_space, struct error *err)
 {
 	struct schedule baseline = space_baseline(op), fallback = space_plainest(op, limits);
-	int r = within_bindings(op, limits, err);
+	int r = legality_of_bindings(op, limits, err);
 
 	if (r)
 		return r;
@@ -271,8 +175,7 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
 	add(ret_space, op, &fallback, limits, facts);
 	if (!ret_space->count)
 		return space_check(op, &fallback, limits, err);
-	qsort(ret_space->candidates, ret_space->count, sizeof *ret_space->candidates,
-	        by_prediction);
+	candidates_sort(ret_space->candidates, ret_space->count);
 	ret_space->baseline = find(ret_space, &baseline);
 	return 0;
 }
