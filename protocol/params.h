@@ -29,7 +29,15 @@ struct method_param {
 extern const struct method_param method_params[];
 extern const uint32_t method_param_count;
 
-/* The row of this name, or NULL. */
+/* A method (param NULL) or a parameter under the name that it had. */
+struct former_name {
+	enum method method;
+	const char *former, *param;
+};
+extern const struct former_name former_names[];
+extern const uint32_t former_name_count;
+
+/* The row of this present name, or NULL. */
 const struct method_param *method_param_find(enum method method, const char *name);
 
 /* An operator as JSON Schema: a member for each field (operator.c). */

@@ -14,18 +14,25 @@
 #include <string.h>
 
 const struct method_info methods[METHOD_COUNT] = {
-#define METHOD(id, name, verb, path, doc) [METHOD_##id] = {name, verb, path, doc},
-#define PARAM(...)
+#define METHOD(id, function, name, verb, path, caller, doc) \
+	[METHOD_##id] = {name, verb, path, CALLER_##caller, doc},
 #include "protocol/methods.def"
 };
 
 const struct method_param method_params[] = {
-#define METHOD(...)
 #define PARAM(method, name, kind, required, doc) \
 	{METHOD_##method, name, PARAM_##kind, required, doc},
 #include "protocol/methods.def"
 };
 const uint32_t method_param_count = sizeof method_params / sizeof *method_params;
+
+/* Names that answer until 1.0. */
+const struct former_name former_names[] = {
+#define FORMER_NAME(method, name)          {METHOD_##method, name, NULL},
+#define FORMER_PARAM(method, former, name) {METHOD_##method, former, name},
+#include "protocol/methods.def"
+};
+const uint32_t former_name_count = sizeof former_names / sizeof *former_names;
 
 static const struct problem_info {
 	const char *code;
@@ -33,7 +40,7 @@ static const struct problem_info {
 	const char *title;
 } problems[PROBLEM_COUNT] = {
         [PROBLEM_NONE] = {"none", 200, "Nothing is wrong"},
-#define PROBLEM(name, code, status, title) [PROBLEM_##name] = {code, status, title},
+#define PROBLEM(name, code, status, title, doc) [PROBLEM_##name] = {code, status, title},
 #include "protocol/errors.def"
 };
 
@@ -42,6 +49,9 @@ enum method method_by_name(const char *name)
 	for (enum method m = 0; m < METHOD_COUNT; m++)
 		if (methods[m].name && !strcmp(methods[m].name, name))
 			return m;
+	for (uint32_t i = 0; i < former_name_count; i++)
+		if (!former_names[i].param && !strcmp(former_names[i].former, name))
+			return former_names[i].method;
 	return METHOD_COUNT;
 }
 
@@ -59,6 +69,21 @@ const struct method_param *method_param_find(enum method method, const char *nam
 		if (method_params[i].method == method && !strcmp(method_params[i].name, name))
 			return &method_params[i];
 	return NULL;
+}
+
+/* The present name of a parameter; `name` itself if it never had another. */
+static const char *present_name(enum method method, const char *name)
+{
+	for (uint32_t i = 0; i < former_name_count; i++)
+		if (former_names[i].method == method && former_names[i].param &&
+		        !strcmp(former_names[i].former, name))
+			return former_names[i].param;
+	return name;
+}
+
+bool method_takes(enum method method, const char *name)
+{
+	return method_param_find(method, present_name(method, name));
 }
 
 int problem_set(
@@ -210,39 +235,60 @@ static int unknown_param(enum method method, const char *name, struct problem *r
 	        "%s has no parameter '%.40s'; it takes %s", label, name, known);
 }
 
-static int check_given(enum method method, const json_t *params, struct problem *ret_problem)
+/* Adds the parameter under its present name. */
+static int take_param(enum method method, const char *name, json_t *value, json_t *taken,
+        struct problem *ret_problem)
 {
-	const char *name;
-	json_t *value;
+	const char *present = present_name(method, name);
+	const struct method_param *param = method_param_find(method, present);
 
-	json_object_foreach((json_t *)params, name, value)
-	{
-		const struct method_param *param = method_param_find(method, name);
-		if (!param)
-			return unknown_param(method, name, ret_problem);
-		const char *must = kind_refusal(param->kind, value);
-		if (must)
-			return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
-			        "parameter '%s' must be %s", name, must);
+	if (!param)
+		return unknown_param(method, name, ret_problem);
+	const char *must = kind_refusal(param->kind, value);
+	if (must)
+		return problem_set(ret_problem, PROBLEM_BAD_VALUE, name,
+		        "parameter '%s' must be %s", name, must);
+	if (json_object_get(taken, present))
+		return problem_set(ret_problem, PROBLEM_DUPLICATE_FIELD, present,
+		        "parameter '%s' is given under a former name too; give it once", present);
+	json_object_set(taken, present, value);
+	return 0;
+}
+
+static int check_required(enum method method, const json_t *params, struct problem *ret_problem)
+{
+	for (uint32_t i = 0; i < method_param_count; i++) {
+		const struct method_param *param = &method_params[i];
+		if (param->method == method && param->required &&
+		        !json_object_get(params, param->name))
+			return problem_set(ret_problem, PROBLEM_MISSING_FIELD, param->name,
+			        "parameter '%s' is missing; give %s", param->name, param->doc);
 	}
 	return 0;
 }
 
-int protocol_check_params(enum method method, const json_t *params, struct problem *ret_problem)
+int protocol_params(
+        enum method method, const json_t *params, json_t **ret_params, struct problem *ret_problem)
 {
+	const char *name;
+	json_t *value;
+
 	if (params && !json_is_object(params))
 		return problem_set(ret_problem, PROBLEM_BAD_MESSAGE, "params",
 		        "params must be an object of parameters by name");
-	int answer = check_given(method, params, ret_problem);
-	if (answer)
-		return answer;
-	for (uint32_t i = 0; i < method_param_count; i++) {
-		const struct method_param *param = &method_params[i];
-		if (param->method != method || !param->required ||
-		        json_object_get(params, param->name))
-			continue;
-		return problem_set(ret_problem, PROBLEM_MISSING_FIELD, param->name,
-		        "parameter '%s' is missing; give %s", param->name, param->doc);
+	json_t *taken = json_object();
+	int answer = 0;
+	json_object_foreach((json_t *)params, name, value)
+	{
+		answer = take_param(method, name, value, taken, ret_problem);
+		if (answer)
+			break;
 	}
-	return 0;
+	if (!answer)
+		answer = check_required(method, taken, ret_problem);
+	if (answer)
+		json_decref(taken);
+	else
+		*ret_params = taken;
+	return answer;
 }

@@ -14,20 +14,27 @@
 #define PROTOCOL_MESSAGE_BYTES 65536 /* largest WebSocket message a client may send */
 
 enum method {
-#define METHOD(name, ...) METHOD_##name,
-#define PARAM(...)
+#define METHOD(id, ...) METHOD_##id,
 #include "protocol/methods.def"
 	METHOD_COUNT
+};
+/* Who may call a method. */
+enum method_caller {
+	CALLER_ANYONE,
+	CALLER_PEER, /* who holds a WebSocket open */
 };
 struct method_info {
 	const char *name;        /* on the WebSocket; NULL: REST only */
 	const char *verb, *path; /* REST; NULL: WebSocket only */
+	enum method_caller caller;
 	const char *doc;
 };
 extern const struct method_info methods[METHOD_COUNT];
-/* METHOD_COUNT if there is none. */
+/* By a present or a former name. METHOD_COUNT if there is none. */
 enum method method_by_name(const char *name);
 enum method method_by_path(const char *path);
+/* Whether the method has a parameter of this present or former name. */
+bool method_takes(enum method method, const char *name);
 
 /* What a kernel's code may be asked for as. */
 enum target {
@@ -54,8 +61,11 @@ __attribute__((format(printf, 4, 5))) int problem_set(struct problem *problem,
 uint32_t problem_status(enum problem_code code);                             /* HTTP */
 json_t *problem_json(const struct problem *problem); /* type, title, status, code, field, detail */
 
-/* Checks params against the method's rows: unknown, missing, wrong kind. 0 or a problem_code. */
-int protocol_check_params(enum method method, const json_t *params, struct problem *ret_problem);
+/* Checks params (NULL: none) against the method's rows: unknown, missing, wrong kind. 0 with
+ * *ret_params, what a handler reads: a new object of the same values by their present names. Or a
+ * problem_code. */
+int protocol_params(
+        enum method method, const json_t *params, json_t **ret_params, struct problem *ret_problem);
 /* An operator in either spelling, with the problem that fits if it is refused. */
 int protocol_op(const json_t *value, struct op *ret_op, struct problem *ret_problem);
 

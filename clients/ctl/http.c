@@ -37,14 +37,8 @@ int unreachable(const struct ctl *ctl, const char *why)
 
 static void set_param(json_t *params, enum method method, const char *name, const char *value)
 {
-	struct problem problem;
-	json_t *probe = json_pack("{s:s}", name, "");
-
-	/* The tables know whether the method takes it: anything but "unknown" means that it does.
-	 */
-	if (value && protocol_check_params(method, probe, &problem) != PROBLEM_UNKNOWN_FIELD)
+	if (value && method_takes(method, name))
 		json_object_set_new(params, name, json_string(value));
-	json_decref(probe);
 }
 
 json_t *ask_params(const struct ctl *ctl, enum method method)

@@ -27,6 +27,7 @@ const struct setting_info settings[SETTING_COUNT] = {
         [SETTING_MODEL] = {"model", "model", false},
         [SETTING_BATCH] = {"batch", "batch", true},
         [SETTING_SEQ] = {"seq", "seq", true},
+        [SETTING_TARGET_SEQ] = {"target-seq", "target_seq", true},
         [SETTING_CACHE] = {"cache", "cache", true},
         [SETTING_SIZES] = {"size", "sizes", false},
         [SETTING_DYNAMIC] = {"dynamic", "dynamic", false},
@@ -50,13 +51,14 @@ void usage(FILE *out)
 	      "  bench side OP...     the schedules given, side by side\n"
 	      "\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n"
 	      "  --device TEXT        a device's id, or a part of its name, any case\n"
-	      "  --target TARGET      wgsl (default) or spirv; with --model see there\n"
+	      "  --target TARGET      wgsl (default) or spirv\n"
 	      "  --features LIST      what the code may use: subgroups, all or none (default)\n"
 	      "  -o, --output FILE    where get writes the code\n"
 	      "  --json               print JSON\n"
 	      "  --model NAME         tune all operators of a model; its inputs follow\n"
-	      "  --batch N, --seq N, --target N, --cache N\n"
-	      "                       inputs; target: positions of a decoder, cache: past ones\n"
+	      "  --batch N, --seq N, --target-seq N, --cache N\n"
+	      "                       inputs; target-seq: positions of a decoder, cache: past "
+	      "ones\n"
 	      "  --size NAME=N        another value of an input or a size, any number of times\n"
 	      "  --dynamic LIST       inputs not known before run time: seq,cache\n"
 	      "  --dtype TYPE         f32 (default), f16, or weights of 4 bits: q4, q4f16\n"
@@ -202,6 +204,7 @@ static const struct option long_options[] = {
         SETTING("model", MODEL),
         SETTING("batch", BATCH),
         SETTING("seq", SEQ),
+        SETTING("target-seq", TARGET_SEQ),
         SETTING("cache", CACHE),
         SETTING("size", SIZES),
         SETTING("dynamic", DYNAMIC),

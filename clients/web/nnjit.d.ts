@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Types of nnjit-web. GPU* types are those of @webgpu/types or of TypeScript's own DOM library.
+// Types of nnjit-web. GPU* types are those of @webgpu/types or of TypeScript's own DOM library; what the
+// daemon answers with is in protocol.d.ts.
+
+import type { DType, Kernel, LeadersAnswer, PrefetchProgress, Progress, ReportAnswer } from './protocol.js';
+export * from './protocol.js';
 
 /** The operator in its text form ('matmul m=?128 n=256 k=256 act=relu') or as an object. */
 export type Op = string | OpObject;
@@ -14,120 +18,6 @@ export interface OpObject {
 	[field: string]: OpValue | OpValue[];
 }
 export type OpValue = number | string | boolean;
-
-export type DType = 'f32' | 'f16' | 'i32' | 'i8' | 'u8' | 'u4' | 'bool' | 'u32';
-
-export interface Binding {
-	binding: number;
-	name: string;
-	type: 'read-only-storage' | 'storage' | 'uniform';
-	dtype: DType;
-	/** With the open dimensions as they are tuned. */
-	shape: number[];
-	/** The same; a whole number of words. */
-	bytes: number;
-	/** Axis by axis the open dimension that it grows with: its size is shape[i] / hint * value. */
-	dims?: (string | null)[];
-}
-
-/** A dimension left open: each from `min` to `max`, tuned as `hint`. */
-export interface Dimension {
-	name: string;
-	min: number;
-	max: number;
-	hint: number;
-}
-
-/** Workgroups along one dimension: times, by the values of `dims`, divided by `over`, rounded up; at most `most`. */
-export interface Extent {
-	times: number;
-	over: number;
-	dims: string[];
-	most?: number;
-}
-
-export interface Progress {
-	measured: number;
-	of: number;
-}
-
-/** Of the operators of a prefetch, how many have ended; `op` is the one that did last. */
-export interface PrefetchProgress {
-	done: number;
-	of: number;
-	failed: number;
-	op?: string;
-}
-
-/**
- * How the daemon timed the kernel on the device; zeros while it is only predicted. With a dimension in a range,
- * means over its ends and its middle.
- */
-export interface DaemonTiming {
-	median_ns: number;
-	mad_ns: number;
-	samples: number;
-	gflops: number;
-	/** Share of the device's own limit, 0 to 1. */
-	roofline: number;
-	/** What engines ship today for such an operator, on the same device in the same session. */
-	baseline_ns: number;
-	/** wall: the device has no timestamps that can be used; timed by the host over longer batches. */
-	clock: 'timestamp' | 'wall' | null;
-}
-
-/** All that it takes to run a kernel. */
-export interface Kernel {
-	op: string;
-	key: string;
-	device: string;
-	target: 'wgsl' | 'spirv';
-	profile: string;
-	/** WGSL, or SPIR-V in base64. */
-	code: string;
-	entry_point: string;
-	workgroup_size: [number, number, number];
-	/** With the open dimensions as they are tuned. */
-	workgroups: [number, number, number];
-	bindings: Binding[];
-	/** Of an operator with open dimensions only. */
-	dimensions?: Dimension[];
-	dispatch?: [Extent, Extent, Extent];
-	required_features: string[];
-	/** Of navigator.gpu.wgslLanguageFeatures. */
-	required_language_features: string[];
-	required_limits: Record<string, number>;
-	schedule: string;
-	/** naive: every schedule failed on the device; this is the plainest, and was not verified. */
-	status: 'predicted' | 'tuning' | 'tuned' | 'stale' | 'naive';
-	progress: Progress;
-	timing: DaemonTiming;
-	/** What the driver took to compile it there, and the size of what it compiled; 0: not known. */
-	compile: { pipeline_ns: number; spirv_bytes: number };
-	/** share: of the operator that was tried there, where memory was too short for all of it. */
-	verified: { max_rel_err: number; checked: number; share?: number } | null;
-	/** Where reports of this page's origin chose it among near-ties. */
-	settled_by?: 'page';
-	/** What is to be done once to constant inputs, whose bindings are as they are then: Runner.prepare() does it. */
-	prepare?: { input: string; kernel: Kernel }[];
-}
-
-/** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
-export interface KernelInParts {
-	op: string;
-	key: string;
-	device: string;
-	target: 'wgsl' | 'spirv';
-	profile: string;
-	bindings: Binding[];
-	required_limits: Record<string, number>;
-	status: Kernel['status'];
-	/** Of all parts together. */
-	timing: { median_ns: number; baseline_ns: number };
-	/** kernel: index in `kernels`; offsets: bytes, of each binding. */
-	parts: { kernel: number; offsets: number[] }[];
-	kernels: Kernel[];
-}
 
 export type AbsenceReason = 'refused' | 'timeout' | 'denied' | 'not-nnjit' | 'wrong-origin' | 'aborted' | (string & {});
 
@@ -183,9 +73,9 @@ export class Client extends EventTarget {
 	prefetch(ops: Op[], onProgress?: (progress: PrefetchProgress) => void,
 		options?: { device?: string; signal?: AbortSignal }): Promise<PrefetchProgress>;
 	/** What the page measured; dispatches: in each sample (1); quantum_ns: the steps of its clock (100000). */
-	report(kernel: Kernel, timing: { median_ns: number; samples: number; dispatches?: number; quantum_ns?: number }): Promise<unknown>;
+	report(kernel: Kernel, timing: { median_ns: number; samples: number; dispatches?: number; quantum_ns?: number }): Promise<ReportAnswer>;
 	/** The kernel and those within 5% of it by the daemon's own measure. */
-	leaders(op: Op, options?: KernelOptions): Promise<{ leaders: Kernel[] }>;
+	leaders(op: Op, options?: KernelOptions): Promise<LeadersAnswer>;
 	call(method: string, params?: object, signal?: AbortSignal): Promise<unknown>;
 	close(): void;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls the handlers, for both faces, and owns what they share: caches and peers. Start
- * here: `handlers` says which file answers which method.
+ * Calls the handlers, for both faces, and owns what they share: caches and peers. A method's
+ * row in protocol/methods.def names the function that answers it, and who may call it.
  */
 #include "daemon/api/handler.h"
 
@@ -14,21 +14,8 @@
 #include <time.h>
 
 static handler *const handlers[METHOD_COUNT] = {
-        [METHOD_HEALTH] = handle_health,
-        [METHOD_OPENAPI] = handle_openapi,
-        [METHOD_STATUS] = handle_status,
-        [METHOD_DEVICES] = handle_devices,
-        [METHOD_KERNELS] = handle_kernels,
-        [METHOD_KERNEL] = handle_kernel,
-        [METHOD_MODELS] = handle_models,
-        [METHOD_MODEL] = handle_model,
-        [METHOD_TRIALS] = handle_trials,
-        [METHOD_HELLO] = handle_hello,
-        [METHOD_WATCH] = handle_watch,
-        [METHOD_CANCEL] = handle_cancel,
-        [METHOD_PREFETCH] = handle_prefetch,
-        [METHOD_LEADERS] = handle_leaders,
-        [METHOD_REPORT] = handle_report,
+#define METHOD(id, function, ...) [METHOD_##id] = handle_##function,
+#include "protocol/methods.def"
 };
 
 static void destroy_slot(struct api **api)
@@ -71,21 +58,42 @@ uint64_t api_version(const struct api *api)
 	return tune_version(api->tune) + api->changes;
 }
 
+/* Who may call, by the method's row. */
+static int check_caller(const struct request *request, struct problem *ret_problem)
+{
+	const struct method_info *info = &methods[request->method];
+
+	switch (info->caller) {
+	case CALLER_ANYONE:
+		return 0;
+	case CALLER_PEER:
+		return request->peer ? 0
+		                     : problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
+		                               "%s belongs to a WebSocket; open one at /v1/ws",
+		                               info->name);
+	}
+	return 0;
+}
+
 int api_call(struct api *api, enum method method, const json_t *params, struct api_peer *peer,
         const json_t *id, json_t **ret_result, struct problem *ret_problem)
 {
-	const struct request request = {api, method, params, peer, id};
-	json_t *result = NULL;
+	struct request request = {api, method, NULL, peer, id};
+	json_t *taken = NULL, *result = NULL;
 
-	assert(method < METHOD_COUNT && handlers[method]);
+	assert(method < METHOD_COUNT);
 	api->calls++;
-	int answer = protocol_check_params(method, params, ret_problem);
+	int answer = check_caller(&request, ret_problem);
+	if (!answer)
+		answer = protocol_params(method, params, &taken, ret_problem);
+	request.params = taken;
 	if (!answer)
 		answer = handlers[method](&request, &result, ret_problem);
 	if (!answer && !result)
 		answer = problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
 	if (!answer)
 		*ret_result = result;
+	json_decref(taken);
 	return answer;
 }
 

@@ -54,14 +54,9 @@ struct request {
 typedef int handler(
         const struct request *request, json_t **ret_result, struct problem *ret_problem);
 
-handler handle_health, handle_openapi, handle_status; /* status.c */
-handler handle_devices, handle_hello;                 /* devices.c */
-handler handle_kernels, handle_trials;                /* kernels.c */
-handler handle_kernel;                                /* kernel.c */
-handler handle_models, handle_model;                  /* model.c */
-handler handle_watch, handle_prefetch, handle_cancel; /* watch.c */
-handler handle_leaders;                               /* settle.c */
-handler handle_report;                                /* report.c */
+/* One for each row of methods.def: a method without its handler does not link. */
+#define METHOD(id, function, ...) handler handle_##function;
+#include "protocol/methods.def"
 
 /* ---- What a request is about (want.c). */
 struct want {

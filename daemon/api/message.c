@@ -2,7 +2,7 @@
  *
  * One WebSocket message, whole, as text: {"id":N,"method":NAME,"params":{...}} in, and
  * {"id":N,"result":...} or {"id":N,"error":PROBLEM} out. Whatever is wrong with a message costs
- * that message only. `get` is answered with the artifact's ready text.
+ * that message only. `kernel` is answered with the artifact's ready text.
  */
 #include "daemon/api/handler.h"
 
@@ -95,7 +95,8 @@ static int read_message(
 
 	if (!json_is_object(root))
 		return problem_set(ret_problem, PROBLEM_BAD_MESSAGE, "",
-		        "a message is an object: {\"id\":1,\"method\":\"get\",\"params\":{...}}");
+		        "a message is an object: "
+		        "{\"id\":1,\"method\":\"kernel\",\"params\":{...}}");
 	const json_t *id = json_object_get(root, "id");
 	if (json_is_integer(id))
 		ret_message->id = id;
@@ -112,18 +113,21 @@ static int read_message(
 	return read_method(json_object_get(root, "method"), &ret_message->method, ret_problem);
 }
 
-/* `get` alone does not go through JSON values: its answer is text already. */
+/* `kernel` alone does not go through JSON values: its answer is text already. */
 static char *answer_kernel(struct api *api, struct api_peer *peer, const struct message *message)
 {
-	const struct request request = {api, METHOD_KERNEL, message->params, peer, message->id};
+	struct request request = {api, METHOD_KERNEL, NULL, peer, message->id};
 	struct problem problem = {0};
+	json_t *params = NULL;
 	const char *text;
 	size_t length;
 
 	api->calls++;
-	int answer = protocol_check_params(METHOD_KERNEL, message->params, &problem);
+	int answer = protocol_params(METHOD_KERNEL, message->params, &params, &problem);
+	request.params = params;
 	if (!answer)
 		answer = kernel_text(&request, &text, &length, &problem);
+	json_decref(params);
 	return answer ? refuse(message->id, &problem)
 	              : reply_text(message->id, "result", text, length);
 }

@@ -112,9 +112,6 @@ static int check_schedule(
 
 static int check_pace(struct api_peer *peer, uint64_t now_s, struct problem *ret_problem)
 {
-	if (!peer)
-		return problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
-		        "a report belongs to a WebSocket; open one at /v1/ws");
 	if (peer->report_s != now_s)
 		peer->report_count = 0;
 	peer->report_s = now_s;

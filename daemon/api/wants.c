@@ -29,7 +29,7 @@ static int model_problem(int code, const struct error *err, struct problem *ret_
 	return problem_set(ret_problem, problem, err->field, "%s", err->text);
 }
 
-static const char *const inputs[] = {"batch", "seq", "target", "cache"};
+static const char *const inputs[] = {"batch", "seq", "target_seq", "cache"};
 static const char *const settings[] = {"sizes", "dynamic", "dtype"};
 #define INPUTS   (sizeof inputs / sizeof *inputs)
 #define SETTINGS (sizeof settings / sizeof *settings)

@@ -145,14 +145,39 @@ static bool is_name(const char *name)
 	return length > 0 && length < NAME_MAX_BYTES && isalpha((unsigned char)name[0]);
 }
 
+static bool is_called(const char *name, size_t length, const char *text)
+{
+	return strlen(text) == length && !memcmp(text, name, length);
+}
+
 static struct model_value *find_value(const struct model *model, const char *name, size_t length)
 {
 	for (uint32_t i = 0; i < model->count; i++) {
 		const struct model_value *value = &model->values[i];
-		if (strlen(value->name) == length && !memcmp(value->name, name, length))
+		if (is_called(name, length, value->name))
 			return (struct model_value *)value;
 	}
 	return NULL;
+}
+
+/* Names that answer until 1.0: a former one for an input of the present name, and the present one
+ * for an input of somebody's own manifest that still has the former. */
+static const struct {
+	const char *former, *name;
+} renamed[] = {{"target", "target_seq"}};
+
+/* A value by its own name, or by the other one that it has. */
+static struct model_value *find_named(const struct model *model, const char *name, size_t length)
+{
+	struct model_value *value = find_value(model, name, length);
+
+	for (size_t i = 0; !value && i < sizeof renamed / sizeof *renamed; i++) {
+		const char *other = is_called(name, length, renamed[i].former) ? renamed[i].name
+		                    : is_called(name, length, renamed[i].name) ? renamed[i].former
+		                                                               : "";
+		value = find_value(model, other, strlen(other));
+	}
+	return value;
 }
 
 static int add_values(struct model *model, json_t *object, bool input, struct error *err)
@@ -398,7 +423,7 @@ static int no_value(
 
 int model_set(struct model *model, const char *name, uint64_t number, struct error *err)
 {
-	struct model_value *value = find_value(model, name, strlen(name));
+	struct model_value *value = find_named(model, name, strlen(name));
 
 	if (!value)
 		return no_value(model, name, strlen(name), false, err);
@@ -439,7 +464,7 @@ int model_set_dynamic(struct model *model, const char *names, struct error *err)
 {
 	while (*names) {
 		size_t length = strcspn(names, ",");
-		struct model_value *value = find_value(model, names, length);
+		struct model_value *value = find_named(model, names, length);
 		if (!value || !value->input)
 			return no_value(model, names, length, true, err);
 		value->dynamic = true;

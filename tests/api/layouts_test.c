@@ -54,7 +54,7 @@ static json_t *ask(const char *op, const char *input, const char *rest)
 	char message[512];
 
 	snprintf(message, sizeof message,
-	        "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":\"%s\",\"device\":\"swift\","
+	        "{\"id\":1,\"method\":\"kernel\",\"params\":{\"op\":\"%s\",\"device\":\"swift\","
 	        "\"constant\":\"%s\"%s}}",
 	        op, input, rest);
 	return say(message);

@@ -73,7 +73,7 @@ static const char *report(const char *schedule, const char *rest)
 static void expect_served(const char *schedule)
 {
 	json_t *reply = say(
-	        "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":\"" OP "\"," DEVICE "}}");
+	        "{\"id\":1,\"method\":\"kernel\",\"params\":{\"op\":\"" OP "\"," DEVICE "}}");
 
 	ck_assert_str_eq(text_at(reply, "result", "schedule"), schedule);
 	ck_assert_str_eq(

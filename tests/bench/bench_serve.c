@@ -106,7 +106,8 @@ static void tune(void)
 	            "\"error\""))
 		end(1, space);
 	for (int i = 0; i < TUNE_S * 5; i++) {
-		if (strstr(ask(ws, "{\"id\":2,\"method\":\"get\",\"params\":{\"op\":\"" OP "\"}}"),
+		if (strstr(ask(ws, "{\"id\":2,\"method\":\"kernel\",\"params\":{\"op\":\"" OP
+		                   "\"}}"),
 		            "\"status\":\"tuned\"")) {
 			close(watch);
 			close(ws);
@@ -159,8 +160,8 @@ static void measure_ws(bool asleep, double *ret_p50_us, double *ret_p99_us)
 	int ws = client_ws_open(daemon_.port);
 
 	for (int i = -WARM_UP; i < GETS; i++) {
-		double us = time_ask(
-		        ws, "{\"id\":7,\"method\":\"get\",\"params\":{\"op\":\"" OP "\"}}", asleep);
+		double us = time_ask(ws,
+		        "{\"id\":7,\"method\":\"kernel\",\"params\":{\"op\":\"" OP "\"}}", asleep);
 		if (i >= 0)
 			times[i] = us;
 	}
@@ -202,7 +203,7 @@ static void measure_cold(struct figures *figures)
 	for (int i = 0; i < COLD; i++) {
 		char message[160];
 		snprintf(message, sizeof message,
-		        "{\"id\":%d,\"method\":\"get\",\"params\":{\"op\":\"matmul m=%d n=%d "
+		        "{\"id\":%d,\"method\":\"kernel\",\"params\":{\"op\":\"matmul m=%d n=%d "
 		        "k=%d\"}}",
 		        i, 64 + i, 96 + 4 * i, 128 + i);
 		times[i] = time_ask(ws, message, true);

@@ -40,9 +40,9 @@ static const struct message_case {
         {"a name twice", "{\"id\":1,\"id\":2,\"method\":\"status\"}", "\"duplicate-field\""},
         {"no method", "{\"id\":1}", "\"bad-message\""},
         {"unknown method", "{\"id\":1,\"method\":\"fly\"}", "\"unknown-method\""},
-        {"unknown parameter", "{\"id\":1,\"method\":\"get\",\"params\":{\"colour\":1}}",
+        {"unknown parameter", "{\"id\":1,\"method\":\"kernel\",\"params\":{\"colour\":1}}",
                 "\"unknown-field\""},
-        {"unknown operator", "{\"id\":1,\"method\":\"get\",\"params\":{\"op\":\"fly m=1\"}}",
+        {"unknown operator", "{\"id\":1,\"method\":\"kernel\",\"params\":{\"op\":\"fly m=1\"}}",
                 "\"unknown-operator\""},
         {"not UTF-8", "{\"id\":1,\"method\":\"\xff\"}", "\"bad-json\""},
 };

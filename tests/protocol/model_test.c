@@ -51,12 +51,12 @@ static const struct {
 } rows[] = {
         {"bert-base", 109482240, 11.2, ""},
         {"roberta-base", 124645632, 11.2, ""},
-        {"bart-large", 406291456, 0, "target=1,cache=100,encode=0"},
-        {"t5-base", 222903552, 0, "target=1,cache=100,encode=0"},
+        {"bart-large", 406291456, 0, "target_seq=1,cache=100,encode=0"},
+        {"t5-base", 222903552, 0, "target_seq=1,cache=100,encode=0"},
         {"gpt2", 124439808, 0, "seq=1,cache=1000"},
         {"llama-2-7b", 6738415616, 0, "seq=1,cache=1024"},
         {"llama-3.2-1b", 1235814400, 0, "seq=1,cache=1024"},
-        {"whisper-tiny", 37760640, 0, "target=1,cache=100,encode=0"},
+        {"whisper-tiny", 37760640, 0, "target_seq=1,cache=100,encode=0"},
         {"vit-b-16", 86567656, 17.6, ""},
         {"resnet-50", 25557032, 4.09, ""},
         {"mobilenet-v2", 3504872, 0.30, ""},
@@ -219,6 +219,35 @@ static const struct model_op *first_of(const struct model_list *list, enum op_ki
 	ck_abort_msg("no operator of this kind");
 	return NULL;
 }
+
+START_TEST(inputs_answer_to_their_former_names)
+{
+	static const char own[] =
+	        "{\"name\":\"own\",\"title\":\"t\",\"parameters\":1,\"inputs\":{\"target\":4},"
+	        "\"sizes\":{},\"ops\":[{\"name\":\"o\",\"op\":\"relu shape={target}\"}]}";
+	static const char *const names[] = {"target", "target_seq"};
+	json_t *manifest = json_loads(own, 0, NULL);
+	struct model *model;
+
+	for (int listed = 0; listed < 2; listed++) {
+		if (listed)
+			model = load("t5-base", "");
+		else
+			ck_assert_int_eq(model_read(manifest, &model, NULL), 0);
+		for (uint64_t i = 0; i < 2; i++) {
+			json_t *inputs;
+			ck_assert_int_eq(model_set(model, names[i], 5 + i, NULL), 0);
+			ck_assert_int_eq(model_set_dynamic(model, names[i], NULL), 0);
+			ck_assert_int_eq(model_inputs(model, &inputs, NULL), 0);
+			ck_assert_int_eq(
+			        json_integer_value(json_object_get(inputs, names[listed])), 5 + i);
+			json_decref(inputs);
+		}
+		model_free(model);
+	}
+	json_decref(manifest);
+}
+END_TEST
 
 START_TEST(lengths_may_be_dynamic)
 {
@@ -445,6 +474,7 @@ int main(void)
 	tcase_add_loop_test(tree, big_is_what_exceeds_a_page, 0, ROWS);
 	tcase_add_loop_test(tree, operators_are_valid_in_every_type, 0, ROWS);
 	tcase_add_loop_test(tree, decoding_is_valid, 0, ROWS);
+	tcase_add_test(tree, inputs_answer_to_their_former_names);
 	tcase_add_test(tree, lengths_may_be_dynamic);
 	tcase_add_test(tree, sizes_follow_from_one_another);
 	tcase_add_loop_test(reader, values_that_do_not_do, 0, COUNT(settings));

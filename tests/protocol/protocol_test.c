@@ -3,6 +3,8 @@
  * The protocol's tables and checks: parameters by their rows, operators in both spellings, problems
  * as JSON, and the OpenAPI document against the tables it is made from.
  */
+#include "protocol/answers.h"
+#include "protocol/artifact/artifact.h"
 #include "protocol/openapi.h"
 #include "protocol/params.h"
 
@@ -58,15 +60,18 @@ static const struct {
 START_TEST(params_are_checked)
 {
 	struct problem problem = {0};
-	json_t *params = parse(param_rows[_i].params);
-	int answer = protocol_check_params(param_rows[_i].method, params, &problem);
+	json_t *params = parse(param_rows[_i].params), *taken = NULL;
+	int answer = protocol_params(param_rows[_i].method, params, &taken, &problem);
 
 	ck_assert_int_eq(answer, (int)param_rows[_i].code);
 	if (answer) {
 		ck_assert_int_eq(problem.code, param_rows[_i].code);
 		ck_assert_str_eq(problem.field, param_rows[_i].field);
 		ck_assert_uint_gt(strlen(problem.detail), 20);
+	} else {
+		ck_assert(json_equal(taken, params));
 	}
+	json_decref(taken);
 	json_decref(params);
 }
 END_TEST
@@ -74,10 +79,38 @@ END_TEST
 START_TEST(no_params_are_an_empty_object)
 {
 	struct problem problem;
+	json_t *taken = NULL;
 
-	ck_assert_int_eq(protocol_check_params(METHOD_STATUS, NULL, &problem), 0);
+	ck_assert_int_eq(protocol_params(METHOD_STATUS, NULL, &taken, &problem), 0);
+	ck_assert_uint_eq(json_object_size(taken), 0);
+	json_decref(taken);
 	ck_assert_int_eq(
-	        protocol_check_params(METHOD_KERNEL, NULL, &problem), PROBLEM_MISSING_FIELD);
+	        protocol_params(METHOD_KERNEL, NULL, &taken, &problem), PROBLEM_MISSING_FIELD);
+}
+END_TEST
+
+START_TEST(parameters_answer_to_their_former_names)
+{
+	json_t *params = parse("{\"model\":\"t5-base\",\"target\":\"7\"}"), *taken = NULL;
+	struct problem problem;
+
+	ck_assert(method_takes(METHOD_MODEL, "target"));
+	ck_assert(method_takes(METHOD_MODEL, "target_seq"));
+	ck_assert(!method_takes(METHOD_KERNEL, "target_seq"));
+	ck_assert_int_eq(protocol_params(METHOD_MODEL, params, &taken, &problem), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(taken, "target_seq")), "7");
+	ck_assert_ptr_null(json_object_get(taken, "target"));
+	json_decref(taken);
+	json_object_set_new(params, "target_seq", json_integer(7));
+	ck_assert_int_eq(
+	        protocol_params(METHOD_MODEL, params, &taken, &problem), PROBLEM_DUPLICATE_FIELD);
+	ck_assert_str_eq(problem.field, "target_seq");
+	json_object_del(params, "target_seq");
+	json_object_set_new(params, "target", json_string("wgsl"));
+	ck_assert_int_eq(
+	        protocol_params(METHOD_MODEL, params, &taken, &problem), PROBLEM_BAD_VALUE);
+	ck_assert_str_eq(problem.field, "target");
+	json_decref(params);
 }
 END_TEST
 
@@ -228,6 +261,8 @@ START_TEST(names_and_paths_find_their_method)
 		if (methods[m].path)
 			ck_assert_int_eq(method_by_path(methods[m].path), m);
 	}
+	ck_assert_int_eq(method_by_name("kernel"), METHOD_KERNEL);
+	ck_assert_int_eq(method_by_name("get"), METHOD_KERNEL); /* until 1.0 */
 	ck_assert_int_eq(method_by_name("no such"), METHOD_COUNT);
 	ck_assert_int_eq(method_by_path("/v1/none"), METHOD_COUNT);
 }
@@ -255,6 +290,65 @@ START_TEST(openapi_has_every_route_and_parameter)
 	}
 	ck_assert_uint_eq(json_object_size(paths), routes);
 	json_decref(document);
+}
+END_TEST
+
+/* What answers are made of: each method has rows, each type is used and has a schema. */
+START_TEST(answers_are_made_of_types)
+{
+	json_t *document = openapi_json("1.2.3");
+	json_t *schemas = json_object_get(json_object_get(document, "components"), "schemas");
+	bool used[ANSWER_KIND_COUNT] = {[ANSWER_PROBLEM] = true};
+
+	for (uint32_t i = 0; i < answer_member_count; i++) {
+		const struct answer_member *member = &answer_members[i];
+		used[member->kind] = true;
+		if (!answer_infos[member->of].name)
+			used[member->of] = true;
+		ck_assert_ptr_eq(answer_member_find(member->of, member->name), member);
+	}
+	for (enum method m = 0; m < METHOD_COUNT; m++) {
+		enum answer_kind types[ANSWER_TYPES_MAX], pushed = answer_pushed(m);
+		answer_types(m, types);
+		for (uint32_t i = 0; types[i] != ANSWER_KIND_COUNT; i++) {
+			ck_assert_msg(answer_infos[types[i]].name || used[types[i]],
+			        "%s answers with nothing", methods[m].doc);
+			used[types[i]] = true;
+		}
+		if (pushed != ANSWER_KIND_COUNT)
+			used[pushed] = true;
+	}
+	for (enum answer_kind kind = 0; kind < ANSWER_KIND_COUNT; kind++) {
+		const char *name = answer_infos[kind].name;
+		ck_assert_msg(!name || used[kind], "no answer holds a %s", name);
+		ck_assert_msg(!name || json_object_get(schemas, name), "%s has no schema", name);
+	}
+	json_decref(document);
+}
+END_TEST
+
+static void add_word(char *words, size_t bytes, const char *word)
+{
+	size_t length = strlen(words);
+
+	snprintf(words + length, bytes - length, "%s%s", length ? "|" : "", word);
+}
+
+/* The words of types.def that are also the names of an enum. */
+START_TEST(choices_are_the_names_in_the_code)
+{
+	char statuses[128] = "", types[128] = "";
+
+	for (int status = ARTIFACT_PREDICTED; status <= ARTIFACT_NAIVE; status++)
+		add_word(statuses, sizeof statuses,
+		        artifact_status_name((enum artifact_status)status));
+	ck_assert_str_eq(answer_infos[ANSWER_STATUS].words, statuses);
+	add_word(statuses, sizeof statuses, "refused");
+	ck_assert_str_eq(answer_infos[ANSWER_OP_STATUS].words, statuses);
+	for (int type = 0; type < DTYPE_COUNT; type++)
+		add_word(types, sizeof types, dtype_name((enum dtype)type));
+	add_word(types, sizeof types, "u32"); /* of `dims` alone */
+	ck_assert_str_eq(answer_infos[ANSWER_DTYPE].words, types);
 }
 END_TEST
 
@@ -292,6 +386,7 @@ int main(void)
 
 	tcase_add_loop_test(tests, params_are_checked, 0, LENGTH(param_rows));
 	tcase_add_test(tests, no_params_are_an_empty_object);
+	tcase_add_test(tests, parameters_answer_to_their_former_names);
 	tcase_add_loop_test(tests, operators_in_both_spellings, 0, LENGTH(op_rows));
 	tcase_add_test(tests, objects_can_be_written_as_text);
 	tcase_add_test(tests, refusals_say_what_a_field_takes);
@@ -299,6 +394,8 @@ int main(void)
 	tcase_add_test(tests, names_and_paths_find_their_method);
 	tcase_add_test(tests, openapi_has_every_route_and_parameter);
 	tcase_add_test(tests, openapi_has_every_operator);
+	tcase_add_test(tests, answers_are_made_of_types);
+	tcase_add_test(tests, choices_are_the_names_in_the_code);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

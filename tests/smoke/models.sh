@@ -21,9 +21,9 @@ read -r -d '' models <<-END || true
 	gpt2           8 $text
 	llama-2-7b     8 $text,ffn=256
 	llama-3.2-1b   5 $text,head=16
-	bart-large     8 $text,target=4
-	t5-base        14 $text,target=4
-	whisper-tiny   10 $text,frames=16,target=4,mels=20
+	bart-large     8 $text,target_seq=4
+	t5-base        14 $text,target_seq=4
+	whisper-tiny   10 $text,frames=16,target_seq=4,mels=20
 	vit-b-16       12 layers=1,hidden=64,head=32,image=32,patch=8,classes=10
 	resnet-50      30 image=32,width=8,blocks1=2,blocks2=2,blocks3=2,blocks4=2,classes=10
 	mobilenet-v2   18 image=32,stem=8,c1=8,c2=8,c3=8,c4=16,c5=16,c6=16,c7=16,last=32,classes=10
