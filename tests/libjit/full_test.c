@@ -42,7 +42,7 @@ START_TEST(lite_is_part_of_full)
 			uint64_t index = full_find(full, schedule);
 			char text[SCHEDULE_TEXT_BYTES];
 			schedule_print(schedule, text);
-			ck_assert_msg(index < full_size(full), "%s: [%s] is not in the full space",
+			ck_assert_msg(index < full_size(full), "%s: [%s] is not in full.def",
 			        shapes[_i], text);
 			ck_assert_int_eq(full_at(full, index, &same), 0);
 			ck_assert_mem_eq(&same, schedule, sizeof same);
