@@ -225,7 +225,9 @@ int op_relaid(const struct op *op, const char *input, struct op *ret_other,
 float op_float(const struct op *op, uint32_t value); /* of a FLOAT */
 /* The activations of an ACTS, in order; returns how many. */
 uint32_t op_acts(const struct op *op, uint32_t value, enum scalar ret_acts[static OP_ACTS_MAX]);
-/* What an elementwise operator or a map does, ended by SCALAR_END; returns how many steps. */
+/* Whether it is a function of numbers or several: an operator of scalar.def, or a map. */
+bool op_has_steps(const struct op *op);
+/* What such an operator does, ended by SCALAR_END; returns how many steps. */
 uint32_t op_steps(const struct op *op, enum scalar ret_steps[static OP_STEPS_MAX + 1]);
 
 /* A convolution's or pooling's geometry, whichever of their operators it is: one dimension more
@@ -238,3 +240,24 @@ struct op_window {
 	bool transposed; /* w [c,oc/groups,kh,kw] (nhwc: [c,kh,kw,oc/groups]) */
 };
 struct op_window op_window(const struct op *op);
+
+/* Where a convolution's fields stand in op.value, whichever of their operators it is. */
+struct op_convolution {
+	uint32_t batch, dtype, acc, bias, residual, act;
+};
+const struct op_convolution *op_convolution(const struct op *op);
+
+/* A reduction's lines, whichever of their operators it is: x is [rows,n,inner], a line n elements
+ * of one row and one column of inner. */
+#define OP_CONSTANT UINT32_MAX
+struct op_extent { /* times * op.value[value], or, where that is OP_CONSTANT, just `times` */
+	uint32_t times, value;
+};
+struct op_lines {
+	struct op_extent rows, n, inner;
+	uint32_t groups; /* lines of an image, where weights are by channel; else 0 */
+	/* Where fields stand in op.value; 0: it has no such field. */
+	uint32_t dtype, scale, mask, mask_rows, mask_every, eps, act;
+	bool reduced; /* out has a number a line; else one an element */
+};
+struct op_lines op_lines(const struct op *op);

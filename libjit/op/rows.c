@@ -165,6 +165,11 @@ uint32_t op_acts(const struct op *op, uint32_t value, enum scalar ret_acts[stati
 	return unpack(&op->value[value], OP_ACTS_MAX, ret_acts);
 }
 
+bool op_has_steps(const struct op *op)
+{
+	return ops[op->kind].tensors == tensors_elementwise;
+}
+
 /* An operator of scalar.def is as many operands as it takes, then itself. */
 uint32_t op_steps(const struct op *op, enum scalar ret_steps[static OP_STEPS_MAX + 1])
 {

@@ -55,9 +55,7 @@ static struct op cut_to(const struct op *op, uint32_t value, uint32_t extent)
 	if (op->kind == OP_MATMUL_NBITS && value == MATMUL_NBITS_N &&
 	        !op->value[MATMUL_NBITS_PITCH])
 		part.value[MATMUL_NBITS_PITCH] = op->value[MATMUL_NBITS_N];
-	for (uint32_t i = 0; op->kind <= OP_MAP &&
-	                     op_signature_tensors(op->kind) == tensors_elementwise && i < 3;
-	        i++)
+	for (uint32_t i = 0; op_has_steps(op) && i < 3; i++)
 		if (op->value[operands[i]] == op->value[MAP_SHAPE] &&
 		        op->value[operands[i] + 1] == op->value[value])
 			part.value[operands[i] + 1] = extent;

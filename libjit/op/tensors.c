@@ -87,16 +87,17 @@ void tensors_matmul_nbits(struct shaper *s)
 
 /* ---- Reductions. */
 
-/* x [rows,n,inner], without an inner of 1. */
+/* [rows,n,inner], or [rows,inner] where it is reduced; without an inner of 1. */
 static void add_rows(struct shaper *s, const char *name, uint32_t dtype, bool reduced)
 {
 	const uint32_t *v = s->op->value;
-	uint32_t shape[3] = {v[SOFTMAX_ROWS]}, rank = 1;
+	struct op_lines lines = op_lines(s->op);
+	uint32_t shape[3] = {v[lines.rows.value]}, rank = 1;
 
 	if (!reduced)
-		shape[rank++] = v[SOFTMAX_N];
-	if (v[SOFTMAX_INNER] > 1)
-		shape[rank++] = v[SOFTMAX_INNER];
+		shape[rank++] = v[lines.n.value];
+	if (v[lines.inner.value] > 1)
+		shape[rank++] = v[lines.inner.value];
 	shaper_add(s, name, dtype, shape, rank);
 }
 
@@ -425,7 +426,7 @@ static double element_flops(const struct op *op)
 
 	for (uint32_t i = 0; i < count; i++)
 		most = fmax(most, (double)tensors[i].elements);
-	if (op_signature_tensors(op->kind) == tensors_elementwise)
+	if (op_has_steps(op))
 		each = op_steps(op, steps);
 	return most * each;
 }

@@ -115,9 +115,8 @@ int rule_window(const struct op *op, struct error *err)
 		        w.kh, w.kw, OP_DIM_MAX);
 	if (pool)
 		return rule_pool(op, &w, err);
-	static const uint32_t acc[] = {CONV2D_ACC, CONV1D_ACC, CONV_TRANSPOSE2D_ACC};
-	uint32_t at = acc[op->kind - OP_CONV2D];
-	return same_floats(err, op->value[at], op->value[at - 1]);
+	const struct op_convolution *fields = op_convolution(op);
+	return same_floats(err, op->value[fields->acc], op->value[fields->dtype]);
 }
 
 int rule_softmax(const struct op *op, struct error *err)

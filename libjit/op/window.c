@@ -125,28 +125,20 @@ static void add_filter(struct shaper *s, uint32_t dtype, const struct op_window 
 		SHAPER_ADD(s, "w", dtype, outer, inner, w->kh, w->kw);
 }
 
-/* Where the fields that all convolutions end with begin. */
-static uint32_t epilogue_at(enum op_kind kind)
-{
-	return kind == OP_CONV2D   ? (uint32_t)CONV2D_DTYPE
-	       : kind == OP_CONV1D ? (uint32_t)CONV1D_DTYPE
-	                           : (uint32_t)CONV_TRANSPOSE2D_DTYPE;
-}
-
 void tensors_window(struct shaper *s)
 {
 	const struct op *op = s->op;
 	struct op_window w = op_window(op);
 	bool pool = op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL;
-	const uint32_t *e = &op->value[pool ? (uint32_t)MAX_POOL_DTYPE : epilogue_at(op->kind)];
-	uint32_t dtype = e[0];
+	const struct op_convolution *f = op_convolution(op);
+	uint32_t dtype = op->value[pool ? (uint32_t)MAX_POOL_DTYPE : f->dtype];
 
 	add_image(s, "x", dtype, &w, w.c, w.h, w.w);
 	if (!pool) {
 		add_filter(s, dtype, &w);
-		if (e[CONV2D_BIAS - CONV2D_DTYPE])
+		if (op->value[f->bias])
 			SHAPER_ADD(s, "bias", dtype, w.oc);
-		if (e[CONV2D_RESIDUAL - CONV2D_DTYPE])
+		if (op->value[f->residual])
 			add_image(s, "residual", dtype, &w, w.oc, w.oh, w.ow);
 	}
 	add_image(s, "out", dtype, &w, pool ? w.c : w.oc, w.oh, w.ow);

@@ -83,7 +83,6 @@ static double tap_sum(const struct reference *r, const struct op_window *w, cons
 
 double reference_convolution(const struct reference *r, uint64_t element)
 {
-	static const uint32_t acts[] = {CONV2D_ACT, CONV1D_ACT, CONV_TRANSPOSE2D_ACT};
 	struct op_window w = op_window(r->op);
 	struct place p = place_of(&w, element);
 	uint32_t bias = reference_find(r, "bias"), residual = reference_find(r, "residual");
@@ -96,5 +95,5 @@ double reference_convolution(const struct reference *r, uint64_t element)
 		sum += reference_at(r, bias, p.channel);
 	if (residual < OP_TENSORS_MAX)
 		sum += reference_at(r, residual, element);
-	return reference_acts(r->op, acts[r->op->kind - OP_CONV2D], sum);
+	return reference_acts(r->op, op_convolution(r->op)->act, sum);
 }

@@ -86,7 +86,7 @@ static enum drawn drawn_of(const struct op *op, const struct tensor *t)
 		return op->kind == OP_QUANTIZE ? QUOTIENT : SCALE;
 	if (op->kind == OP_CAST)
 		return WIDE;
-	if (op_family(op->kind) == FAMILY_MAP && op->kind <= OP_MAP)
+	if (op_has_steps(op))
 		return ELEMENTWISE;
 	return op->kind == OP_REDUCE_PROD ? NEAR_ONE : EVENLY;
 }
@@ -154,11 +154,7 @@ double reference_steps(const struct op *op)
 	case FAMILY_ATTENTION:
 		return fmax(1, op_flops(op) / outputs / 2);
 	case FAMILY_REDUCTION:
-		if (op->kind == OP_GROUPNORM)
-			return (double)op->value[GROUPNORM_C] / op->value[GROUPNORM_GROUPS] *
-			       op->value[GROUPNORM_INNER];
-		return op->kind == OP_INSTANCENORM ? op->value[INSTANCENORM_INNER]
-		                                   : op->value[SOFTMAX_N];
+		return (double)op_lines(op).n.times * op->value[op_lines(op).n.value];
 	case FAMILY_MAP:
 		break;
 	}
@@ -179,9 +175,8 @@ static bool any_half(const struct op *op)
 static bool sums_in_half(const struct op *op)
 {
 	return (op->kind == OP_MATMUL && op->value[MATMUL_ACC] == DTYPE_F16) ||
-	       (op->kind == OP_CONV2D && op->value[CONV2D_ACC] == DTYPE_F16) ||
-	       (op->kind == OP_CONV1D && op->value[CONV1D_ACC] == DTYPE_F16) ||
-	       (op->kind == OP_CONV_TRANSPOSE2D && op->value[CONV_TRANSPOSE2D_ACC] == DTYPE_F16);
+	       (op_family(op->kind) == FAMILY_CONVOLUTION &&
+	               op->value[op_convolution(op)->acc] == DTYPE_F16);
 }
 
 /* Summing n terms in sequence in f32 loses about 2e-8 * sqrt(n) of the scale, measured: 1e-5 leaves

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each reduction means, one function an operator (or a few that differ in a word), by the
- * definition.
+ * What each reduction means, by the definition: one function an operator, or its row of
+ * op/reductions.def. Invariant: every operator of the family has a meaning, or this file does not
+ * compile.
  */
 #include "reference/reference.h"
 
@@ -10,7 +11,7 @@
 /* The line that an element of out belongs to, and where in it that element is. */
 struct line {
 	const struct reference *r;
-	const uint32_t *value;   /* of the operator's fields */
+	struct op_lines fields;
 	uint64_t first, step, n; /* elements of x: first, first + step, ... */
 	uint64_t row, at;
 	uint32_t addend; /* tensor added to x: mask or residual; OP_TENSORS_MAX: none */
@@ -59,6 +60,8 @@ static uint64_t extreme(const struct line *line, double sign)
 
 /* ---- Operators. */
 
+#define MEANING(NAME) static double meaning_##NAME(const struct line *line)
+
 static double log_softmax(const struct line *line)
 {
 	double most = element(line, extreme(line, 1)), total = 0;
@@ -68,7 +71,12 @@ static double log_softmax(const struct line *line)
 	return element(line, line->at) - most - log(total);
 }
 
-static double softmax(const struct line *line)
+MEANING(LOG_SOFTMAX)
+{
+	return log_softmax(line);
+}
+
+MEANING(SOFTMAX)
 {
 	return exp(log_softmax(line));
 }
@@ -86,80 +94,65 @@ static double weighed(const struct line *line, double x, uint64_t index)
 	return x * parameter(line, "weight", index, 1) + parameter(line, "bias", index, 0);
 }
 
-static double normalised(const struct line *line, double eps)
+static double eps_of(const struct line *line)
 {
-	double mean = sum(line) / (double)line->n;
+	return op_float(line->r->op, line->fields.eps);
+}
+
+static double normalised(const struct line *line)
+{
+	double mean = sum(line) / (double)line->n, eps = eps_of(line);
 	double variance = sum_of_squares(line, mean) / (double)line->n;
 
 	return (element(line, line->at) - mean) / sqrt(fmax(variance + eps, 1e-30));
 }
 
-static double layernorm(const struct line *line)
+MEANING(LAYERNORM)
 {
-	double eps = op_float(line->r->op, LAYERNORM_EPS);
-
-	return weighed(line, normalised(line, eps), line->at);
+	return weighed(line, normalised(line), line->at);
 }
 
-static double rmsnorm(const struct line *line)
+MEANING(RMSNORM)
 {
-	double eps = op_float(line->r->op, RMSNORM_EPS);
-	double square = sum_of_squares(line, 0) / (double)line->n;
+	double square = sum_of_squares(line, 0) / (double)line->n + eps_of(line);
 
-	return weighed(line, element(line, line->at) / sqrt(fmax(square + eps, 1e-30)), line->at);
+	return weighed(line, element(line, line->at) / sqrt(fmax(square, 1e-30)), line->at);
 }
 
 static double groupnorm(const struct line *line)
 {
-	const uint32_t *v = line->value;
-	uint64_t channel = (line->first + line->at) / v[GROUPNORM_INNER] % v[GROUPNORM_C];
-	double x = normalised(line, op_float(line->r->op, GROUPNORM_EPS));
+	uint64_t inner = line->r->op->value[line->fields.n.value];
+	uint64_t channels = (uint64_t)line->fields.n.times * line->fields.groups;
+	uint64_t channel = (line->first + line->at) / inner % channels;
 
-	return reference_acts(line->r->op, GROUPNORM_ACT, weighed(line, x, channel));
+	return reference_acts(
+	        line->r->op, line->fields.act, weighed(line, normalised(line), channel));
 }
 
-static double mean(const struct line *line)
+MEANING(GROUPNORM)
 {
-	return sum(line) / (double)line->n;
+	return groupnorm(line);
 }
 
-static double greatest(const struct line *line)
+MEANING(INSTANCENORM)
 {
-	return element(line, extreme(line, 1));
+	return groupnorm(line);
 }
 
-static double least(const struct line *line)
-{
-	return element(line, extreme(line, -1));
-}
-
-static double product(const struct line *line)
-{
-	double total = 1;
-
-	for (uint64_t i = 0; i < line->n; i++)
-		total *= element(line, i);
-	return total;
-}
-
-static double norm_2(const struct line *line)
-{
-	return sqrt(sum_of_squares(line, 0));
-}
-
-static double index_of_greatest(const struct line *line)
+MEANING(ARGMAX)
 {
 	return (double)extreme(line, 1);
 }
 
-static double index_of_least(const struct line *line)
+MEANING(ARGMIN)
 {
 	return (double)extreme(line, -1);
 }
 
-static double cumsum(const struct line *line)
+MEANING(CUMSUM)
 {
-	bool exclusive = line->value[CUMSUM_EXCLUSIVE], reverse = line->value[CUMSUM_REVERSE];
+	const uint32_t *v = line->r->op->value;
+	bool exclusive = v[CUMSUM_EXCLUSIVE], reverse = v[CUMSUM_REVERSE];
 	double total = 0;
 
 	for (uint64_t i = 0; i < line->n; i++)
@@ -168,76 +161,73 @@ static double cumsum(const struct line *line)
 	return total;
 }
 
+#define REDUCE(NAME, text, join, term, result, start, fold, meaning, doc) \
+	MEANING(NAME)                                                     \
+	{                                                                 \
+		double t = start, n = (double)line->n;                    \
+                                                                          \
+		for (uint64_t i = 0; i < line->n; i++) {                  \
+			double x = element(line, i);                      \
+			t = fold;                                         \
+		}                                                         \
+		(void)n;                                                  \
+		return meaning;                                           \
+	}
+#include "op/reductions.def"
+
+/* op.def's rows; only those of this family have a meaning here. */
+#define MEANING_CONTRACTION(NAME) NULL
+#define MEANING_CONVOLUTION(NAME) NULL
+#define MEANING_REDUCTION(NAME)   meaning_##NAME
+#define MEANING_MAP(NAME)         NULL
+#define MEANING_ATTENTION(NAME)   NULL
 static double (*const meanings[OP_COUNT])(const struct line *) = {
-        [OP_SOFTMAX] = softmax,
-        [OP_LOG_SOFTMAX] = log_softmax,
-        [OP_LAYERNORM] = layernorm,
-        [OP_RMSNORM] = rmsnorm,
-        [OP_GROUPNORM] = groupnorm,
-        [OP_INSTANCENORM] = groupnorm,
-        [OP_REDUCE_SUM] = sum,
-        [OP_REDUCE_MEAN] = mean,
-        [OP_REDUCE_MAX] = greatest,
-        [OP_REDUCE_MIN] = least,
-        [OP_REDUCE_PROD] = product,
-        [OP_REDUCE_L2] = norm_2,
-        [OP_ARGMAX] = index_of_greatest,
-        [OP_ARGMIN] = index_of_least,
-        [OP_CUMSUM] = cumsum,
+#define OP(name, text, family, signature, doc) [OP_##name] = MEANING_##family(name),
+#define FIELD(...)
+#define END(name)
+#include "op/op.def"
 };
 
 /* ---- Lines. */
 
-static struct line of_rows(const struct reference *r, uint64_t out)
+static uint64_t size(const struct reference *r, struct op_extent extent)
 {
-	const uint32_t *v = r->op->value;
-	bool reduced = r->op->kind >= OP_REDUCE_SUM && r->op->kind <= OP_ARGMIN;
-	uint64_t n = v[SOFTMAX_N], inner = v[SOFTMAX_INNER], column = out % inner;
-	struct line line = {.n = n, .step = inner, .scale = 1, .addend = reference_find(r, "mask")};
-
-	line.row = reduced ? out / inner : out / inner / n;
-	line.at = reduced ? 0 : out / inner % n;
-	line.first = line.row * n * inner + column;
-	if (r->op->kind == OP_SOFTMAX || r->op->kind == OP_LOG_SOFTMAX) {
-		line.scale = op_float(r->op, SOFTMAX_SCALE);
-		line.addend_first = line.row / v[SOFTMAX_MASK_EVERY] % v[SOFTMAX_MASK_ROWS] * n;
-	}
-	return line;
+	return (uint64_t)extent.times *
+	       (extent.value == OP_CONSTANT ? 1 : r->op->value[extent.value]);
 }
 
-/* Whole rows of n neighbours. */
-static struct line of_neighbours(const struct reference *r, uint64_t out, uint64_t n)
+/* What is added to x: a row of the mask for some rows of x, or the same elements of another. */
+static void find_addend(struct line *line)
 {
-	struct line line = {.n = n, .step = 1, .scale = 1, .row = out / n, .at = out % n};
+	const struct op_lines *f = &line->fields;
+	const uint32_t *v = line->r->op->value;
 
-	line.first = line.addend_first = line.row * n;
-	line.addend = reference_find(r, "residual");
-	return line;
+	line->addend = reference_find(line->r, f->mask ? "mask" : "residual");
+	line->addend_first = line->first;
+	if (f->mask)
+		line->addend_first = line->row / v[f->mask_every] % v[f->mask_rows] * line->n;
 }
 
+/* out is [rows,inner] where it is reduced, else [rows,n,inner] as x is. */
 static struct line line_of(const struct reference *r, uint64_t out)
 {
-	const uint32_t *v = r->op->value;
+	struct line line = {.r = r, .fields = op_lines(r->op), .scale = 1};
+	uint64_t inner = size(r, line.fields.inner), column = out % inner, row = out / inner;
 
-	switch (r->op->kind) {
-	case OP_LAYERNORM:
-	case OP_RMSNORM:
-		return of_neighbours(r, out, v[LAYERNORM_N]);
-	case OP_GROUPNORM:
-		return of_neighbours(r, out,
-		        (uint64_t)v[GROUPNORM_C] / v[GROUPNORM_GROUPS] * v[GROUPNORM_INNER]);
-	case OP_INSTANCENORM:
-		return of_neighbours(r, out, v[INSTANCENORM_INNER]);
-	default:
-		return of_rows(r, out);
-	}
+	line.n = size(r, line.fields.n);
+	line.step = inner;
+	line.row = line.fields.reduced ? row : row / line.n;
+	line.at = line.fields.reduced ? 0 : row % line.n;
+	line.first = line.row * line.n * inner + column;
+	if (line.fields.scale)
+		line.scale = op_float(r->op, line.fields.scale);
+	find_addend(&line);
+	return line;
 }
 
 double reference_reduction(const struct reference *r, uint64_t out)
 {
 	struct line line = line_of(r, out);
 
-	line.r = r;
-	line.value = r->op->value;
 	return meanings[r->op->kind](&line);
 }

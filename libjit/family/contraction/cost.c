@@ -49,8 +49,8 @@ static uint32_t finishing(const struct contraction *c, const struct op *op)
 	enum scalar acts[OP_ACTS_MAX];
 	uint32_t count = op_acts(op, f->act, acts), sum = 6;
 
-	if (c->pairs)
-		sum += c->out_width *
+	if (c->out.pairs)
+		sum += c->out.width *
 		       (1u + contraction_has(op, f->bias) + contraction_has(op, f->residual));
 	for (uint32_t i = 0; i < count; i++)
 		sum += acting(acts[i]);
@@ -60,13 +60,13 @@ static uint32_t finishing(const struct contraction *c, const struct op *op)
 /* What a driver has to compile for each accumulator: its multiply-adds, and for each store the
  * epilogue, which counts half because little stays alive across it. Loads are left out, but for
  * what it takes to make numbers of them. */
-uint32_t contraction_instructions(const struct contraction *c, const struct op *op)
+static uint32_t instructions(const struct contraction *c, const struct op *op)
 {
-	uint32_t stores = c->lanes / c->out_width, product = 1;
+	uint32_t stores = c->lanes / c->out.width, product = 1;
 
-	if (c->matrix.shape.m)
+	if (c->form == CONTRACTION_MATRIX)
 		return contraction_matrix_instructions(c);
-	if (c->sum == CONTRACTION_INT || c->flat)
+	if (c->sum == CONTRACTION_INT || c->form == CONTRACTION_FLAT)
 		product = 2;
 	if (c->sum == CONTRACTION_DOT4)
 		product = c->lanes + 2;
@@ -94,7 +94,8 @@ static double words_of(const struct contraction_operand *x)
 /* Rows that others load are swapped for. */
 static double loaded_rows(const struct contraction *c, const struct contraction_operand *x)
 {
-	return c->quad && x == &c->a ? (double)x->tile / CONTRACTION_QUAD : x->tile;
+	return c->form == CONTRACTION_QUAD && x == &c->a ? (double)x->tile / CONTRACTION_QUAD_SIZE
+	                                                 : x->tile;
 }
 
 static void count_operand(const struct contraction *c, const struct contraction_operand *x,
@@ -133,7 +134,7 @@ static void count_scales(
 
 static void count_split(const struct contraction *c, double accumulators, struct work *work)
 {
-	double rounds = c->split > 1 ? log2(c->split) : 0;
+	double rounds = c->wg.split > 1 ? log2(c->wg.split) : 0;
 
 	if (c->subgroup) {
 		work->arithmetic += 6 * accumulators;
@@ -148,7 +149,7 @@ static double traffic(const struct contraction *c, const struct op *op)
 {
 	double blocks = ceil((double)c->m / c->a.block) * ceil((double)c->n / c->b.block) *
 	                c->batch;
-	double out = dtype_bits(contraction_out(op)), b_bits = c->b.bits;
+	double out = dtype_bits(contraction_dtype_out(op)), b_bits = c->b.bits;
 
 	if (c->nbits)
 		b_bits += (double)dtype_bits((enum dtype)op->value[MATMUL_NBITS_SCALES]) /
@@ -166,21 +167,21 @@ static double held_ahead(const struct contraction *c)
 	                           contraction_copies(c, &c->b) * c->b.width;
 }
 
-struct work contraction_work(const struct contraction *c, const struct op *op)
+static struct work work_of(const struct contraction *c, const struct op *op)
 {
-	if (c->matrix.shape.m)
+	if (c->form == CONTRACTION_MATRIX)
 		return contraction_matrix_work(c, op);
-	double k = ceil((double)c->k / c->split), threads = c->wg_x * c->wg_y;
+	double k = ceil((double)c->k / c->wg.split), threads = c->wg.x * c->wg.y;
 	double accumulators = c->tile_m * c->tile_n;
-	double product = c->sum == CONTRACTION_FLOAT && !c->flat ? 1 : 2;
+	double product = c->sum == CONTRACTION_FLOAT && c->form != CONTRACTION_FLAT ? 1 : 2;
 	struct work work = {.arithmetic = product * k * accumulators + accumulators,
-	        .loads = accumulators / c->out_width,
+	        .loads = accumulators / c->out.width,
 	        .lanes = accumulators,
 	        .turns = k / c->unroll,
 	        .accumulators = accumulators,
 	        .registers = accumulators + c->tile_m + c->tile_n + held_ahead(c),
 	        .parallel = accumulators < 8 ? 1 : 2,
-	        .row = c->wg_x > 1 && c->wg_y > 1 && !c->flat ? c->wg_x : 0};
+	        .row = c->wg.x > 1 && c->wg.y > 1 && c->form != CONTRACTION_FLAT ? c->wg.x : 0};
 
 	count_operand(c, &c->a, k, threads, &work);
 	count_operand(c, &c->b, k, threads, &work);
@@ -192,4 +193,12 @@ struct work contraction_work(const struct contraction *c, const struct op *op)
 	count_split(c, accumulators, &work);
 	work.traffic_bytes = traffic(c, op);
 	return work;
+}
+
+void contraction_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
+{
+	struct contraction c = contraction_derive(op, schedule);
+
+	*ret_work = work_of(&c, op);
+	ret_work->instructions = instructions(&c, op);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a contraction's sums to its output: the sum over invocations that shared k, the epilogue,
- * and stores that are guarded at the edges.
+ * From a contraction's sums to its output: the sum over the invocations that k was split among, the
+ * epilogue, and stores that are guarded at the edges.
  */
 #include "family/contraction/lower.h"
 
@@ -18,26 +18,26 @@ void gemm_bind_outputs(struct gemm *g)
 	const uint32_t *v = g->op->value;
 	bool weights = !g->c.nbits && v[MATMUL_B] == DTYPE_I8 && v[MATMUL_A] != DTYPE_I8;
 
-	g->scales = bind_if(g, weights, g->c.column_width);
-	g->bias = bind_if(g, contraction_has(g->op, f->bias), g->c.column_width);
-	g->residual = bind_if(g, contraction_has(g->op, f->residual), g->c.out_width);
-	g->out = lower_bind(g->l, g->c.out_width);
+	g->epilogue.scales = bind_if(g, weights, g->c.out.column_width);
+	g->epilogue.bias = bind_if(g, contraction_has(g->op, f->bias), g->c.out.column_width);
+	g->epilogue.residual = bind_if(g, contraction_has(g->op, f->residual), g->c.out.width);
+	g->epilogue.out = lower_bind(g->l, g->c.out.width);
 }
 
 /* ---- The split's sum. */
 
 static ir_id slot_of(struct gemm *g, uint32_t accumulator, ir_id lane)
 {
-	uint32_t threads = g->c.wg_x * g->c.wg_y;
-	ir_id row = lower_plus(g->l, lane, accumulator * g->c.split);
+	uint32_t threads = g->c.wg.x * g->c.wg.y;
+	ir_id row = lower_plus(g->l, lane, accumulator * g->c.wg.split);
 
-	return ir_add(g->b, lower_times(g->l, row, threads), g->thread);
+	return ir_add(g->b, lower_times(g->l, row, threads), g->local.thread);
 }
 
 static void put_own(struct gemm *g)
 {
 	for (uint32_t n = 0; n < g->c.tile_m * g->vectors; n++) {
-		ir_id slot = slot_of(g, n, g->local_k);
+		ir_id slot = slot_of(g, n, g->local.k);
 		ir_id own = ir_get(g->b, g->acc[n / g->vectors][n % g->vectors]);
 		ir_shared_store(g->b, g->reduce, slot, own);
 	}
@@ -50,7 +50,7 @@ static void add_others(struct gemm *g, uint32_t next, uint32_t span)
 		ir_id var = g->acc[n / g->vectors][n % g->vectors];
 		ir_id sum = ir_get(g->b, var);
 		for (uint32_t other = next; other < span; other += next) {
-			ir_id slot = slot_of(g, n, lower_plus(g->l, g->local_k, other));
+			ir_id slot = slot_of(g, n, lower_plus(g->l, g->local.k, other));
 			ir_id part = ir_shared_load(g->b, g->reduce, slot);
 			sum = ir_add(g->b, part, sum);
 		}
@@ -63,10 +63,10 @@ static void add_others(struct gemm *g, uint32_t next, uint32_t span)
 static void reduce_workgroup(struct gemm *g)
 {
 	put_own(g);
-	for (uint32_t span = g->c.split, next; span > 1; span = next) {
+	for (uint32_t span = g->c.wg.split, next; span > 1; span = next) {
 		next = span > 4 ? span / 4 : 1;
 		ir_barrier(g->b);
-		ir_if(g->b, ir_compute(g->b, IR_LT, g->local_k, lower_u32(g->l, next), 0));
+		ir_if(g->b, ir_compute(g->b, IR_LT, g->local.k, lower_u32(g->l, next), 0));
 		add_others(g, next, span);
 		if (next > 1)
 			put_own(g);
@@ -88,7 +88,7 @@ void gemm_reduce(struct gemm *g)
 {
 	if (g->c.subgroup)
 		reduce_subgroup(g);
-	else if (g->c.split > 1)
+	else if (g->c.wg.split > 1)
 		reduce_workgroup(g);
 }
 
@@ -99,19 +99,19 @@ static ir_id load_columns(struct gemm *g, uint32_t tensor, const ir_id columns[]
 {
 	ir_id lanes[4];
 
-	if (g->c.column_width == g->c.out_width)
-		return lower_load(g->l, tensor, lower_over(g->l, columns[0], g->c.out_width));
-	for (uint32_t i = 0; i < g->c.out_width; i++)
+	if (g->c.out.column_width == g->c.out.width)
+		return lower_load(g->l, tensor, lower_over(g->l, columns[0], g->c.out.width));
+	for (uint32_t i = 0; i < g->c.out.width; i++)
 		lanes[i] = lower_load(g->l, tensor, columns[i]);
-	return ir_compose(g->b, lanes, g->c.out_width);
+	return ir_compose(g->b, lanes, g->c.out.width);
 }
 
 static ir_id scaled(struct gemm *g, ir_id value, const ir_id columns[])
 {
 	const struct contraction_fields *f = contraction_fields(g->op);
 
-	if (g->scales != GEMM_NONE)
-		value = ir_mul(g->b, value, load_columns(g, g->scales, columns));
+	if (g->epilogue.scales != GEMM_NONE)
+		value = ir_mul(g->b, value, load_columns(g, g->epilogue.scales, columns));
 	if (f->scale == CONTRACTION_NONE || op_float(g->op, f->scale) == 1)
 		return value;
 	return ir_mul(g->b, value, lower_literal(g->b, op_float(g->op, f->scale), value));
@@ -119,13 +119,13 @@ static ir_id scaled(struct gemm *g, ir_id value, const ir_id columns[])
 
 ir_id gemm_epilogue(struct gemm *g, ir_id sum, const ir_id columns[], ir_id at)
 {
-	ir_id value = ir_convert(g->b, sum, lower_number(g->l, g->out));
+	ir_id value = ir_convert(g->b, sum, lower_number(g->l, g->epilogue.out));
 
 	value = scaled(g, value, columns);
-	if (g->bias != GEMM_NONE)
-		value = ir_add(g->b, value, load_columns(g, g->bias, columns));
-	if (g->residual != GEMM_NONE)
-		value = ir_add(g->b, value, lower_load(g->l, g->residual, at));
+	if (g->epilogue.bias != GEMM_NONE)
+		value = ir_add(g->b, value, load_columns(g, g->epilogue.bias, columns));
+	if (g->epilogue.residual != GEMM_NONE)
+		value = ir_add(g->b, value, lower_load(g->l, g->epilogue.residual, at));
 	return lower_acts(g->l, contraction_fields(g->op)->act, value);
 }
 
@@ -139,11 +139,11 @@ void gemm_merge(struct gemm *g, ir_id at, ir_id pair, ir_id first, ir_id second)
 	ir_id mask = ir_compute(g->b, IR_OR, low, high, 0);
 	ir_id rest = ir_compute(g->b, IR_XOR, mask, ir_u32(g->b, UINT32_MAX), 0);
 	ir_id value = ir_pack_half(g->b, ir_convert(g->b, pair, IR_F32));
-	ir_id old = ir_load(g->b, g->out, at);
+	ir_id old = ir_load(g->b, g->epilogue.out, at);
 
 	value = ir_compute(g->b, IR_AND, value, mask, 0);
 	old = ir_compute(g->b, IR_AND, old, rest, 0);
-	ir_store(g->b, g->out, at, ir_compute(g->b, IR_OR, value, old, 0));
+	ir_store(g->b, g->epilogue.out, at, ir_compute(g->b, IR_OR, value, old, 0));
 }
 
 /* Lanes lane, lane + 1, ... of an accumulator. */
@@ -151,65 +151,66 @@ static ir_id part_of(struct gemm *g, ir_id sum, uint32_t lane)
 {
 	ir_id lanes[4];
 
-	if (g->c.out_width == g->c.lanes)
+	if (g->c.out.width == g->c.lanes)
 		return sum;
-	for (uint32_t i = 0; i < g->c.out_width; i++)
+	for (uint32_t i = 0; i < g->c.out.width; i++)
 		lanes[i] = ir_extract(g->b, sum, lane + i);
-	return ir_compose(g->b, lanes, g->c.out_width);
+	return ir_compose(g->b, lanes, g->c.out.width);
 }
 
 /* Vector index in out of the first element of row `row`. */
 static ir_id row_start(struct gemm *g, ir_id row)
 {
-	uint32_t width = g->c.out_width;
+	uint32_t width = g->c.out.width;
 
-	if (g->c.one_row)
+	if (g->c.out.one_row)
 		return lower_u32(g->l, 0);
 	ir_id rows = ir_add(g->b, ir_mul(g->b, g->matrix, g->m), row);
-	return g->c.pitch ? lower_times(g->l, rows, g->c.pitch / width) : ir_mul(g->b, rows, g->n);
+	return g->c.out.pitch ? lower_times(g->l, rows, g->c.out.pitch / width)
+	                      : ir_mul(g->b, rows, g->n);
 }
 
 /* One store, at columns column, column + 1, ... of the row that starts at `row`. Columns of a
  * ragged row may lie beyond it; what is loaded for them is clamped. */
-static void finish_part(struct gemm *g, ir_id sum, ir_id row, ir_id column)
+static void store_part(struct gemm *g, ir_id sum, ir_id row, ir_id column)
 {
-	ir_id at = ir_add(g->b, row, lower_over(g->l, column, g->c.out_width));
+	ir_id at = ir_add(g->b, row, lower_over(g->l, column, g->c.out.width));
 	ir_id columns[2] = {column, column}, inside = 0;
 
-	if (g->c.ragged) {
+	if (g->c.out.ragged) {
 		ir_id next = lower_plus(g->l, column, 1);
 		ir_id last = ir_compute(g->b, IR_SUB, g->n, ir_u32(g->b, 1), 0);
 		inside = ir_compute(g->b, IR_LT, next, g->n, 0);
 		columns[1] = ir_compute(g->b, IR_MIN, next, last, 0);
 	}
 	ir_id value = gemm_epilogue(g, sum, columns, at);
-	if (g->c.keeps)
+	if (g->c.out.keeps)
 		gemm_merge(g, at, value, ir_compute(g->b, IR_LT, column, g->n, 0), inside);
 	else
-		lower_store(g->l, g->out, at, value);
+		lower_store(g->l, g->epilogue.out, at, value);
 }
 
-static void finish_row(struct gemm *g, uint32_t i, ir_id row)
+static void store_row(struct gemm *g, uint32_t i, ir_id row)
 {
 	const struct contraction *c = &g->c;
 	bool guarded = !c->b.exact;
 
 	for (uint32_t j = 0; j < g->vectors; j++) {
 		ir_id sum = ir_get(g->b, g->acc[i][j]);
-		for (uint32_t lane = 0; lane < c->lanes; lane += c->out_width) {
-			ir_id column = ir_add(g->b, g->right.workgroup,
-			        gemm_tile_position(g, &g->right, j * c->lanes + lane));
+		for (uint32_t lane = 0; lane < c->lanes; lane += c->out.width) {
+			ir_id column = ir_add(
+			        g->b, g->right.workgroup, gemm_column(g, j * c->lanes + lane));
 			ir_id part = part_of(g, sum, lane);
 			if (guarded)
 				ir_if(g->b, ir_compute(g->b, IR_LT, column, g->n, 0));
-			finish_part(g, part, row, column);
+			store_part(g, part, row, column);
 			if (guarded)
 				ir_end(g->b);
 		}
 	}
 }
 
-void gemm_finish_vector(struct gemm *g, ir_id sum, ir_id row, ir_id column)
+void gemm_store_vector(struct gemm *g, ir_id sum, ir_id row, ir_id column)
 {
 	ir_id rows = ir_compute(g->b, IR_LT, row, g->m, 0);
 	ir_id columns = ir_compute(g->b, IR_LT, column, g->n, 0);
@@ -218,29 +219,29 @@ void gemm_finish_vector(struct gemm *g, ir_id sum, ir_id row, ir_id column)
 		ir_if(g->b, rows);
 	if (!g->c.b.exact)
 		ir_if(g->b, columns);
-	finish_part(g, sum, row_start(g, row), column);
+	store_part(g, sum, row_start(g, row), column);
 	if (!g->c.b.exact)
 		ir_end(g->b);
 	if (!g->c.a.exact)
 		ir_end(g->b);
 }
 
-void gemm_finish(struct gemm *g)
+void gemm_store_tile(struct gemm *g)
 {
 	const struct contraction *c = &g->c;
 	bool guarded = !c->a.exact;
 
-	if (c->split > 1)
-		ir_if(g->b, ir_compute(g->b, IR_EQ, g->local_k, lower_u32(g->l, 0), 0));
+	if (c->wg.split > 1)
+		ir_if(g->b, ir_compute(g->b, IR_EQ, g->local.k, lower_u32(g->l, 0), 0));
 	for (uint32_t i = 0; i < c->tile_m; i++) {
-		ir_id position = gemm_tile_position(g, &g->left, i);
+		ir_id position = g->form->row(g, i);
 		ir_id row = ir_add(g->b, g->left.workgroup, position);
 		if (guarded)
 			ir_if(g->b, ir_compute(g->b, IR_LT, row, g->m, 0));
-		finish_row(g, i, row_start(g, row));
+		store_row(g, i, row_start(g, row));
 		if (guarded)
 			ir_end(g->b);
 	}
-	if (c->split > 1)
+	if (c->wg.split > 1)
 		ir_end(g->b);
 }

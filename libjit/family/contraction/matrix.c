@@ -39,7 +39,7 @@ static struct contraction_slab derive_slab(
 	struct contraction_slab s = {.rows = x->along_k ? x->block : c->k_step,
 	        .columns = x->along_k ? c->k_step : x->block,
 	        .width = 8};
-	uint64_t invocations = (uint64_t)c->wg_x * c->wg_y * c->split;
+	uint64_t invocations = (uint64_t)c->wg.x * c->wg.y * c->wg.split;
 
 	while (s.width > 1 && (!x->row || x->row % s.width || s.columns % s.width))
 		s.width /= 2;
@@ -58,12 +58,12 @@ struct contraction_matrix contraction_matrix_derive(
 	        .shape = {(uint16_t)(digits / 100 * 8), (uint16_t)(digits / 10 % 10 * 8),
 	                (uint16_t)(digits % 10 * 8)}};
 
-	if (!x.shape.m)
+	if (c->form != CONTRACTION_MATRIX)
 		return (struct contraction_matrix){0};
 	x.a = derive_slab(c, &c->a, slabs);
 	x.b = derive_slab(c, &c->b, slabs);
 	x.sum_pitch = x.shape.n + SUM_PAD;
-	x.sum_length = c->wg_x * c->wg_y * x.shape.m * x.sum_pitch;
+	x.sum_length = c->wg.x * c->wg.y * x.shape.m * x.sum_pitch;
 	return x;
 }
 
@@ -111,10 +111,10 @@ static int check_tile(const struct contraction *c, struct error *err)
 	        c->tile_m / s.m * (c->tile_n / s.n) > MATRICES_MAX)
 		return refuse(err, "matrix",
 		        "tile_m, tile_n and k_step are at most 128, and a tile of 32 matrices");
-	if (c->split < 4 || c->split > 128 || s.m * s.n % (c->split * c->out_width))
+	if (c->wg.split < 4 || c->wg.split > 128 || s.m * s.n % (c->wg.split * c->out.width))
 		return refuse(err, "split_k",
 		        "split_k is the size of a subgroup, which shares a matrix evenly");
-	if ((uint64_t)c->wg_x * c->wg_y * c->split > 1024)
+	if ((uint64_t)c->wg.x * c->wg.y * c->wg.split > 1024)
 		return refuse(err, "schedule", "a workgroup has at most 1024 invocations");
 	if (c->matrix.a.copies > COPIES_MAX || c->matrix.b.copies > COPIES_MAX)
 		return refuse(err, "matrix", "a slab is at most 32 loads of each invocation");
@@ -195,7 +195,7 @@ static double traffic(const struct contraction *c, const struct op *op)
 
 	return blocks *
 	       ((c->a.block + c->b.block) * 2.0 * c->k +
-	               (double)c->a.block * c->b.block * dtype_bits(contraction_out(op)) / 8);
+	               (double)c->a.block * c->b.block * dtype_bits(contraction_dtype_out(op)) / 8);
 }
 
 /* Fitted on an H200 at 4096x4096x4096: reading matrices out of workgroup memory takes as long as
@@ -205,12 +205,12 @@ struct work contraction_matrix_work(const struct contraction *c, const struct op
 {
 	struct matrix_shape s = c->matrix.shape;
 	double turns = ceil((double)c->k / c->k_step);
-	double sums = (double)c->tile_m * c->tile_n / c->split;
+	double sums = (double)c->tile_m * c->tile_n / c->wg.split;
 	double copies = c->matrix.a.copies + c->matrix.b.copies;
-	double elements = (double)c->k_step * (c->tile_m + c->tile_n) / c->split;
+	double elements = (double)c->k_step * (c->tile_m + c->tile_n) / c->wg.split;
 
 	return (struct work){.arithmetic = turns * c->k_step * sums / GAIN + 8 * sums,
-	        .loads = turns * copies + sums / c->out_width,
+	        .loads = turns * copies + sums / c->out.width,
 	        .lanes = turns * copies + sums,
 	        .shared_loads = turns * (4 * copies + elements / 2) + 2 * sums,
 	        .shared_lanes = turns * (4 * copies + elements) + 2 * sums,

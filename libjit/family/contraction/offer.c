@@ -6,97 +6,11 @@
  */
 #include "family/contraction/shape.h"
 
-#include "base/error.h"
-#include "schedule/family.h"
 #include "space/pool.h"
-#include "space/space.h"
-
-#include <string.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* ---- Geometry. */
-
-static uint32_t shared_bytes(const struct contraction *c)
-{
-	uint32_t number = c->half_sums ? 2 : 4;
-
-	if (c->matrix.shape.m)
-		return contraction_matrix_bytes(c);
-	return number * (c->a.shared_length * c->a.lanes + c->b.shared_length * c->b.lanes +
-	                        c->reduce_length * c->lanes);
-}
-
-static struct extent along(const struct op *op, uint32_t value, uint32_t block, bool strided)
-{
-	struct extent extent = extent_of(op, value, block);
-
-	extent.most = strided ? CONTRACTION_GRID_MAX : 0;
-	return extent;
-}
-
-static void derive_grid(const struct contraction *c, const struct op *op, struct extent grid[3])
-{
-	const struct contraction_fields *f = contraction_fields(op);
-	struct extent one = {.times = 1, .over = 1};
-
-	if (c->flat) {
-		struct extent all = extent_of(op, f->m, c->b.block);
-		extent_times(op, &all, op->value[f->pitch] ? f->pitch : f->n);
-		if (!c->nbits)
-			extent_times(op, &all, f->batch);
-		grid_fold(op, all, grid);
-		return;
-	}
-	grid[0] = along(op, f->n, c->b.block, c->strided[0]);
-	grid[1] = along(op, f->m, c->a.block, c->strided[1]);
-	grid[2] = c->nbits ? one : along(op, f->batch, 1, c->strided[2]);
-}
-
-static int derive(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
-{
-	struct contraction c = contraction_derive(op, schedule);
-	int r = contraction_check(&c, op, schedule, err);
-
-	if (r)
-		return r;
-	struct geometry g = {.workgroup_bytes = shared_bytes(&c),
-	        .features = (c.subgroup || c.quad ? FEATURE_SUBGROUPS : 0u) |
-	                    (schedule->axis[AXIS_F16] ? FEATURE_F16 : 0u) |
-	                    (schedule->axis[AXIS_DOT4] ? FEATURE_DOT4 : 0u) |
-	                    (c.matrix.shape.m ? FEATURE_MATRIX : 0u),
-	        .matrix = c.matrix.shape,
-	        .subgroup = c.quad       ? CONTRACTION_QUAD
-	                    : c.subgroup ? c.split
-	                                 : 0};
-	memcpy(g.workgroup_size, c.workgroup_size, sizeof g.workgroup_size);
-	derive_grid(&c, op, g.grid);
-	*ret_geometry = g;
-	return 0;
-}
-
-static void cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
-{
-	struct contraction c = contraction_derive(op, schedule);
-
-	*ret_work = contraction_work(&c, op);
-	ret_work->instructions = contraction_instructions(&c, op);
-}
-
 /* ---- Lists. */
-
-/* Schedules differ in kind by where their operands come from and how k is shared. */
-enum kind {
-	KIND_DIRECT,
-	KIND_STAGED,
-	KIND_SPLIT,
-	KIND_SUBGROUP,
-	KIND_MATRIX,
-	KIND_QUAD,
-	KIND_COUNT
-};
-_Static_assert(KIND_COUNT <= SPACE_KINDS, "each kind has its share");
 
 struct shape { /* along n and m */
 	uint16_t x, y;
@@ -175,14 +89,18 @@ static struct offering offering_of(struct pool *pool)
 
 	o.steps = &steps_by_bits[o.dot4 ? 32 : narrowest(op)];
 	o.narrow = narrowest(op) < 32;
-	o.m = c.flat ? 1 : c.m; /* one long line */
-	o.n = c.flat ? (uint32_t)(all < UINT32_MAX / 4 ? all : UINT32_MAX / 4) : c.n;
+	o.m = c.m;
+	o.n = c.n;
+	if (c.form == CONTRACTION_FLAT) { /* one long line */
+		o.m = 1;
+		o.n = (uint32_t)(all < UINT32_MAX / 4 ? all : UINT32_MAX / 4);
+	}
 	o.k = c.k / (o.dot4 ? 4 : 1);
 	return o;
 }
 
 /* With the features that the device has. */
-static void put(const struct offering *o, enum kind kind, struct schedule *s)
+static void put(const struct offering *o, enum contraction_kind kind, struct schedule *s)
 {
 	s->axis[AXIS_F16] = o->half;
 	s->axis[AXIS_DOT4] = o->dot4;
@@ -206,10 +124,10 @@ static struct schedule make(struct shape wg, struct shape tile, uint16_t step)
 /* One quad is one workgroup. */
 static void offer_quad(const struct offering *o, struct schedule s)
 {
-	if (!o->cpu || o->pool->limits->subgroup_max != CONTRACTION_QUAD)
+	if (!o->cpu || o->pool->limits->subgroup_max != CONTRACTION_QUAD_SIZE)
 		return;
 	s.axis[AXIS_QUAD] = 1;
-	put(o, KIND_QUAD, &s);
+	put(o, CONTRACTION_KIND_QUAD, &s);
 }
 
 static void offer_direct(const struct offering *o, struct shape wg, struct shape tile)
@@ -219,7 +137,7 @@ static void offer_direct(const struct offering *o, struct shape wg, struct shape
 
 		if (*step > o->k)
 			continue;
-		put(o, KIND_DIRECT, &s);
+		put(o, CONTRACTION_KIND_DIRECT, &s);
 		offer_quad(o, s);
 	}
 }
@@ -232,7 +150,7 @@ static void offer_ahead(const struct offering *o, struct schedule s)
 	        4u * s.axis[AXIS_K_STEP] > o->k)
 		return;
 	s.axis[AXIS_AHEAD] = 1;
-	put(o, KIND_STAGED, &s);
+	put(o, CONTRACTION_KIND_STAGED, &s);
 }
 
 static void offer_staged(const struct offering *o, struct shape wg, struct shape tile)
@@ -246,7 +164,7 @@ static void offer_staged(const struct offering *o, struct shape wg, struct shape
 			if (!o->cpu) /* unrolled throughout: GPUs' compilers keep loads ahead */
 				offer_ahead(o, s);
 			s.axis[AXIS_UNROLL] = tile.x * tile.y >= 64 ? 4 : 8;
-			put(o, KIND_STAGED, &s);
+			put(o, CONTRACTION_KIND_STAGED, &s);
 			offer_ahead(o, s);
 		}
 	}
@@ -261,7 +179,7 @@ static void offer_subgroup(const struct offering *o, struct schedule s)
 		return;
 	s.axis[AXIS_SPLIT_K] = (uint16_t)size;
 	s.axis[AXIS_SUBGROUP] = 1;
-	put(o, KIND_SUBGROUP, &s);
+	put(o, CONTRACTION_KIND_SUBGROUP, &s);
 }
 
 /* Narrow types have little to do for each load: a workgroup smaller than a subgroup is too small.
@@ -278,7 +196,7 @@ static void offer_split(const struct offering *o, struct shape wg, struct shape 
 			s.axis[AXIS_SPLIT_K] = splits[i];
 			if ((uint32_t)*step * splits[i] <= o->k &&
 			        (!o->narrow || o->cpu || invocations * splits[i] >= 32))
-				put(o, KIND_SPLIT, &s);
+				put(o, CONTRACTION_KIND_SPLIT, &s);
 		}
 	}
 }
@@ -300,7 +218,10 @@ static void offer_few_splits(const struct offering *o, struct shape wg, struct s
 			uint32_t all = invocations * some[i];
 			s.axis[AXIS_SPLIT_K] = some[i];
 			if (*step * some[i] <= o->k && all <= 256 && (o->cpu || all >= 32))
-				put(o, some[i] > 1 ? KIND_SPLIT : KIND_DIRECT, &s);
+				put(o,
+				        some[i] > 1 ? CONTRACTION_KIND_SPLIT
+				                    : CONTRACTION_KIND_DIRECT,
+				        &s);
 		}
 	}
 }
@@ -350,7 +271,7 @@ static void offer_matrices(const struct offering *o)
 		if ((uint32_t)s.axis[AXIS_WG_X] * s.axis[AXIS_TILE_N] < 2 * o->n + 16 &&
 		        (uint32_t)s.axis[AXIS_WG_Y] * s.axis[AXIS_TILE_M] < 2 * o->m + 16 &&
 		        s.axis[AXIS_K_STEP] < 2 * o->k)
-			pool_offer(o->pool, KIND_MATRIX, &s);
+			pool_offer(o->pool, CONTRACTION_KIND_MATRIX, &s);
 }
 
 /* ---- All of them. */
@@ -383,7 +304,7 @@ static void offer_kinds(const struct offering *o, struct shape wg, struct shape 
 		offer_staged(o, wg, tile);
 }
 
-static void offer(struct pool *pool)
+void contraction_offer(struct pool *pool)
 {
 	struct offering o = offering_of(pool);
 
@@ -400,7 +321,7 @@ static void offer(struct pool *pool)
 
 /* 8x8 threads of 4x4 elements, k staged by 32; of one row of elements where out has few; 4-bit
  * weights with few rows: 32 invocations share k, for eight columns. */
-static struct schedule baseline(const struct op *op)
+struct schedule contraction_baseline(const struct op *op)
 {
 	uint16_t rows = op->value[contraction_fields(op)->m] <= FEW ? 1 : 4;
 	struct schedule s = make((struct shape){8, 8}, (struct shape){4, rows}, 32);
@@ -416,7 +337,7 @@ static struct schedule baseline(const struct op *op)
 
 /* Little an invocation, no workgroup memory; then larger tiles, for outputs that have too many rows
  * or columns for the dispatch; then f16 pairs in a line. */
-static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
+bool contraction_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
 {
 	static const struct shape workgroup[] = {{8, 8}, {4, 4}};
 	static const struct {
@@ -432,18 +353,3 @@ static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret
 		*ret_schedule = make(lines[attempt - 10].workgroup, lines[attempt - 10].tile, step);
 	return attempt < 10 + LENGTH(lines);
 }
-
-const struct family family_contraction = {.derive = derive,
-        .cost = cost,
-        .offer = offer,
-        .baseline = baseline,
-        .fallback = fallback,
-        .lower = lower_contraction,
-        .shares = {[KIND_DIRECT] = {14, 14},
-                [KIND_STAGED] = {14, 4},
-                [KIND_SPLIT] = {6, 4},
-                [KIND_SUBGROUP] = {4, 2},
-                [KIND_MATRIX] = {16, 4},
-                [KIND_QUAD] = {0, 12}},
-        .room_gpu = SPACE_MAX - 2,
-        .room_cpu = 38};

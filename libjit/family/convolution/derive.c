@@ -5,12 +5,6 @@
  */
 #include "family/convolution/shape.h"
 
-#include "base/error.h"
-#include "schedule/family.h"
-
-#include <errno.h>
-#include <string.h>
-
 static uint32_t at_least_1(uint32_t value)
 {
 	return value ? value : 1;
@@ -64,7 +58,8 @@ static void flatten(struct convolution *c, const struct op *op)
 
 	if (!is_pointwise(w) || pixels > OP_DIM_MAX)
 		return;
-	c->merged = w->nhwc && op_dynamic_at(op, c->batch) < 0 && pixels * w->batch <= OP_DIM_MAX;
+	c->merged = w->nhwc && op_dynamic_at(op, c->fields->batch) < 0 &&
+	            pixels * w->batch <= OP_DIM_MAX;
 	if (c->merged) {
 		pixels *= w->batch;
 		w->batch = 1;
@@ -75,14 +70,8 @@ static void flatten(struct convolution *c, const struct op *op)
 
 static void read_operator(struct convolution *c, const struct op *op)
 {
-	static const struct {
-		uint32_t batch, epilogue;
-	} places[] = {{CONV2D_BATCH, CONV2D_DTYPE}, {CONV1D_BATCH, CONV1D_DTYPE},
-	        {CONV_TRANSPOSE2D_BATCH, CONV_TRANSPOSE2D_DTYPE}};
-
 	c->w = op_window(op);
-	c->batch = places[op->kind - OP_CONV2D].batch;
-	c->epilogue = places[op->kind - OP_CONV2D].epilogue;
+	c->fields = op_convolution(op);
 	flatten(c, op);
 	c->diagonal = c->w.groups == c->w.c && c->w.groups == c->w.oc;
 	c->groups = c->diagonal ? 1 : c->w.groups;
@@ -118,16 +107,16 @@ static void read_schedule(struct convolution *c, const struct schedule *schedule
 	uint32_t taps = at_least_1(s[AXIS_UNROLL]);
 	bool all = taps == c->w.kh * c->w.kw;
 
-	c->flat = !s[AXIS_TILE_M];
 	c->tile_m = at_least_1(s[AXIS_TILE_M]);
 	c->rows.tile = at_least_1(s[AXIS_TILE_H]);
 	c->columns.tile = at_least_1(s[AXIS_TILE_N]);
+	c->flat.outputs = s[AXIS_TILE_M] ? 0 : c->columns.tile;
 	c->wg_x = at_least_1(s[AXIS_WG_X]);
 	c->wg_y = at_least_1(s[AXIS_WG_Y]);
 	c->split = at_least_1(s[AXIS_SPLIT_K]);
 	c->k_step = at_least_1(s[AXIS_K_STEP]);
-	c->stage_x = s[AXIS_STAGE_A];
-	c->stage_w = s[AXIS_STAGE_B];
+	c->stage.x = s[AXIS_STAGE_A];
+	c->stage.w = s[AXIS_STAGE_B];
 	c->rows.unrolled = all ? c->w.kh : 1;
 	c->columns.unrolled = all ? c->w.kw : taps;
 }
@@ -140,19 +129,19 @@ static void choose_accumulators(struct convolution *c)
 
 	if (c->w.transposed && c->w.stride_w > 1) /* neighbours meet different taps */
 		n = 1;
-	c->along_m = c->w.nhwc ? m >= n : m > n;
+	c->sums.along_m = c->w.nhwc ? m >= n : m > n;
 	if (c->diagonal)
-		c->along_m = c->w.nhwc && c->tile_m > 1;
-	c->vec = c->along_m ? m : n;
-	c->accumulators = c->tile_m * c->rows.tile * c->columns.tile / c->vec;
+		c->sums.along_m = c->w.nhwc && c->tile_m > 1;
+	c->sums.vec = c->sums.along_m ? m : n;
+	c->sums.count = c->tile_m * c->rows.tile * c->columns.tile / c->sums.vec;
 }
 
 /* As many input channels in a turn of the inner loop as stay within a bound of multiply-adds. */
 static void choose_unrolled_k(struct convolution *c)
 {
-	uint32_t unrolled = c->k_step, each = c->accumulators * c->w.kh * c->w.kw;
+	uint32_t unrolled = c->k_step, each = c->sums.count * c->w.kh * c->w.kw;
 
-	if (c->stage_x || c->stage_w)
+	if (c->stage.x || c->stage.w)
 		while (unrolled > 1 && (c->k_step % unrolled || unrolled * each > 192))
 			unrolled--;
 	c->unrolled_k = unrolled;
@@ -185,23 +174,24 @@ static void choose_filter(struct convolution *c, uint32_t vec)
 	         depth = w->transposed ? w->oc / w->groups : c->inputs;
 	uint64_t outer = depth * taps, inner = w->nhwc ? 1 : taps;
 
-	c->filter_m = w->transposed && !c->diagonal ? inner : outer;
-	c->filter_k = w->transposed && !c->diagonal ? outer : inner;
-	c->filter_tap = w->nhwc ? (uint32_t)depth : 1;
+	c->filter.m = w->transposed && !c->diagonal ? inner : outer;
+	c->filter.k = w->transposed && !c->diagonal ? outer : inner;
+	c->filter.tap = w->nhwc ? (uint32_t)depth : 1;
 	/* Whatever moves a load's base must keep it aligned. */
-	uint64_t m_step = c->outputs % c->tile_m        ? c->filter_m
+	uint64_t m_step = c->outputs % c->tile_m        ? c->filter.m
 	                  : c->groups * c->tiles_m == 1 ? 0
-	                                                : c->filter_m * c->tile_m;
-	uint64_t group_step = c->groups > 1 && w->transposed ? c->filter_k * c->inputs : 0;
-	uint64_t k_step = c->inputs == c->unrolled_k ? 0 : c->filter_k * c->unrolled_k;
-	uint64_t y_step = c->rows.unrolled < w->kh ? (uint64_t)c->filter_tap * w->kw : 0;
+	                                                : c->filter.m * c->tile_m;
+	uint64_t group_step = c->groups > 1 && w->transposed ? c->filter.k * c->inputs : 0;
+	uint64_t k_step = c->inputs == c->unrolled_k ? 0 : c->filter.k * c->unrolled_k;
+	uint64_t y_step = c->rows.unrolled < w->kh ? (uint64_t)c->filter.tap * w->kw : 0;
 	uint64_t x_step = c->columns.unrolled < w->kw
-	                          ? (uint64_t)c->filter_tap * c->columns.unrolled
+	                          ? (uint64_t)c->filter.tap * c->columns.unrolled
 	                          : 0;
 	uint64_t total = (uint64_t)(w->transposed ? w->c : w->oc) * outer;
-	if (c->stage_w) /* element by element */
+	if (c->stage.w) /* element by element */
 		vec = 1;
-	c->w_width = widest(widest(widest(vec, m_step, group_step), k_step, y_step), x_step, total);
+	c->filter.width = widest(
+	        widest(widest(vec, m_step, group_step), k_step, y_step), x_step, total);
 }
 
 /* Elements of a tile that are neighbours in out stand together until a dimension is not covered:
@@ -327,28 +317,35 @@ static void choose_out_stage(struct convolution *c)
 	uint32_t block = c->wg_y * c->tile_m;
 	uint64_t length = (uint64_t)block * c->rows.out * c->columns.out;
 
-	c->stage_out = c->f16 && !c->native && !c->flat && !c->w.nhwc && c->out_width < 2 &&
-	               c->rows.tiles <= c->rows.group && c->columns.tiles <= c->columns.group &&
-	               block % 2 == 0 && c->w.oc % block == 0 && c->outputs % c->tile_m == 0 &&
-	               length <= 1 << 16;
-	if (!c->stage_out)
+	c->stage.out = c->numbers.f16 && !c->numbers.native && !c->flat.outputs && !c->w.nhwc &&
+	               c->out_width < 2 && c->rows.tiles <= c->rows.group &&
+	               c->columns.tiles <= c->columns.group && block % 2 == 0 &&
+	               c->w.oc % block == 0 && c->outputs % c->tile_m == 0 && length <= 1 << 16;
+	if (!c->stage.out)
 		return;
 	c->out_width = 2;
-	c->out_length = (uint32_t)length;
+	c->stage.out_length = (uint32_t)length;
 }
 
 static void size_arrays(struct convolution *c)
 {
 	uint32_t taps = c->rows.unrolled * c->columns.unrolled;
 
-	c->stage_width = widest(4, c->tile_m, 0);
-	if (c->stage_x)
-		c->x_length = c->rows.window * c->columns.window *
-		              (c->w.nhwc ? c->k_step / c->x_width : c->k_step);
-	if (c->stage_w)
-		c->w_length = c->k_step * taps * (c->wg_y * c->tile_m / c->stage_width);
+	c->stage.w_width = widest(4, c->tile_m, 0);
+	if (c->stage.x)
+		c->stage.x_length = c->rows.window * c->columns.window *
+		                    (c->w.nhwc ? c->k_step / c->x_width : c->k_step);
+	if (c->stage.w)
+		c->stage.w_length = c->k_step * taps * (c->wg_y * c->tile_m / c->stage.w_width);
 	if (c->split > 1)
-		c->reduce_length = c->accumulators * c->wg_x * c->wg_y * c->split;
+		c->stage.sum_length = c->sums.count * c->wg_x * c->wg_y * c->split;
+}
+
+struct convolution_blocks convolution_blocks(const struct convolution *c)
+{
+	return (struct convolution_blocks){.columns = over_up(c->columns.tiles, c->columns.group),
+	        .rows = over_up(c->rows.tiles, c->rows.group),
+	        .channels = over_up(c->groups * c->tiles_m, c->wg_y)};
 }
 
 struct convolution convolution_derive(const struct op *op, const struct schedule *schedule)
@@ -359,10 +356,10 @@ struct convolution convolution_derive(const struct op *op, const struct schedule
 	read_operator(&c, op);
 	read_spans(&c);
 	read_schedule(&c, schedule);
-	c.f16 = op->value[c.epilogue] == DTYPE_F16;
-	c.native = schedule->axis[AXIS_F16];
-	c.half = c.native && op->value[c.epilogue + CONV2D_ACC - CONV2D_DTYPE] == DTYPE_F16;
-	c.channels_first = c.w.nhwc && !c.flat;
+	c.numbers.f16 = op->value[c.fields->dtype] == DTYPE_F16;
+	c.numbers.native = schedule->axis[AXIS_F16];
+	c.numbers.half = c.numbers.native && op->value[c.fields->acc] == DTYPE_F16;
+	c.channels_first = c.w.nhwc && !c.flat.outputs;
 	c.rows.tiles = over_up(c.rows.out, c.rows.tile);
 	c.columns.tiles = over_up(c.columns.out, c.columns.tile);
 	c.tiles_m = over_up(c.outputs, c.tile_m);
@@ -371,140 +368,11 @@ struct convolution convolution_derive(const struct op *op, const struct schedule
 	choose_unrolled_k(&c);
 	choose_x_width(&c, vec);
 	choose_filter(&c, vec);
-	c.out_width = c.flat ? c.columns.tile : choose_out_width(&c);
+	c.out_width = c.flat.outputs ? c.flat.outputs : choose_out_width(&c);
 	count_lines(&c.rows);
 	count_lines(&c.columns);
 	size_arrays(&c);
 	choose_out_stage(&c);
 	place_workgroup(&c);
 	return c;
-}
-
-/* ---- Well-formedness. */
-
-static bool power_of_two(uint32_t x)
-{
-	return x && !(x & (x - 1));
-}
-
-int convolution_check_axes(const struct schedule *schedule, struct error *err)
-{
-	const uint16_t *s = schedule->axis;
-	uint32_t rows = at_least_1(s[AXIS_TILE_H]), columns = at_least_1(s[AXIS_TILE_N]);
-	uint64_t invocations = (uint64_t)at_least_1(s[AXIS_WG_X]) * at_least_1(s[AXIS_WG_Y]) *
-	                       at_least_1(s[AXIS_SPLIT_K]);
-
-	if (s[AXIS_TILE_M] > CONVOLUTION_TILE_MAX || rows > CONVOLUTION_TILE_MAX ||
-	        columns > CONVOLUTION_TILE_MAX || at_least_1(s[AXIS_TILE_M]) * rows * columns > 256)
-		return error_set(err, -ERANGE, "schedule",
-		        "a tile is at most 64 any way and 256 outputs in all");
-	if (!power_of_two(at_least_1(s[AXIS_WG_X])) || invocations > 1024)
-		return error_set(err, -ERANGE, "schedule",
-		        "wg_x is a power of two; wg_x * wg_y * split_k is at most 1024");
-	if (s[AXIS_SPLIT_K] > 1 && !power_of_two(s[AXIS_SPLIT_K]))
-		return error_set(err, -ERANGE, "split_k", "split_k is a power of two");
-	if (s[AXIS_VEC] > 4 || s[AXIS_VEC] == 3)
-		return error_set(err, -ERANGE, "vec", "vec must be 1, 2 or 4");
-	if (s[AXIS_K_STEP] > 64 || s[AXIS_UNROLL] > CONVOLUTION_TAPS_MAX * CONVOLUTION_TAPS_MAX)
-		return error_set(err, -ERANGE, "schedule", "k_step is at most 64, unroll 256");
-	if (s[AXIS_SUBGROUP] || s[AXIS_DOT4])
-		return error_set(err, -ERANGE, "schedule",
-		        "a convolution's schedule has no subgroup and no dot4");
-	if (s[AXIS_STAGE_A] > 1 || s[AXIS_STAGE_B] > 1 || s[AXIS_F16] > 1)
-		return error_set(err, -ERANGE, "schedule", "stage_a, stage_b and f16 are 0 or 1");
-	return 0;
-}
-
-static int check_flat(const struct convolution *c, struct error *err)
-{
-	if (c->rows.tile > 1 || c->wg_y > 1 || c->split > 1 || c->k_step > 1 || c->stage_x ||
-	        c->stage_w || c->columns.unrolled > 1)
-		return error_set(err, -ERANGE, "tile_m",
-		        "tile_m=0 goes with wg_x and tile_n alone: outputs are computed on their "
-		        "own");
-	if (c->columns.tile > (c->f16 ? 2u : 1u))
-		return error_set(err, -ERANGE, "tile_n",
-		        "tile_m=0 takes one output an invocation, of f16 at most two");
-	return 0;
-}
-
-static int check_taps(const struct convolution *c, struct error *err)
-{
-	const struct convolution_span *spans[] = {&c->rows, &c->columns};
-
-	if (c->columns.taps % c->columns.unrolled)
-		return error_set(err, -ERANGE, "unroll",
-		        "unroll is all taps of the filter, or divides those of a row");
-	for (uint32_t i = 0; i < 2; i++) {
-		const struct convolution_span *s = spans[i];
-		if (s->transposed && s->stride > 1 &&
-		        (s->tile % s->stride || s->unrolled < s->taps))
-			return error_set(err, -ERANGE, "unroll",
-			        "transposed, a tile is a multiple of the stride and all taps are "
-			        "unrolled");
-		if (s->unrolled > CONVOLUTION_TAPS_MAX || s->lines > CONVOLUTION_LINES_MAX)
-			return error_set(err, -ERANGE, "schedule",
-			        "a turn takes at most %u taps and %u positions either way",
-			        CONVOLUTION_TAPS_MAX, CONVOLUTION_LINES_MAX);
-	}
-	if (c->rows.lines * c->columns.lines > CONVOLUTION_CACHE_MAX)
-		return error_set(err, -ERANGE, "schedule", "a turn reads at most %u elements of x",
-		        CONVOLUTION_CACHE_MAX);
-	if (c->accumulators * c->unrolled_k * c->rows.unrolled * c->columns.unrolled > 4096)
-		return error_set(err, -ERANGE, "schedule", "a turn has at most 4096 multiply-adds");
-	return 0;
-}
-
-static int check_channels(const struct convolution *c, struct error *err)
-{
-	if (c->rows.tile > c->rows.out || c->columns.tile > c->columns.out ||
-	        c->tile_m > c->outputs)
-		return error_set(err, -ERANGE, "schedule", "a tile is no larger than out");
-	if (c->inputs % c->k_step)
-		return error_set(err, -ERANGE, "k_step",
-		        "k_step=%u must divide the %u input channels", c->k_step, c->inputs);
-	if (c->diagonal && (c->tile_m > 4 || c->tile_m == 3 || c->w.c % c->tile_m))
-		return error_set(err, -ERANGE, "tile_m",
-		        "a depthwise tile has 1, 2 or 4 channels, a divisor of all");
-	if (c->split > 1 && c->diagonal)
-		return error_set(
-		        err, -ERANGE, "split_k", "a depthwise filter has nothing to split");
-	return 0;
-}
-
-static int check_stages(const struct convolution *c, struct error *err)
-{
-	bool all = c->rows.unrolled == c->rows.taps && c->columns.unrolled == c->columns.taps;
-
-	if (!c->stage_x && !c->stage_w)
-		return 0;
-	if (c->diagonal || c->split > 1 || !all)
-		return error_set(err, -ERANGE, "stage_a",
-		        "staging needs all taps in a turn, no split_k, and is not for depthwise "
-		        "filters");
-	if (c->groups > 1 && c->tiles_m % c->wg_y)
-		return error_set(
-		        err, -ERANGE, "wg_y", "staging needs a workgroup within one group");
-	if (c->stage_x && (uint64_t)c->rows.window * c->columns.window > 1 << 16)
-		return error_set(err, -ERANGE, "stage_a", "a window is at most 65536 elements");
-	return 0;
-}
-
-int convolution_check(const struct convolution *c, struct error *err)
-{
-	int r = c->flat ? check_flat(c, err) : check_channels(c, err);
-
-	if (!r && !c->flat)
-		r = check_taps(c, err);
-	if (!r && !c->flat)
-		r = check_stages(c, err);
-	if (r)
-		return r;
-	if (c->native && !c->f16)
-		return error_set(err, -ERANGE, "f16", "f16=1 is for an operator of f16");
-	if (c->f16 && !c->native && c->out_width < 2)
-		return error_set(err, -ERANGE, "schedule",
-		        "two neighbours of f16 share a word, which needs one invocation to write "
-		        "both, or f16=1 and shader-f16");
-	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The convolution lowering's inside, shared by its files; nobody else includes this.
- * convolution.c has the loops, _image reads x, _filter the filter, _out writes, _flat is the kernel
- * that computes each output on its own.
+ * The convolution lowering's inside, shared by its files; nobody else includes this. Calls
+ * go down only: lower.c to flat or tile, tile to place, image, filter and out, these to copy and
+ * epilogue.
  *
  * Words: a *line* is a row or a column of x (or, where loads run along columns, as many columns as
  * a load has lanes) that a tile reads; a *meeting* is an output of the tile and a tap, and the line
@@ -41,75 +41,105 @@ struct direction {
 	struct meeting meetings[TILE_MAX][TAPS_MAX];
 };
 
+/* Of the tile's output channels, in the group: as in direction. */
+struct channels {
+	ir_id tile, first, within;
+	ir_id local;      /* local id along them */
+	ir_id first_tile; /* as first, groups not told apart */
+};
+
 struct convolving {
 	struct lower *l;
 	struct ir_builder *b;
 	struct convolution c;
-	uint32_t x, w, bias, residual, out; /* bindings; OP_TENSORS_MAX: there is none */
-	uint32_t shared_x, shared_w, shared_sum, shared_out; /* workgroup arrays */
+	struct {
+		uint32_t x, w, bias, residual, out;
+	} bound; /* bindings; OP_TENSORS_MAX: there is none */
+	struct {
+		uint32_t x, w, sum, out;
+	} shared; /* workgroup arrays */
 	ir_id image, group;
-	ir_id tile_m, first_m, within_m; /* of output channels, in the group: as in direction */
-	ir_id first_tile;                /* the same as first_m, groups not told apart */
-	ir_id local_m, local_k, thread;  /* thread: linear within all but the split */
+	ir_id local_k, thread; /* thread: linear within all but the split */
+	struct channels m;
 	struct direction rows, columns;
-	ir_id origin;      /* of x's binding: where the invocation's image and channels begin */
-	ir_id filter;      /* the same of the filter's */
 	ir_id sums[256];   /* variables, by convolution_sum */
 	ir_id values[256]; /* what they hold */
-	/* The turn at hand: */
-	ir_id k;                     /* its first input channel, from the group's first */
-	ir_id staged_k;              /* the same from the first one staged */
-	ir_id ky, kx;                /* its first tap */
-	ir_id turn_filter;           /* the filter's load at its first element */
-	ir_id staged_filter;         /* the vector that was read last */
-	ir_id filter_rows[TILE_MAX]; /* to be added, by output channel, where those overhang */
-	/* The channel of x at hand: */
-	ir_id plane;                           /* element of x's binding where it begins ... */
-	uint32_t plane_plus;                   /* ... to be added */
-	uint32_t plane_lane;                   /* which lane of loads along channels */
-	ir_id elements[CONVOLUTION_CACHE_MAX]; /* loads, by row and column; 0: not yet */
+	struct {
+		ir_id k;        /* its first input channel, from the group's first */
+		ir_id staged_k; /* the same from the first one staged */
+		ir_id ky, kx;   /* its first tap */
+	} turn;                 /* the one at hand */
+	struct {
+		ir_id base;           /* where the invocation's output channels begin */
+		ir_id turn;           /* the load at the turn's first element */
+		ir_id staged;         /* the vector that was read last */
+		ir_id rows[TILE_MAX]; /* to be added, by output channel, where those overhang */
+	} filter;
+	struct {
+		ir_id origin;  /* of x's binding: where the invocation's image and channels begin */
+		ir_id at;      /* element of x's binding where it begins ... */
+		uint32_t plus; /* ... to be added */
+		uint32_t lane; /* which lane of loads along channels */
+		ir_id elements[CONVOLUTION_CACHE_MAX]; /* loads, by row and column; 0: not yet */
+	} plane;                                       /* the channel of x at hand */
+};
+
+/* A tap of one input channel of the turn at hand. */
+struct tap {
+	uint32_t kk, ky, kx;
 };
 
 /* The variable of the tile's output channel m, row r, column j. */
 static inline uint32_t convolution_sum(
         const struct convolution *c, uint32_t m, uint32_t r, uint32_t j)
 {
-	uint32_t columns = c->along_m ? c->columns.tile : c->columns.tile / c->vec;
+	uint32_t columns = c->sums.along_m ? c->columns.tile : c->columns.tile / c->sums.vec;
 
-	m = c->along_m ? m / c->vec : m;
-	j = c->along_m ? j : j / c->vec;
+	m = c->sums.along_m ? m / c->sums.vec : m;
+	j = c->sums.along_m ? j : j / c->sums.vec;
 	return (m * c->rows.tile + r) * columns + j;
 }
 
-/* ---- convolution_image.c */
+/* ---- The two kernels (lower_flat.c, lower_tile.c). */
+void convolution_lower_flat(struct convolving *v);
+void convolution_lower_tiled(struct convolving *v);
+
+/* ---- lower_place.c: workgroup arrays, and where the invocation stands. A folded grid opens a
+ * block for those within. */
+void convolution_place(struct convolving *v);
+
+/* ---- lower_image.c: x. */
 void image_begin(struct convolving *v);
 /* Finds the lines of a direction and keeps them in bounds; `tap` is the first of the turn. */
 void image_find_lines(struct convolving *v, struct direction *d, ir_id tap);
 /* Makes the turn's channel k + kk (diagonal NCHW: output channel m) the one at hand. */
 void image_choose_channel(struct convolving *v, uint32_t kk, uint32_t m);
-/* x at the meetings of row r and column j with taps ky and kx of the turn: vec of them along the
- * row or, along output channels, the one for all. 0: there is none. */
-ir_id image_vector(struct convolving *v, uint32_t r, uint32_t j, uint32_t ky, uint32_t kx);
+/* x at the meetings of row r and column j with a tap: vec of them along the row or, along output
+ * channels, the one for all. 0: there is none. */
+ir_id image_vector(struct convolving *v, uint32_t r, uint32_t j, const struct tap *tap);
 void image_stage(struct convolving *v);
 
-/* ---- convolution_filter.c */
+/* ---- lower_filter.c */
 void filter_begin(struct convolving *v);
 /* Makes the turn's first tap and channel the base of what follows. */
 void filter_begin_turn(struct convolving *v);
-/* The filter of output channels m (and vec of them along output channels), turn's channel kk. */
-ir_id filter_vector(struct convolving *v, uint32_t m, uint32_t kk, uint32_t ky, uint32_t kx);
+/* The filter of output channels m (and vec of them along output channels) at a tap. */
+ir_id filter_vector(struct convolving *v, uint32_t m, const struct tap *tap);
 void filter_stage(struct convolving *v);
 
-/* ---- convolution_out.c */
+/* ---- lower_out.c */
 void out_reduce(struct convolving *v); /* the split's sum, in its first invocation */
 void out_store(struct convolving *v);
 
-/* ---- convolution_flat.c */
-void lower_convolution_flat(struct convolving *v);
-
-/* Copies `count` elements by all invocations of a workgroup; one is asked for each in turn. */
+/* ---- lower_copy.c: copies `count` elements by all invocations of a workgroup; one is asked for
+ * each in turn. */
 void convolution_copy(
         struct convolving *v, uint32_t count, void (*copy)(struct convolving *v, ir_id element));
+
+/* ---- lower_epilogue.c: stores the sums of out_width neighbours at `index`, their bias (read only
+ * where there is one) and the rest of the epilogue applied. */
+void convolution_conclude(struct convolving *v, const ir_id *sums, const ir_id *bias, ir_id index);
+
 /* b > 0 */
 static inline int32_t floor_over(int32_t a, int32_t b)
 {

@@ -13,15 +13,15 @@ static bool overhangs(const struct convolution *c)
 
 static ir_id in_loads(struct convolving *v, ir_id count, uint64_t elements)
 {
-	return lower_over(v->l, lower_times(v->l, count, (uint32_t)elements), v->c.w_width);
+	return lower_over(v->l, lower_times(v->l, count, (uint32_t)elements), v->c.filter.width);
 }
 
 /* The load that holds the group's first element. */
 static ir_id group_base(struct convolving *v)
 {
 	const struct convolution *c = &v->c;
-	uint64_t each = c->w.transposed && !c->diagonal ? c->inputs * c->filter_k
-	                                                : c->outputs * c->filter_m;
+	uint64_t each = c->w.transposed && !c->diagonal ? c->inputs * c->filter.k
+	                                                : c->outputs * c->filter.m;
 
 	return in_loads(v, v->group, each);
 }
@@ -30,98 +30,101 @@ void filter_begin(struct convolving *v)
 {
 	const struct convolution *c = &v->c;
 
-	v->filter = group_base(v);
+	v->filter.base = group_base(v);
 	if (!overhangs(c)) {
-		v->filter = ir_add(
-		        v->b, v->filter, in_loads(v, v->tile_m, c->tile_m * c->filter_m));
+		v->filter.base = ir_add(
+		        v->b, v->filter.base, in_loads(v, v->m.tile, c->tile_m * c->filter.m));
 		return;
 	}
-	ir_id first = lower_times(v->l, v->tile_m, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
+	ir_id first = lower_times(v->l, v->m.tile, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
 	for (uint32_t m = 0; m < c->tile_m; m++) {
 		ir_id own = lower_plus(v->l, first, m);
 		ir_id kept = ir_compute(v->b, IR_MIN, own, last, 0);
-		v->filter_rows[m] = in_loads(v, kept, c->filter_m);
+		v->filter.rows[m] = in_loads(v, kept, c->filter.m);
 	}
 }
 
 /* Staged, channels or taps are the faster, whichever are neighbours in global memory. */
 static uint32_t staged_row(const struct convolution *c, uint32_t kk, uint32_t tap)
 {
-	return c->filter_k == 1 ? tap * c->k_step + kk : kk * c->rows.taps * c->columns.taps + tap;
+	return c->filter.k == 1 ? tap * c->k_step + kk : kk * c->rows.taps * c->columns.taps + tap;
 }
 
 static uint32_t staged_pitch(const struct convolution *c)
 {
-	return c->wg_y * c->tile_m / c->stage_width;
+	return c->wg_y * c->tile_m / c->stage.w_width;
 }
 
 void filter_begin_turn(struct convolving *v)
 {
 	const struct convolution *c = &v->c;
-	ir_id k = in_loads(v, v->k, c->filter_k);
-	ir_id y = in_loads(v, v->ky, (uint64_t)c->filter_tap * c->w.kw);
-	ir_id x = in_loads(v, v->kx, c->filter_tap);
+	ir_id k = in_loads(v, v->turn.k, c->filter.k);
+	ir_id y = in_loads(v, v->turn.ky, (uint64_t)c->filter.tap * c->w.kw);
+	ir_id x = in_loads(v, v->turn.kx, c->filter.tap);
 
-	if (c->stage_w) {
-		ir_id rows = lower_times(v->l, v->staged_k, staged_row(c, 1, 0) * staged_pitch(c));
-		ir_id own = lower_times(v->l, v->local_m, c->tile_m / c->stage_width);
-		v->turn_filter = ir_add(v->b, rows, own);
+	if (c->stage.w) {
+		ir_id rows = lower_times(
+		        v->l, v->turn.staged_k, staged_row(c, 1, 0) * staged_pitch(c));
+		ir_id own = lower_times(v->l, v->m.local, c->tile_m / c->stage.w_width);
+		v->filter.turn = ir_add(v->b, rows, own);
 		return;
 	}
-	v->turn_filter = ir_add(v->b, ir_add(v->b, ir_add(v->b, v->filter, k), y), x);
+	v->filter.turn = ir_add(v->b, ir_add(v->b, ir_add(v->b, v->filter.base, k), y), x);
 }
 
 static ir_id staged_vector(struct convolving *v, uint32_t m, uint32_t kk, uint32_t tap)
 {
 	const struct convolution *c = &v->c;
-	uint32_t plus = staged_row(c, kk, tap) * staged_pitch(c) + m / c->stage_width;
+	uint32_t plus = staged_row(c, kk, tap) * staged_pitch(c) + m / c->stage.w_width;
 
-	return ir_shared_load(v->b, v->shared_w, lower_plus(v->l, v->turn_filter, plus));
+	return ir_shared_load(v->b, v->shared.w, lower_plus(v->l, v->filter.turn, plus));
 }
 
 static ir_id filter_scalar(struct convolving *v, uint32_t m, uint32_t kk, uint32_t tap)
 {
 	const struct convolution *c = &v->c;
-	uint64_t plus = kk * c->filter_k + (uint64_t)tap * c->filter_tap;
-	ir_id base = v->turn_filter;
+	uint64_t plus = kk * c->filter.k + (uint64_t)tap * c->filter.tap;
+	ir_id base = v->filter.turn;
 
 	if (overhangs(c))
-		base = ir_add(v->b, base, v->filter_rows[m]);
+		base = ir_add(v->b, base, v->filter.rows[m]);
 	else
-		plus += m * c->filter_m;
-	ir_id load = lower_load(v->l, v->w, lower_plus(v->l, base, (uint32_t)(plus / c->w_width)));
-	return ir_extract(v->b, load, plus % c->w_width);
+		plus += m * c->filter.m;
+	ir_id load = lower_load(
+	        v->l, v->bound.w, lower_plus(v->l, base, (uint32_t)(plus / c->filter.width)));
+	return ir_extract(v->b, load, plus % c->filter.width);
 }
 
-ir_id filter_vector(struct convolving *v, uint32_t m, uint32_t kk, uint32_t ky, uint32_t kx)
+ir_id filter_vector(struct convolving *v, uint32_t m, const struct tap *tap)
 {
 	const struct convolution *c = &v->c;
-	uint32_t tap = ky * c->w.kw + kx;
+	uint32_t kk = tap->kk, number = tap->ky * c->w.kw + tap->kx;
 	ir_id lanes[4];
 
-	if (c->stage_w) {
-		if (m % c->stage_width == 0)
-			v->staged_filter = staged_vector(v, m, kk, tap);
-		if (c->along_m)
-			return v->staged_filter;
-		lanes[0] = ir_extract(v->b, v->staged_filter, m % c->stage_width);
-		return ir_splat(v->b, lanes[0], c->vec);
+	if (c->stage.w) {
+		if (m % c->stage.w_width == 0)
+			v->filter.staged = staged_vector(v, m, kk, number);
+		if (c->sums.along_m)
+			return v->filter.staged;
+		lanes[0] = ir_extract(v->b, v->filter.staged, m % c->stage.w_width);
+		return ir_splat(v->b, lanes[0], c->sums.vec);
 	}
-	for (uint32_t i = 0; i < (c->along_m ? c->vec : 1); i++)
-		lanes[i] = filter_scalar(v, m + i, kk, tap);
-	return c->along_m ? ir_compose(v->b, lanes, c->vec) : ir_splat(v->b, lanes[0], c->vec);
+	for (uint32_t i = 0; i < (c->sums.along_m ? c->sums.vec : 1); i++)
+		lanes[i] = filter_scalar(v, m + i, kk, number);
+	return c->sums.along_m ? ir_compose(v->b, lanes, c->sums.vec)
+	                       : ir_splat(v->b, lanes[0], c->sums.vec);
 }
 
 /* ---- Staging. */
 
-/* From the first staged channel's first tap to row `row`'s place, in elements. */
+/* From the first staged channel's first tap to row `row`'s position, in elements. */
 static ir_id row_offset(struct convolving *v, ir_id row)
 {
 	const struct convolution *c = &v->c;
 	uint32_t taps = c->rows.taps * c->columns.taps;
-	uint32_t fast = c->filter_k == 1 ? c->k_step : taps;
-	uint32_t fast_step = c->filter_k == 1 ? 1 : c->filter_tap;
-	uint32_t slow_step = c->filter_k == 1 ? c->filter_tap : (uint32_t)c->filter_k;
+	uint32_t fast = c->filter.k == 1 ? c->k_step : taps;
+	uint32_t fast_step = c->filter.k == 1 ? 1 : c->filter.tap;
+	uint32_t slow_step = c->filter.k == 1 ? c->filter.tap : (uint32_t)c->filter.k;
 
 	if (slow_step == fast * fast_step)
 		return lower_times(v->l, row, fast_step);
@@ -134,25 +137,25 @@ static void stage_vector(struct convolving *v, ir_id e)
 	const struct convolution *c = &v->c;
 	uint32_t rows = c->k_step * c->rows.taps * c->columns.taps;
 	ir_id row = lower_modulo(v->l, e, rows), vector = lower_over(v->l, e, rows);
-	ir_id first = lower_times(v->l, v->first_m, c->tile_m);
-	ir_id m = ir_add(v->b, first, lower_times(v->l, vector, c->stage_width));
-	ir_id k = lower_times(v->l, v->k, (uint32_t)c->filter_k);
+	ir_id first = lower_times(v->l, v->m.first, c->tile_m);
+	ir_id m = ir_add(v->b, first, lower_times(v->l, vector, c->stage.w_width));
+	ir_id k = lower_times(v->l, v->turn.k, (uint32_t)c->filter.k);
 	ir_id start = ir_add(v->b, group_base(v), k), offset = row_offset(v, row);
 	ir_id base = ir_add(v->b, start, offset);
-	ir_id place = ir_add(v->b, lower_times(v->l, row, staged_pitch(c)), vector), lanes[4];
+	ir_id slot = ir_add(v->b, lower_times(v->l, row, staged_pitch(c)), vector), lanes[4];
 	bool past = c->outputs % (c->wg_y * c->tile_m) != 0;
 
-	for (uint32_t i = 0; i < c->stage_width; i++) {
+	for (uint32_t i = 0; i < c->stage.w_width; i++) {
 		ir_id own = lower_plus(v->l, m, i);
 		if (past)
 			own = ir_compute(v->b, IR_MIN, own, ir_u32(v->b, c->outputs - 1), 0);
-		ir_id at = ir_add(v->b, base, lower_times(v->l, own, (uint32_t)c->filter_m));
-		lanes[i] = lower_load(v->l, v->w, at);
+		ir_id at = ir_add(v->b, base, lower_times(v->l, own, (uint32_t)c->filter.m));
+		lanes[i] = lower_load(v->l, v->bound.w, at);
 	}
-	ir_shared_store(v->b, v->shared_w, place, ir_compose(v->b, lanes, c->stage_width));
+	ir_shared_store(v->b, v->shared.w, slot, ir_compose(v->b, lanes, c->stage.w_width));
 }
 
 void filter_stage(struct convolving *v)
 {
-	convolution_copy(v, v->c.w_length, stage_vector);
+	convolution_copy(v, v->c.stage.w_length, stage_vector);
 }

@@ -109,8 +109,8 @@ static void add_tap(struct convolving *v, struct output *o, ir_id ky, ir_id kx)
 
 	ir_id k = loop(v, inputs);
 	ir_id at = ir_add(v->b, image, lower_times(l, k, channel));
-	ir_id value = lower_load(l, v->x, at), zero = lower_literal(v->b, 0, value);
-	ir_id weight = lower_load(l, v->w, ir_add(v->b, filter, lower_times(l, k, step)));
+	ir_id value = lower_load(l, v->bound.x, at), zero = lower_literal(v->b, 0, value);
+	ir_id weight = lower_load(l, v->bound.w, ir_add(v->b, filter, lower_times(l, k, step)));
 	value = ir_select(v->b, inside, value, zero);
 	ir_set(v->b, o->sum, ir_compute(v->b, IR_FMA, value, weight, ir_get(v->b, o->sum)));
 	end(v, inputs);
@@ -132,24 +132,18 @@ static void store(struct convolving *v, const struct output outputs[2], ir_id in
 
 	for (uint32_t i = 0; i < width; i++) {
 		sums[i] = ir_get(v->b, outputs[i].sum);
-		if (v->bias != OP_TENSORS_MAX)
-			bias[i] = lower_load(v->l, v->bias, outputs[i].channel);
+		if (v->bound.bias != OP_TENSORS_MAX)
+			bias[i] = lower_load(v->l, v->bound.bias, outputs[i].channel);
 	}
-	ir_id value = ir_compose(v->b, sums, width);
-	if (v->bias != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, ir_compose(v->b, bias, width));
-	if (v->residual != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, lower_load(v->l, v->residual, index));
-	value = lower_acts(v->l, v->c.epilogue + CONV2D_ACT - CONV2D_DTYPE, value);
-	lower_store(v->l, v->out, index, value);
+	convolution_conclude(v, sums, bias, index);
 }
 
-void lower_convolution_flat(struct convolving *v)
+void convolution_lower_flat(struct convolving *v)
 {
 	const struct convolution *c = &v->c;
 	struct lower *l = v->l;
 	uint32_t width = c->out_width;
-	ir_id images = c->merged ? ir_u32(v->b, 1) : lower_dim(l, c->batch);
+	ir_id images = c->merged ? ir_u32(v->b, 1) : lower_dim(l, c->fields->batch);
 	ir_id total = lower_times(l, images, c->w.oc * c->w.oh * c->w.ow);
 	ir_id workgroup = lower_times(l, lower_flat_workgroup(l), c->wg_x);
 	ir_id index = ir_add(v->b, workgroup, lower_local(l, 0));

@@ -86,8 +86,8 @@ static void keep_line(
 
 static uint32_t image_pitch(const struct convolution *c, bool rows)
 {
-	uint32_t channels = c->w.nhwc ? (c->stage_x ? c->k_step : c->w.c) / c->x_width : 1;
-	uint32_t columns = c->stage_x ? c->columns.window : c->columns.in / c->columns.width;
+	uint32_t channels = c->w.nhwc ? (c->stage.x ? c->k_step : c->w.c) / c->x_width : 1;
+	uint32_t columns = c->stage.x ? c->columns.window : c->columns.in / c->columns.width;
 
 	return rows ? columns * channels : channels;
 }
@@ -99,13 +99,13 @@ void image_find_lines(struct convolving *v, struct direction *d, ir_id tap)
 	d->pitch = image_pitch(&v->c, d == &v->rows);
 	collect_lines(d, padded);
 	ir_id tile = d->tile;
-	if (v->c.stage_x)
+	if (v->c.stage.x)
 		tile = ir_compute(v->b, IR_SUB, d->tile, d->first, 0);
 	ir_id base = base_of(v, d, tile, tap);
 	ir_id staged = lower_times(v->l, base, d->pitch);
 	for (uint32_t i = 0; i < d->count; i++) {
 		struct line *line = &d->lines[i];
-		if (!v->c.stage_x) {
+		if (!v->c.stage.x) {
 			keep_line(v, d, line, base, padded[i]);
 			continue;
 		}
@@ -122,7 +122,7 @@ static uint32_t channel_pitch(const struct convolution *c)
 {
 	if (c->w.nhwc)
 		return 1;
-	return c->stage_x ? c->rows.window * c->columns.window : c->w.h * (c->w.w / c->x_width);
+	return c->stage.x ? c->rows.window * c->columns.window : c->w.h * (c->w.w / c->x_width);
 }
 
 /* Where channels are not summed over, it is the output channels that say where x is read. */
@@ -133,9 +133,9 @@ void image_begin(struct convolving *v)
 	uint32_t pixels = c->w.nhwc ? c->w.h * c->w.w : 1;
 	ir_id image = lower_times(v->l, v->image, c->w.c / along * pixels * pitch);
 	uint32_t channels = c->diagonal ? c->tile_m : c->inputs;
-	ir_id first = c->diagonal ? v->tile_m : v->group;
+	ir_id first = c->diagonal ? v->m.tile : v->group;
 
-	v->origin = ir_add(v->b, image, lower_times(v->l, first, channels / along * pitch));
+	v->plane.origin = ir_add(v->b, image, lower_times(v->l, first, channels / along * pitch));
 }
 
 void image_choose_channel(struct convolving *v, uint32_t kk, uint32_t m)
@@ -144,27 +144,27 @@ void image_choose_channel(struct convolving *v, uint32_t kk, uint32_t m)
 	uint32_t along = c->w.nhwc ? c->x_width : 1, pitch = channel_pitch(c);
 	uint32_t channel = c->diagonal && !c->w.nhwc ? m : kk;
 
-	v->plane_plus = channel / along * pitch;
-	v->plane_lane = c->w.nhwc ? kk % along : 0;
-	if (v->plane_lane)
+	v->plane.plus = channel / along * pitch;
+	v->plane.lane = c->w.nhwc ? kk % along : 0;
+	if (v->plane.lane)
 		return;
 	ir_id k = lower_times(
-	        v->l, lower_over(v->l, c->stage_x ? v->staged_k : v->k, along), pitch);
-	v->plane = c->stage_x ? k : ir_add(v->b, v->origin, k);
-	memset(v->elements, 0, v->rows.count * v->columns.count * sizeof *v->elements);
+	        v->l, lower_over(v->l, c->stage.x ? v->turn.staged_k : v->turn.k, along), pitch);
+	v->plane.at = c->stage.x ? k : ir_add(v->b, v->plane.origin, k);
+	memset(v->plane.elements, 0, v->rows.count * v->columns.count * sizeof *v->plane.elements);
 }
 
 /* ---- Elements. */
 
 static ir_id read_element(struct convolving *v, const struct line *row, const struct line *column)
 {
-	ir_id line = ir_add(v->b, v->plane, row->at);
+	ir_id line = ir_add(v->b, v->plane.at, row->at);
 	ir_id at = ir_add(v->b, line, column->at);
 
-	at = lower_plus(v->l, at, row->plus + column->plus + v->plane_plus);
-	if (v->c.stage_x)
-		return ir_shared_load(v->b, v->shared_x, at);
-	ir_id value = lower_load(v->l, v->x, at), zero = lower_literal(v->b, 0, value);
+	at = lower_plus(v->l, at, row->plus + column->plus + v->plane.plus);
+	if (v->c.stage.x)
+		return ir_shared_load(v->b, v->shared.x, at);
+	ir_id value = lower_load(v->l, v->bound.x, at), zero = lower_literal(v->b, 0, value);
 	if (column->inside)
 		value = ir_select(v->b, column->inside, value, zero);
 	if (row->inside)
@@ -174,29 +174,30 @@ static ir_id read_element(struct convolving *v, const struct line *row, const st
 
 static ir_id element_at(struct convolving *v, uint32_t row, uint32_t column)
 {
-	ir_id *element = &v->elements[row * v->columns.count + column];
+	ir_id *element = &v->plane.elements[row * v->columns.count + column];
 
 	if (!*element)
 		*element = read_element(v, &v->rows.lines[row], &v->columns.lines[column]);
 	return *element;
 }
 
-ir_id image_vector(struct convolving *v, uint32_t r, uint32_t j, uint32_t ky, uint32_t kx)
+ir_id image_vector(struct convolving *v, uint32_t r, uint32_t j, const struct tap *tap)
 {
 	const struct convolution *c = &v->c;
-	uint32_t row = v->rows.meetings[r][ky].line, count = c->along_m ? 1 : c->vec;
+	uint32_t row = v->rows.meetings[r][tap->ky].line, count = c->sums.along_m ? 1 : c->sums.vec;
 	ir_id lanes[4];
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct meeting *column = &v->columns.meetings[j + i][kx];
+		const struct meeting *column = &v->columns.meetings[j + i][tap->kx];
 		if (row == NO_LINE || column->line == NO_LINE)
 			return 0;
 		ir_id element = element_at(v, row, column->line);
-		if (c->diagonal && c->along_m)
+		if (c->diagonal && c->sums.along_m)
 			return element;
-		lanes[i] = ir_extract(v->b, element, c->w.nhwc ? v->plane_lane : column->lane);
+		lanes[i] = ir_extract(v->b, element, c->w.nhwc ? v->plane.lane : column->lane);
 	}
-	return c->along_m ? ir_splat(v->b, lanes[0], c->vec) : ir_compose(v->b, lanes, c->vec);
+	return c->sums.along_m ? ir_splat(v->b, lanes[0], c->sums.vec)
+	                       : ir_compose(v->b, lanes, c->sums.vec);
 }
 
 /* ---- Staging. */
@@ -232,11 +233,11 @@ static ir_id read_window(struct convolving *v, ir_id row, ir_id column, ir_id ch
 	ir_id image = lower_times(
 	        v->l, v->image, c->w.c / along * (c->w.nhwc ? c->w.h * columns : pitch));
 	ir_id group = lower_times(v->l, v->group, c->inputs / along);
-	ir_id k = ir_add(v->b, ir_add(v->b, lower_over(v->l, v->k, along), group), channel);
+	ir_id k = ir_add(v->b, ir_add(v->b, lower_over(v->l, v->turn.k, along), group), channel);
 	ir_id pixel = ir_add(v->b, lower_times(v->l, y, columns), x);
 	ir_id plane = ir_add(v->b, image, lower_times(v->l, k, pitch));
 	ir_id at = ir_add(v->b, plane, lower_times(v->l, pixel, channels));
-	ir_id value = lower_load(v->l, v->x, at);
+	ir_id value = lower_load(v->l, v->bound.x, at);
 	ir_id zero = lower_literal(v->b, 0, value);
 
 	value = inside_x ? ir_select(v->b, inside_x, value, zero) : value;
@@ -253,10 +254,10 @@ static void stage_element(struct convolving *v, ir_id e)
 	ir_id row = c->w.nhwc ? line : lower_modulo(v->l, line, rows);
 	ir_id channel = c->w.nhwc ? lower_modulo(v->l, e, channels) : lower_over(v->l, line, rows);
 
-	ir_shared_store(v->b, v->shared_x, e, read_window(v, row, column, channel));
+	ir_shared_store(v->b, v->shared.x, e, read_window(v, row, column, channel));
 }
 
 void image_stage(struct convolving *v)
 {
-	convolution_copy(v, v->c.x_length, stage_element);
+	convolution_copy(v, v->c.stage.x_length, stage_element);
 }

@@ -8,7 +8,7 @@
 
 /* ---- The split's sum: a tree in workgroup memory. */
 
-static ir_id sum_place(struct convolving *v, uint32_t sum, ir_id lane)
+static ir_id sum_slot(struct convolving *v, uint32_t sum, ir_id lane)
 {
 	ir_id row = lower_plus(v->l, lane, sum * v->c.split);
 
@@ -17,8 +17,8 @@ static ir_id sum_place(struct convolving *v, uint32_t sum, ir_id lane)
 
 static void add_partner(struct convolving *v, ir_id partner)
 {
-	for (uint32_t i = 0; i < v->c.accumulators; i++) {
-		ir_id other = ir_shared_load(v->b, v->shared_sum, sum_place(v, i, partner));
+	for (uint32_t i = 0; i < v->c.sums.count; i++) {
+		ir_id other = ir_shared_load(v->b, v->shared.sum, sum_slot(v, i, partner));
 		ir_id own = ir_get(v->b, v->sums[i]);
 		ir_set(v->b, v->sums[i], ir_add(v->b, own, other));
 	}
@@ -27,9 +27,9 @@ static void add_partner(struct convolving *v, ir_id partner)
 void out_reduce(struct convolving *v)
 {
 	for (uint32_t half = v->c.split / 2; half; half /= 2) {
-		for (uint32_t i = 0; i < v->c.accumulators; i++) {
-			ir_id place = sum_place(v, i, v->local_k);
-			ir_shared_store(v->b, v->shared_sum, place, ir_get(v->b, v->sums[i]));
+		for (uint32_t i = 0; i < v->c.sums.count; i++) {
+			ir_id slot = sum_slot(v, i, v->local_k);
+			ir_shared_store(v->b, v->shared.sum, slot, ir_get(v->b, v->sums[i]));
 		}
 		ir_barrier(v->b);
 		ir_if(v->b, ir_compute(v->b, IR_LT, v->local_k, ir_u32(v->b, half), 0));
@@ -93,7 +93,7 @@ static ir_id guard_of(struct convolving *v, uint32_t edges)
 	if (edges & EDGE_ROW)
 		guard = both(v, guard, before_last(v, v->rows.tile, c->rows.tiles));
 	if (edges & EDGE_CHANNEL)
-		guard = both(v, guard, before_last(v, v->tile_m, c->tiles_m));
+		guard = both(v, guard, before_last(v, v->m.tile, c->tiles_m));
 	return guard;
 }
 
@@ -129,7 +129,7 @@ static ir_id tile_base(struct convolving *v)
 	uint32_t width = c->out_width, pitch = pitches_of(c).m;
 	ir_id image = lower_times(v->l, v->image, c->w.oc * c->w.oh * c->w.ow / width);
 	ir_id group = lower_times(v->l, v->group, c->outputs * pitch / width);
-	ir_id m = lower_times(v->l, v->tile_m, c->tile_m * pitch / width);
+	ir_id m = lower_times(v->l, v->m.tile, c->tile_m * pitch / width);
 	ir_id channel = ir_add(v->b, ir_add(v->b, image, group), m);
 
 	return ir_add(v->b, channel, pixel_base(v, width));
@@ -144,31 +144,17 @@ static void load_bias(struct convolving *v, ir_id bias[TILE_MAX])
 {
 	const struct convolution *c = &v->c;
 	ir_id group = lower_times(v->l, v->group, c->outputs);
-	ir_id first = lower_times(v->l, v->tile_m, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
+	ir_id first = lower_times(v->l, v->m.tile, c->tile_m), last = ir_u32(v->b, c->outputs - 1);
 
 	for (uint32_t m = 0; m < c->tile_m; m++) {
 		bias[m] = 0;
-		if (v->bias == OP_TENSORS_MAX)
+		if (v->bound.bias == OP_TENSORS_MAX)
 			continue;
 		ir_id own = lower_plus(v->l, first, m);
 		if (c->outputs % c->tile_m)
 			own = ir_compute(v->b, IR_MIN, own, last, 0);
-		bias[m] = lower_load(v->l, v->bias, ir_add(v->b, group, own));
+		bias[m] = lower_load(v->l, v->bound.bias, ir_add(v->b, group, own));
 	}
-}
-
-/* The sums of out_width neighbours, their bias (if there is one), where they are to be stored. */
-static void conclude(struct convolving *v, const ir_id sums[4], const ir_id bias[4], ir_id index)
-{
-	uint32_t width = v->c.out_width;
-	ir_id value = ir_compose(v->b, sums, width);
-
-	if (v->bias != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, ir_compose(v->b, bias, width));
-	if (v->residual != OP_TENSORS_MAX)
-		value = ir_add(v->b, value, lower_load(v->l, v->residual, index));
-	value = lower_acts(v->l, v->c.epilogue + CONV2D_ACT - CONV2D_DTYPE, value);
-	lower_store(v->l, v->out, index, value);
 }
 
 static ir_id sum_of(struct convolving *v, struct element e)
@@ -176,7 +162,7 @@ static ir_id sum_of(struct convolving *v, struct element e)
 	const struct convolution *c = &v->c;
 	ir_id value = v->values[convolution_sum(c, e.m, e.r, e.j)];
 
-	return ir_extract(v->b, value, (c->along_m ? e.m : e.j) % c->vec);
+	return ir_extract(v->b, value, (c->sums.along_m ? e.m : e.j) % c->sums.vec);
 }
 
 static void store_elements(struct convolving *v, const struct ending *ending, uint32_t first)
@@ -192,7 +178,7 @@ static void store_elements(struct convolving *v, const struct ending *ending, ui
 		sums[i] = sum_of(v, e);
 		bias[i] = ending->bias[e.m];
 	}
-	conclude(v, sums, bias, index);
+	convolution_conclude(v, sums, bias, index);
 }
 
 static void stage_sum(struct convolving *v, const struct ending *ending, uint32_t number)
@@ -200,9 +186,9 @@ static void stage_sum(struct convolving *v, const struct ending *ending, uint32_
 	const struct convolution *c = &v->c;
 	struct pitches p = pitches_of(c);
 	struct element e = element_of(c, number);
-	ir_id place = lower_plus(v->l, ending->base, e.m * p.m + e.r * p.r + e.j * p.j);
+	ir_id at = lower_plus(v->l, ending->base, e.m * p.m + e.r * p.r + e.j * p.j);
 
-	ir_shared_store(v->b, v->shared_out, place, sum_of(v, e));
+	ir_shared_store(v->b, v->shared.out, at, sum_of(v, e));
 }
 
 /* All that may be past these edges and no others. */
@@ -212,13 +198,13 @@ static void store_all(struct convolving *v, const struct ending *ending, uint32_
 	uint32_t count = c->tile_m * c->rows.tile * c->columns.tile;
 	bool open = false;
 
-	for (uint32_t i = 0; i < count; i += c->stage_out ? 1 : c->out_width) {
+	for (uint32_t i = 0; i < count; i += c->stage.out ? 1 : c->out_width) {
 		if (edges_of(c, element_of(c, i)) != edges)
 			continue;
 		if (edges && !open)
 			ir_if(v->b, guard_of(v, edges));
 		open = true;
-		(c->stage_out ? stage_sum : store_elements)(v, ending, i);
+		(c->stage.out ? stage_sum : store_elements)(v, ending, i);
 	}
 	if (edges && open)
 		ir_end(v->b);
@@ -229,19 +215,19 @@ static void store_pair(struct convolving *v, ir_id pair)
 {
 	const struct convolution *c = &v->c;
 	uint32_t pixels = c->w.oh * c->w.ow;
-	ir_id first = lower_times(v->l, v->first_tile, c->tile_m);
+	ir_id first = lower_times(v->l, v->m.first_tile, c->tile_m);
 	ir_id image = lower_times(v->l, v->image, c->w.oc * pixels / 2);
 	ir_id block = lower_over(v->l, lower_times(v->l, first, pixels), 2);
 	ir_id index = ir_add(v->b, ir_add(v->b, image, block), pair), sums[4], bias[4];
 
 	for (uint32_t i = 0; i < 2; i++) {
-		ir_id place = lower_plus(v->l, lower_times(v->l, pair, 2), i);
-		ir_id channel = ir_add(v->b, first, lower_over(v->l, place, pixels));
-		sums[i] = ir_shared_load(v->b, v->shared_out, place);
-		if (v->bias != OP_TENSORS_MAX)
-			bias[i] = lower_load(v->l, v->bias, channel);
+		ir_id at = lower_plus(v->l, lower_times(v->l, pair, 2), i);
+		ir_id channel = ir_add(v->b, first, lower_over(v->l, at, pixels));
+		sums[i] = ir_shared_load(v->b, v->shared.out, at);
+		if (v->bound.bias != OP_TENSORS_MAX)
+			bias[i] = lower_load(v->l, v->bound.bias, channel);
 	}
-	conclude(v, sums, bias, index);
+	convolution_conclude(v, sums, bias, index);
 }
 
 static void store_staged(struct convolving *v)
@@ -249,7 +235,7 @@ static void store_staged(struct convolving *v)
 	ir_barrier(v->b);
 	if (v->c.split > 1)
 		ir_if(v->b, ir_compute(v->b, IR_EQ, v->local_k, ir_u32(v->b, 0), 0));
-	convolution_copy(v, v->c.out_length / 2, store_pair);
+	convolution_copy(v, v->c.stage.out_length / 2, store_pair);
 	if (v->c.split > 1)
 		ir_end(v->b);
 }
@@ -258,7 +244,7 @@ static void store_staged(struct convolving *v)
 static ir_id staged_base(struct convolving *v)
 {
 	uint32_t pitch = v->c.tile_m * v->c.w.oh * v->c.w.ow;
-	ir_id m = lower_times(v->l, v->local_m, pitch);
+	ir_id m = lower_times(v->l, v->m.local, pitch);
 
 	return ir_add(v->b, m, pixel_base(v, 1));
 }
@@ -266,21 +252,21 @@ static ir_id staged_base(struct convolving *v)
 void out_store(struct convolving *v)
 {
 	struct ending ending;
-	ir_id within = both(v, both(v, v->columns.within, v->rows.within), v->within_m);
+	ir_id within = both(v, both(v, v->columns.within, v->rows.within), v->m.within);
 
 	if (v->c.split > 1)
 		within = both(v, within, ir_compute(v->b, IR_EQ, v->local_k, ir_u32(v->b, 0), 0));
 	if (within)
 		ir_if(v->b, within);
-	for (uint32_t i = 0; i < v->c.accumulators; i++)
+	for (uint32_t i = 0; i < v->c.sums.count; i++)
 		v->values[i] = ir_get(v->b, v->sums[i]);
-	ending.base = v->c.stage_out ? staged_base(v) : tile_base(v);
-	if (!v->c.stage_out)
+	ending.base = v->c.stage.out ? staged_base(v) : tile_base(v);
+	if (!v->c.stage.out)
 		load_bias(v, ending.bias);
 	for (uint32_t edges = 0; edges < EDGES; edges++)
 		store_all(v, &ending, edges);
 	if (within)
 		ir_end(v->b);
-	if (v->c.stage_out)
+	if (v->c.stage.out)
 		store_staged(v);
 }

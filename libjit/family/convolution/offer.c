@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The convolution family: which schedules are worth offering. Processors and GPUs want opposite
- * ones: large register tiles and nothing staged here, many small invocations there. Of the
- * workgroups that a tile may have only those predicted best are offered, so that a space holds
- * different tiles rather than one in different workgroups.
+ * Lists the schedules of a convolution that are worth measuring, the baseline and the fallbacks.
+ * Processors want large register tiles and nothing staged; GPUs want many small invocations. Of
+ * the workgroups that a tile may have only those predicted best are offered: a space then holds
+ * different tiles rather than one tile in different workgroups.
  */
 #include "family/convolution/shape.h"
 #include "cost/cost.h"
-#include "schedule/family.h"
 #include "space/pool.h"
 #include "space/space.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-
-static int derive(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
-{
-	int r = convolution_check_axes(schedule, err);
-
-	if (r)
-		return r;
-	struct convolution c = convolution_derive(op, schedule);
-	r = convolution_check(&c, err);
-	if (!r)
-		*ret_geometry = convolution_geometry(&c, op);
-	return r;
-}
-
-static void cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
-{
-	struct convolution c = convolution_derive(op, schedule);
-
-	*ret_work = convolution_work(&c, op);
-}
-
-enum kind { KIND_DIRECT, KIND_STAGED, KIND_SPLIT };
 
 struct tile { /* output channels, rows, columns */
 	uint16_t m, h, n;
@@ -125,7 +101,8 @@ static void rank(struct ranked best[2], const struct schedule *schedule, double 
 }
 
 /* The two workgroups that are predicted best for what `plain` is otherwise. */
-static void offer_workgroups(struct offering *o, enum kind kind, const struct schedule *plain)
+static void offer_workgroups(
+        struct offering *o, enum convolution_kind kind, const struct schedule *plain)
 {
 	const struct pool *pool = o->pool;
 	struct ranked best[2] = {{.ns = NONE_NS}, {.ns = NONE_NS}};
@@ -135,13 +112,14 @@ static void offer_workgroups(struct offering *o, enum kind kind, const struct sc
 		struct schedule s = *plain;
 		struct geometry g;
 		struct work work;
-		if (!(pool->facts->cpu ? wg->cpu : wg->gpu) || (wg->k > 1) != (kind == KIND_SPLIT))
+		if (!(pool->facts->cpu ? wg->cpu : wg->gpu) ||
+		        (wg->k > 1) != (kind == CONVOLUTION_KIND_SPLIT))
 			continue;
 		s.axis[AXIS_WG_X] = pool_width(pool, wg->x);
 		s.axis[AXIS_WG_Y] = pool_width(pool, wg->y);
 		s.axis[AXIS_SPLIT_K] = wg->k;
-		if (!derive(pool->op, &s, &g, NULL) && fits(pool, &g)) {
-			cost(pool->op, &s, &work);
+		if (!convolution_geometry(pool->op, &s, &g, NULL) && fits(pool, &g)) {
+			convolution_cost(pool->op, &s, &work);
 			rank(best, &s, cost_predict(pool->op, &g, &work, pool->facts).ns);
 		}
 	}
@@ -159,17 +137,17 @@ static void offer_stages(struct offering *o, const struct schedule *plain)
 	uint32_t k = (uint32_t)s.axis[AXIS_K_STEP] * s.axis[AXIS_UNROLL];
 
 	if (cpu || k <= 72)
-		offer_workgroups(o, KIND_DIRECT, &s);
+		offer_workgroups(o, CONVOLUTION_KIND_DIRECT, &s);
 	if (cpu || c->diagonal)
 		return;
 	if (c->inputs >= 4u * s.axis[AXIS_K_STEP] && k <= 72)
-		offer_workgroups(o, KIND_SPLIT, &s);
+		offer_workgroups(o, CONVOLUTION_KIND_SPLIT, &s);
 	if (k < 8 && c->inputs > s.axis[AXIS_K_STEP])
 		return;
 	for (uint32_t stage = 1; stage <= 3; stage++) {
 		s.axis[AXIS_STAGE_A] = stage & 1;
 		s.axis[AXIS_STAGE_B] = stage >> 1;
-		offer_workgroups(o, KIND_STAGED, &s);
+		offer_workgroups(o, CONVOLUTION_KIND_STAGED, &s);
 	}
 }
 
@@ -189,7 +167,7 @@ static void offer_taps(struct offering *o, struct tile tile, uint32_t k_step)
 		offer_stages(o, &s);
 	s.axis[AXIS_UNROLL] = (uint16_t)part;
 	if (part < all && (o->pool->facts->cpu || all > 9))
-		offer_workgroups(o, KIND_DIRECT, &s);
+		offer_workgroups(o, CONVOLUTION_KIND_DIRECT, &s);
 }
 
 /* What a turn has to do pays for its loop, and is not too long to compile. */
@@ -245,13 +223,13 @@ static void offer_rows(struct offering *o, uint32_t m, uint32_t h)
 	}
 }
 
-static void offer(struct pool *pool)
+void convolution_offer(struct pool *pool)
 {
 	struct schedule plain = schedule_initial();
 	struct offering o = {.pool = pool, .c = convolution_derive(pool->op, &plain)};
 	uint32_t unit = o.c.w.transposed ? o.c.w.stride_h : 1;
 
-	o.native = o.c.f16 && (pool->limits->features & FEATURE_F16);
+	o.native = o.c.numbers.f16 && (pool->limits->features & FEATURE_F16);
 	for (uint32_t m = 1; m <= TILE_M_MAX; m *= 2)
 		for (uint32_t h = 1; suits(m, o.c.outputs) && h <= TILE_H_MAX; h++)
 			if (h * unit <= CONVOLUTION_TILE_MAX &&
@@ -272,7 +250,7 @@ static struct schedule make_flat(uint16_t invocations, uint16_t elements)
 
 /* 8x8 invocations of 4x4 outputs, 32 products at a time through workgroup memory; for depthwise
  * and grouped filters one output an invocation. */
-static struct schedule baseline(const struct op *op)
+struct schedule convolution_baseline(const struct op *op)
 {
 	struct schedule plain = schedule_initial();
 	struct convolution c = convolution_derive(op, &plain);
@@ -283,8 +261,8 @@ static struct schedule baseline(const struct op *op)
 	while (k_step > 1 && (c.inputs % k_step || k_step * taps > 32))
 		k_step--;
 	if (c.diagonal || c.groups > 1 || c.w.transposed)
-		return taps > 64 || c.f16 || c.w.transposed
-		               ? make_flat(64, c.f16 ? 2 : 1)
+		return taps > 64 || c.numbers.f16 || c.w.transposed
+		               ? make_flat(64, c.numbers.f16 ? 2 : 1)
 		               : make(line, (struct tile){1, 1, 1}, 1, taps);
 	struct schedule s = make(square, tile, k_step, taps);
 	s.axis[AXIS_STAGE_A] = s.axis[AXIS_STAGE_B] = 1;
@@ -292,7 +270,7 @@ static struct schedule baseline(const struct op *op)
 }
 
 /* One output an invocation, or two that share a word; then for devices of small workgroups. */
-static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
+bool convolution_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
 {
 	(void)op;
 	if (attempt > 3)
@@ -300,13 +278,3 @@ static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret
 	*ret_schedule = make_flat(attempt % 2 ? 16 : 64, attempt / 2 ? 2 : 1);
 	return true;
 }
-
-const struct family family_convolution = {.derive = derive,
-        .cost = cost,
-        .offer = offer,
-        .baseline = baseline,
-        .fallback = fallback,
-        .lower = lower_convolution,
-        .shares = {[KIND_DIRECT] = {20, 24}, [KIND_STAGED] = {16, 0}, [KIND_SPLIT] = {10, 0}},
-        .room_gpu = SPACE_MAX - 2,
-        .room_cpu = 38};

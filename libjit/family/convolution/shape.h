@@ -46,32 +46,57 @@ struct convolution_span {
 	uint32_t window;   /* staged: how many */
 };
 
+/* TILE_M = 0: outputs computed each on its own. */
+struct convolution_flat {
+	uint32_t outputs; /* an invocation's; 0: it has a tile instead */
+};
+
+/* How numbers are kept: tensors are f16; read as such, not as words; computed so too. */
+struct convolution_numbers {
+	bool f16, native, half;
+};
+
+/* The accumulators: `count` vectors of `vec` lanes. */
+struct convolution_sums {
+	uint32_t vec, count;
+	bool along_m; /* lanes run along output channels, else along a row's pixels */
+};
+
+/* Elements of the filter from one output channel, input channel and tap to the next. */
+struct convolution_filter {
+	uint64_t m, k;
+	uint32_t tap;
+	uint32_t width; /* lanes of a load */
+};
+
+/* What goes through workgroup memory: x, the filter; and out, where no tile's words are its own but
+ * the workgroup's whole channels are. */
+struct convolution_stage {
+	bool x, w, out;
+	uint32_t x_length, w_length; /* workgroup arrays: vectors */
+	uint32_t sum_length;         /* the same for the split's sums */
+	uint32_t out_length;         /* the same: numbers */
+	uint32_t w_width;            /* lanes, along output channels, of the filter's elements */
+};
+
 struct convolution {
-	struct op_window w; /* what is computed: batch 1 where `merged` */
-	uint32_t batch;     /* the batch's place in op.value */
-	bool merged;        /* the batch is part of the row of all pixels */
-	uint32_t epilogue;  /* the place of the first field that all convolutions share: dtype */
-	struct convolution_span rows, columns;
-	bool flat, diagonal; /* diagonal: output channel i sees input channel i alone */
+	struct op_window w;                  /* what is computed: batch 1 where `merged` */
+	const struct op_convolution *fields; /* where it stands in op.value */
+	bool merged;                         /* the batch is part of the row of all pixels */
+	bool diagonal;                       /* output channel i sees input channel i alone */
 	uint32_t groups, inputs, outputs; /* groups; channels of one. A diagonal one is one group */
-	uint32_t tile_m, tiles_m;         /* tiles_m: of one group */
+	struct convolution_span rows, columns;
+	struct convolution_flat flat;
+	uint32_t tile_m, tiles_m; /* tiles_m: of one group */
 	uint32_t wg_x, wg_y, split, k_step;
 	uint32_t unrolled_k; /* staged: input channels of one turn of the inner loop */
-	bool stage_x, stage_w;
 	bool channels_first; /* a workgroup's neighbours differ in output channels (else pixels) */
-	uint32_t vec;        /* lanes of an accumulator ... */
-	bool along_m;        /* ... along output channels, else along a row's pixels */
-	uint32_t accumulators;                /* vectors of `vec` lanes */
-	uint32_t x_width, w_width, out_width; /* lanes of a load of x, of the filter, of a store */
-	uint32_t stage_width; /* lanes, along output channels, of the staged filter's elements */
-	bool stage_out; /* where no tile's words are its own: the workgroup's whole channels are */
-	uint32_t x_length, w_length, reduce_length; /* workgroup arrays: vectors */
-	uint32_t out_length;                        /* the same: numbers */
-	bool f16, native, half; /* tensors are f16; read as such, not as words; computed so too */
 	uint32_t workgroup_size[3];
-	/* Elements of the filter from one output channel, input channel and tap to the next. */
-	uint64_t filter_m, filter_k;
-	uint32_t filter_tap;
+	struct convolution_numbers numbers;
+	struct convolution_sums sums;
+	struct convolution_filter filter;
+	struct convolution_stage stage;
+	uint32_t x_width, out_width; /* lanes of a load of x, of a store */
 };
 
 /* Where tap `tap` meets x for output `at` of a tile, from the tile's base (its first output times
@@ -85,15 +110,27 @@ static inline uint64_t convolution_base(const struct convolution_span *span, uin
 	                        : tile * span->tile * span->stride;
 }
 
-/* The axes must have passed convolution_check_axes; convolution_check says whether what they come
- * to makes sense. Both answer 0, or -ERANGE and err. */
-struct error;
-int convolution_check_axes(const struct schedule *schedule, struct error *err);
+/* What a schedule whose axes are within bounds (geometry.c) comes to, well-formed or not. */
 struct convolution convolution_derive(const struct op *op, const struct schedule *schedule);
-int convolution_check(const struct convolution *c, struct error *err);
-/* What one that passed comes to (convolution_cost.c). */
-struct work convolution_work(const struct convolution *c, const struct op *op);
-struct geometry convolution_geometry(const struct convolution *c, const struct op *op);
 
+/* Workgroups along pixels' columns and rows and along output channels, of one image. */
+struct convolution_blocks {
+	uint32_t columns, rows, channels;
+};
+struct convolution_blocks convolution_blocks(const struct convolution *c);
+
+/* ---- The family (family.c): see struct family. */
+
+/* Schedules differ in kind by where x and the filter are read, and who shares input channels. */
+enum convolution_kind { CONVOLUTION_KIND_DIRECT, CONVOLUTION_KIND_STAGED, CONVOLUTION_KIND_SPLIT };
+
+struct error;
 struct lower;
+struct pool;
+int convolution_geometry(const struct op *op, const struct schedule *schedule,
+        struct geometry *ret_geometry, struct error *err);
+void convolution_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+void convolution_offer(struct pool *pool);
+struct schedule convolution_baseline(const struct op *op);
+bool convolution_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
 void lower_convolution(struct lower *l);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Derives a map's geometry from (operator, schedule): how wide each tensor is read, what is
- * well-formed, what it costs. Pure arithmetic; which schedules are worth offering is map_space.c's.
- * Invariant: an invocation writes whole words, and what it reads stands within the tensors,
- * whatever the run-time dimensions are.
+ * What a schedule means for a map: how wide each tensor is read, whether the schedule is
+ * well-formed, and its dispatch. Pure arithmetic; makes no choice (offer.c does) and counts no work
+ * (cost.c does). Invariant: an invocation writes whole words, and what it reads stands within the
+ * tensors, whatever the run-time dimensions are.
  */
 #include "family/map/shape.h"
 
@@ -11,7 +11,6 @@
 #include "device/limits.h"
 
 #include <errno.h>
-#include <math.h>
 
 #define VECTORS_MAX  64 /* of one invocation */
 #define UNROLL_MAX   16
@@ -94,7 +93,8 @@ static bool is_line(const struct map_plan *plan)
 
 static void derive_lanes(const struct map_context *c, struct map *m)
 {
-	m->whole = m->plan.unit % m->vec == 0 || is_line(&m->plan);
+	m->line = is_line(&m->plan);
+	m->whole = m->plan.unit % m->vec == 0 || m->line;
 	m->ragged = m->plan.elements.times % m->vec != 0;
 	for (uint32_t i = 0; i < c->tensor_count; i++)
 		m->lanes[i] = m->vec;
@@ -195,153 +195,7 @@ static int check_tiles(const struct map_context *c, const struct map *m)
 	return check_store(c, m);
 }
 
-/* ---- Work. */
-
-double map_scalar_cost(enum scalar function)
-{
-	static const uint8_t costs[SCALAR_COUNT] = {[SCALAR_X] = 0,
-	        [SCALAR_SQRT] = 4,
-	        [SCALAR_RSQRT] = 4,
-	        [SCALAR_RECIPROCAL] = 4,
-	        [SCALAR_DIV] = 4,
-	        [SCALAR_EXP] = 9,
-	        [SCALAR_LOG] = 9,
-	        [SCALAR_SIN] = 20,
-	        [SCALAR_COS] = 20,
-	        [SCALAR_SIGMOID] = 14,
-	        [SCALAR_TANH] = 17,
-	        [SCALAR_ERF] = 26,
-	        [SCALAR_SOFTPLUS] = 20,
-	        [SCALAR_GELU] = 28,
-	        [SCALAR_GELU_TANH] = 19,
-	        [SCALAR_QUICK_GELU] = 16,
-	        [SCALAR_SILU] = 15,
-	        [SCALAR_ELU] = 12,
-	        [SCALAR_POW] = 24,
-	        [SCALAR_SILU_MUL] = 16,
-	        [SCALAR_GELU_MUL] = 29};
-
-	return function >= SCALAR_FUNCTION_END ? 0 : costs[function] ? costs[function] : 2;
-}
-
-/* Instructions that take an element out of its word, or put it there. */
-static double unpacking(const struct map_context *c, uint32_t tensor)
-{
-	enum dtype dtype = c->tensors[tensor].dtype;
-
-	return dtype_bits(dtype) == 32 || (dtype == DTYPE_F16 && c->axis[AXIS_F16]) ? 0
-	       : dtype == DTYPE_F16                                                 ? 1
-	                                                                            : 3;
-}
-
-/* What one vector of out takes. */
-struct vector {
-	double values; /* times a value is worked out: once, or for each element */
-	double loads, lanes, arithmetic, instructions, turns;
-};
-
-/* A window that is not unrolled is one tap to compile. */
-static void count_view(const struct map_context *c, const struct map *m,
-        const struct map_view *view, struct vector *v)
-{
-	bool repeated = !view->free && !view->stride[m->plan.dims - 1].times && m->whole;
-	double taps = view->free ? m->plan.taps : 1;
-	double lanes = repeated ? 1 : view->share ? (double)m->vec / view->share : m->vec;
-	double loads = lanes / fmin(m->lanes[view->tensor], lanes);
-	double each = 4 * loads + unpacking(c, view->tensor) * lanes;
-
-	v->loads += loads * taps;
-	v->lanes += lanes * taps;
-	v->arithmetic += each * taps;
-	v->instructions += each * (taps > MAP_TAPS_UNROLLED ? 1 : fmax(1, taps));
-}
-
-static struct vector count_vector(const struct map_context *c, const struct map *m)
-{
-	const struct map_plan *plan = &m->plan;
-	bool by_element = plan->separate && (!m->whole || !plan->view[0].share);
-	double places = m->whole ? 1 : m->vec, packing = unpacking(c, c->tensor_count - 1);
-	bool looped = plan->taps > MAP_TAPS_UNROLLED;
-	struct vector v = {.values = by_element ? m->vec : 1, .loads = 1, .lanes = m->vec};
-
-	v.instructions = 4 + 1.5 * packing * m->vec;
-	if (!is_line(plan))
-		v.instructions += 5 * (plan->dims - 1) * places;
-	v.arithmetic = v.instructions + plan->cost * m->vec;
-	v.instructions += looped ? 40 * v.values : plan->cost * v.values;
-	v.turns = looped ? plan->taps * v.values : 0;
-	for (uint32_t i = 0; i < plan->views; i++)
-		count_view(c, m, &plan->view[i], &v);
-	return v;
-}
-
-/* A gathered transpose uses few bytes of each line it reads. */
-static struct work flat_work(const struct map_context *c, const struct map *m)
-{
-	struct vector v = count_vector(c, m);
-	double turns = (double)m->vectors / m->unroll;
-
-	return (struct work){.instructions = (uint32_t)fmin(1e6, 20 + m->unroll * v.instructions),
-	        .arithmetic = 10 + v.arithmetic * m->vectors,
-	        .loads = v.loads * m->vectors,
-	        .lanes = v.lanes * m->vectors,
-	        .turns = (turns > 1 ? turns : 0) + v.turns * m->vectors,
-	        .registers = 4.0 * m->vec * m->unroll,
-	        .parallel = fmin(4, m->unroll * m->vec),
-	        .traffic_bytes = op_bytes(c->op) * (m->moved < m->plan.dims ? 4 : 1)};
-}
-
-static void flat_geometry(const struct map_context *c, const struct map *m, struct geometry *g)
-{
-	g->workgroup_size[0] = m->wg_x;
-	g->workgroup_size[1] = 1;
-	grid_fold(c->op, map_extent(m->plan.elements, (uint64_t)m->wg_x * m->vectors * m->vec),
-	        g->grid);
-}
-
-static struct work tile_work(const struct map_context *c, const struct map *m)
-{
-	double vectors = m->form == MAP_STAGED ? m->tile_k : (double)m->tile_n * m->tile_k / m->vec;
-	struct work work = {
-	        .instructions = (uint32_t)(40 +
-	                                   vectors * (16 + (6 + 4 * unpacking(c, 0)) * m->vec)),
-	        .arithmetic = 40 + 12 * vectors,
-	        .loads = 2 * vectors,
-	        .lanes = 2 * vectors * m->vec,
-	        .registers = vectors * m->vec,
-	        .parallel = 2,
-	        .traffic_bytes = op_bytes(c->op)};
-
-	if (m->form == MAP_STAGED) {
-		work.shared_loads = work.shared_lanes = 2 * vectors * m->vec;
-		work.barriers = 1;
-	}
-	return work;
-}
-
-static void tile_geometry(const struct map *m, struct geometry *g)
-{
-	const struct map_plan *plan = &m->plan;
-	struct map_size others = {.times = 1};
-
-	for (uint32_t i = 0; i + 1 < plan->dims; i++)
-		if (i != m->moved)
-			others = map_times(others, plan->size[i]);
-	if (m->form == MAP_STAGED)
-		g->workgroup_bytes = 4 * m->block_n * (m->block_n + 1);
-	g->workgroup_size[0] = m->wg_x;
-	g->workgroup_size[1] = m->wg_y;
-	g->grid[0] = map_extent(plan->size[plan->dims - 1], m->block_n);
-	g->grid[1] = map_extent(plan->size[m->moved], m->block_k);
-	g->grid[2] = map_extent(others, 1);
-}
-
-struct extent map_extent(struct map_size size, uint64_t over)
-{
-	return (struct extent){.times = size.times, .over = over, .dims = size.dims};
-}
-
-/* ---- All of it. */
+/* ---- A schedule's meaning. */
 
 static int derive_map(struct map_context *c, struct map *m)
 {
@@ -371,37 +225,61 @@ static int derive_map(struct map_context *c, struct map *m)
 	return check_tiles(c, m);
 }
 
-static struct map_context context_of(
-        const struct op *op, const struct schedule *schedule, struct error *err)
-{
-	struct map_context c = {.op = op, .axis = schedule->axis, .err = err};
-
-	c.tensor_count = op_tensors(op, c.tensors);
-	return c;
-}
-
 int map_derive(const struct op *op, const struct schedule *schedule, struct map *ret_map,
         struct error *err)
 {
-	struct map_context c = context_of(op, schedule, err);
+	struct map_context c = {.op = op, .axis = schedule->axis, .err = err};
 	struct map m = {.plan = map_plan(op)};
-	int r = derive_map(&c, &m);
 
+	c.tensor_count = op_tensors(op, c.tensors);
+	int r = derive_map(&c, &m);
 	if (!r)
 		*ret_map = m;
 	return r;
 }
 
+/* ---- The dispatch. */
+
+static void flat_geometry(const struct op *op, const struct map *m, struct geometry *g)
+{
+	g->workgroup_size[0] = m->wg_x;
+	g->workgroup_size[1] = 1;
+	grid_fold(
+	        op, map_extent(m->plan.elements, (uint64_t)m->wg_x * m->vectors * m->vec), g->grid);
+}
+
+static void tile_geometry(const struct map *m, struct geometry *g)
+{
+	const struct map_plan *plan = &m->plan;
+	struct map_size others = {.times = 1};
+
+	for (uint32_t i = 0; i + 1 < plan->dims; i++)
+		if (i != m->moved)
+			others = map_times(others, plan->size[i]);
+	if (m->form == MAP_STAGED)
+		g->workgroup_bytes = 4 * m->block_n * (m->block_n + 1);
+	g->workgroup_size[0] = m->wg_x;
+	g->workgroup_size[1] = m->wg_y;
+	g->grid[0] = map_extent(plan->size[plan->dims - 1], m->block_n);
+	g->grid[1] = map_extent(plan->size[m->moved], m->block_k);
+	g->grid[2] = map_extent(others, 1);
+}
+
+struct extent map_extent(struct map_size size, uint64_t over)
+{
+	return (struct extent){.times = size.times, .over = over, .dims = size.dims};
+}
+
 /* A grid that is not folded must be small enough for every run-time dimension. */
-static int check_grid(const struct map_context *c, const struct geometry *g)
+static int check_grid(const struct op *op, const struct geometry *g, struct error *err)
 {
 	uint32_t dims[OP_DYNAMIC_MAX] = {0}, low;
 
-	for (uint32_t i = 0; i < c->op->dynamic_count; i++)
-		op_range(c->op, i, &low, &dims[i]);
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		op_range(op, i, &low, &dims[i]);
 	for (uint32_t i = 0; i < 3; i++)
 		if (extent_at(&g->grid[i], dims) > 65535)
-			return error_set(c->err, -ERANGE, "k_step",
+			return error_set(err, -ERANGE, "k_step",
 			        "tiles would take more than 65535 workgroups in a dimension");
 	return 0;
 }
@@ -409,29 +287,19 @@ static int check_grid(const struct map_context *c, const struct geometry *g)
 int map_geometry(const struct op *op, const struct schedule *schedule,
         struct geometry *ret_geometry, struct error *err)
 {
-	struct map_context c = context_of(op, schedule, err);
-	struct map m = {.plan = map_plan(op)};
 	struct geometry g = {.workgroup_size = {1, 1, 1}};
-	int r = derive_map(&c, &m);
+	struct map m;
+	int r = map_derive(op, schedule, &m, err);
 
 	if (r)
 		return r;
 	if (m.form == MAP_FLAT)
-		flat_geometry(&c, &m, &g);
+		flat_geometry(op, &m, &g);
 	else
 		tile_geometry(&m, &g);
 	g.features = schedule->axis[AXIS_F16] ? FEATURE_F16 : 0;
-	r = m.form == MAP_FLAT ? 0 : check_grid(&c, &g);
+	r = m.form == MAP_FLAT ? 0 : check_grid(op, &g, err);
 	if (!r)
 		*ret_geometry = g;
 	return r;
-}
-
-void map_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
-{
-	struct map_context c = context_of(op, schedule, NULL);
-	struct map m = {.plan = map_plan(op)};
-
-	if (!derive_map(&c, &m))
-		*ret_work = m.form == MAP_FLAT ? flat_work(&c, &m) : tile_work(&c, &m);
 }

@@ -23,7 +23,7 @@ static ir_id scaled(struct mapper *m, ir_id x, struct map_size size)
 
 static struct map_size in_vectors(const struct mapper *m, struct map_size size)
 {
-	return (struct map_size){size.times / m->map.vec, size.dims};
+	return map_divided(size, m->map.vec);
 }
 
 /* The dimensions that are neither n nor k, from the workgroup's z. */
@@ -148,7 +148,7 @@ static ir_id kept_within(struct mapper *m, ir_id at, struct map_size size, uint3
 	return ir_compute(m->b, IR_MIN, at, last, 0);
 }
 
-/* Truths have no place in memory. */
+/* Workgroup memory has no booleans. */
 static enum ir_scalar kept_as(const struct mapper *m)
 {
 	enum ir_scalar number = lower_number(m->l, 0);
@@ -217,7 +217,7 @@ static void lower_staged(struct mapper *m)
 		write_row(m, &t, shared, pass);
 }
 
-void map_transpose(struct mapper *m)
+void map_lower_transpose(struct mapper *m)
 {
 	if (m->map.form == MAP_STAGED)
 		lower_staged(m);

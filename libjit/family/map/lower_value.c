@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each map operator computes at a place, but for the windows of map_window.c. Positions of
- * free operands are worked out here; every one is kept within the tensor.
+ * What each map operator computes at a position, but for the windows of lower_window.c. Positions
+ * of free operands are worked out here; every one is kept within the tensor.
  */
 #include "family/map/lower.h"
 
@@ -51,7 +51,7 @@ static ir_id number_field(struct mapper *m, uint32_t value, uint32_t lanes)
 	return ir_splat(m->b, ir_i32(m->b, (int32_t)number), lanes);
 }
 
-ir_id map_value_elementwise(struct mapper *m, const struct place *p)
+ir_id map_value_elementwise(struct mapper *m, const struct position *p)
 {
 	enum scalar steps[OP_STEPS_MAX + 1];
 	uint32_t count = op_steps(m->l->op, steps), height = 0;
@@ -76,19 +76,19 @@ ir_id map_value_elementwise(struct mapper *m, const struct place *p)
 	return stack[0];
 }
 
-ir_id map_value_operand(struct mapper *m, const struct place *p)
+ir_id map_value_operand(struct mapper *m, const struct position *p)
 {
 	return map_load(m, 0, p);
 }
 
-ir_id map_value_batchnorm(struct mapper *m, const struct place *p)
+ir_id map_value_batchnorm(struct mapper *m, const struct position *p)
 {
 	ir_id x = map_load(m, 0, p), weight = map_load(m, 1, p), bias = map_load(m, 2, p);
 
 	return lower_acts(m->l, BATCHNORM_ACT, ir_compute(m->b, IR_FMA, x, weight, bias));
 }
 
-ir_id map_value_gate(struct mapper *m, const struct place *p)
+ir_id map_value_gate(struct mapper *m, const struct position *p)
 {
 	ir_id first = map_load(m, 0, p), second = map_load(m, 1, p);
 
@@ -120,7 +120,7 @@ static ir_id float_to_integer(struct mapper *m, ir_id x, enum dtype dtype)
 	return ir_select(m->b, over, most, value);
 }
 
-ir_id map_value_cast(struct mapper *m, const struct place *p)
+ir_id map_value_cast(struct mapper *m, const struct position *p)
 {
 	enum dtype from = (enum dtype)m->l->op->value[CAST_DTYPE];
 	enum dtype to = (enum dtype)m->l->op->value[CAST_OUT];
@@ -140,7 +140,7 @@ ir_id map_value_cast(struct mapper *m, const struct place *p)
 	return large ? bounded(m, value, -65504, 65504) : value;
 }
 
-static ir_id zero_point(struct mapper *m, const struct place *p, enum ir_scalar scalar)
+static ir_id zero_point(struct mapper *m, const struct position *p, enum ir_scalar scalar)
 {
 	if (m->l->op->value[QUANTIZE_ZEROS])
 		return ir_convert(m->b, map_load(m, 2, p), scalar);
@@ -148,7 +148,7 @@ static ir_id zero_point(struct mapper *m, const struct place *p, enum ir_scalar 
 	return ir_splat(m->b, zero, p->lanes);
 }
 
-ir_id map_value_quantise(struct mapper *m, const struct place *p)
+ir_id map_value_quantise(struct mapper *m, const struct position *p)
 {
 	bool is_signed = m->l->op->value[QUANTIZE_QUANTISED] == DTYPE_I8;
 	ir_id x = map_load(m, 0, p), scale = map_load(m, 1, p);
@@ -176,7 +176,7 @@ static uint32_t turned_of(const struct op *op)
 }
 
 /* i and i + half turn together. */
-static struct turn turn_halves(struct mapper *m, const struct place *p)
+static struct turn turn_halves(struct mapper *m, const struct position *p)
 {
 	uint32_t half = turned_of(m->l->op) / 2 / p->lanes;
 	ir_id i = p->at[last_of(m)], first = is_below(m, i, half);
@@ -196,7 +196,7 @@ static struct turn turn_halves(struct mapper *m, const struct place *p)
 }
 
 /* 2i and 2i + 1 turn together, and are in different vectors. */
-static struct turn turn_scalars(struct mapper *m, const struct place *p)
+static struct turn turn_scalars(struct mapper *m, const struct position *p)
 {
 	uint32_t turned = turned_of(m->l->op);
 	ir_id i = p->at[last_of(m)], odd = ir_compute(m->b, IR_AND, i, lower_u32(m->l, 1), 0);
@@ -217,7 +217,7 @@ static struct turn turn_scalars(struct mapper *m, const struct place *p)
 }
 
 /* Both are in one vector. */
-static struct turn turn_neighbours(struct mapper *m, const struct place *p)
+static struct turn turn_neighbours(struct mapper *m, const struct position *p)
 {
 	uint32_t vectors = turned_of(m->l->op) / p->lanes;
 	ir_id row = lower_times(m->l, p->at[1], vectors);
@@ -238,7 +238,7 @@ static struct turn turn_neighbours(struct mapper *m, const struct place *p)
 	return t;
 }
 
-ir_id map_value_rotary(struct mapper *m, const struct place *p)
+ir_id map_value_rotary(struct mapper *m, const struct position *p)
 {
 	const struct op *op = m->l->op;
 	struct turn t = !op->value[ROTARY_PAIRS] ? turn_halves(m, p)
@@ -255,7 +255,7 @@ ir_id map_value_rotary(struct mapper *m, const struct place *p)
 
 /* ---- Rearranging. */
 
-ir_id map_value_gather(struct mapper *m, const struct place *p)
+ir_id map_value_gather(struct mapper *m, const struct position *p)
 {
 	uint32_t rows = m->l->op->value[GATHER_ROWS];
 	ir_id index = map_load_run(m, 1, p->at[1], 1), zero = ir_i32(m->b, 0);
@@ -271,8 +271,8 @@ ir_id map_value_gather(struct mapper *m, const struct place *p)
 	return map_load_run(m, 0, ir_add(m->b, at, p->at[2]), p->lanes);
 }
 
-/* One branch for each tensor, by where the place is along the row. */
-ir_id map_value_concat(struct mapper *m, const struct place *p)
+/* One branch for each tensor, by where the position is along the row. */
+ir_id map_value_concat(struct mapper *m, const struct position *p)
 {
 	const struct op *op = m->l->op;
 	uint32_t count = op->value[CONCAT_SIZES], start = 0;
@@ -317,7 +317,7 @@ static ir_id pad_source(struct mapper *m, uint32_t i, ir_id at, ir_id *inside)
 }
 
 /* One element, or the vector where the last dimension gets nothing added. */
-static ir_id pad_at(struct mapper *m, const struct place *p, ir_id last, uint32_t lanes)
+static ir_id pad_at(struct mapper *m, const struct position *p, ir_id last, uint32_t lanes)
 {
 	const struct map_plan *plan = &m->map.plan;
 	bool constant = m->l->op->value[PAD_MODE] == 0;
@@ -336,7 +336,7 @@ static ir_id pad_at(struct mapper *m, const struct place *p, ir_id last, uint32_
 	return ir_select(m->b, inside, value, number);
 }
 
-ir_id map_value_pad(struct mapper *m, const struct place *p)
+ir_id map_value_pad(struct mapper *m, const struct position *p)
 {
 	ir_id last = p->at[last_of(m)], elements[4];
 

@@ -24,7 +24,7 @@ static ir_id at_least(struct mapper *m, ir_id x, uint32_t least)
 /* An image [planes,h,w,inner], read `lanes` elements of inner at a time. */
 struct image {
 	uint32_t h, w, inner, lanes;
-	ir_id plane, channel; /* where the place is; the channel counted in lanes */
+	ir_id plane, channel; /* where the position is; the channel counted in lanes */
 };
 
 static ir_id load_pixel(struct mapper *m, const struct image *x, ir_id row, ir_id column)
@@ -36,12 +36,12 @@ static ir_id load_pixel(struct mapper *m, const struct image *x, ir_id row, ir_i
 	return map_load_run(m, 0, ir_add(m->b, at, x->channel), x->lanes);
 }
 
-/* A value for each lane of a place: its lanes are channels where there is a dimension of them
+/* A value for each lane of a position: its lanes are channels where there is a dimension of them
  * behind the columns, else columns. */
 typedef ir_id pixel_of(struct mapper *m, const struct image *x, ir_id row, ir_id column);
 
 static ir_id compute_pixels(
-        struct mapper *m, const struct place *p, struct image *x, pixel_of *pixel)
+        struct mapper *m, const struct position *p, struct image *x, pixel_of *pixel)
 {
 	ir_id elements[4];
 
@@ -228,7 +228,7 @@ static ir_id pool_pixel(struct mapper *m, const struct image *x, ir_id row, ir_i
 	return ir_compute(m->b, IR_FDIV, sum, count, 0);
 }
 
-ir_id map_value_window(struct mapper *m, const struct place *p)
+ir_id map_value_window(struct mapper *m, const struct position *p)
 {
 	struct op_window w = op_window(m->l->op);
 	struct image x = {.h = w.h, .w = w.w, .inner = w.nhwc ? w.c : 1};
@@ -243,7 +243,7 @@ struct ratio {
 	uint32_t slope, plus, minus, over, in, out;
 };
 
-enum position { HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS };
+enum coordinates { HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS };
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
 {
@@ -255,10 +255,10 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 	return a;
 }
 
-/* With `nearest` the place's whole part is the element nearest to it, halves down (asymmetric: the
+/* With `nearest` the spot's whole part is the element nearest to it, halves down (asymmetric: the
  * element it falls in): (2a o + a - b) / 2b is rounded so by (2a o + a - 1) / 2b, and a o / b by
  * (2a o + b - 1) / 2b. */
-static struct ratio ratio_of(enum position position, bool nearest, uint32_t in, uint32_t out)
+static struct ratio ratio_of(enum coordinates position, bool nearest, uint32_t in, uint32_t out)
 {
 	uint32_t a = position == ALIGN_CORNERS ? in - 1 : in;
 	uint32_t b = position == ALIGN_CORNERS ? out - 1 : out, common = common_divisor(a, b);
@@ -281,7 +281,7 @@ static struct ratio ratio_of(enum position position, bool nearest, uint32_t in, 
 	return r;
 }
 
-/* A place in x: the element it falls in, and how many parts of `over` beyond. */
+/* A spot in x: the element it falls in, and how many parts of `over` beyond. */
 struct spot {
 	ir_id whole, rest;
 };
@@ -387,7 +387,7 @@ static ir_id blend_row(
 static ir_id resize_pixel(struct mapper *m, const struct image *x, ir_id row, ir_id column)
 {
 	const uint32_t *v = m->l->op->value;
-	enum position position = (enum position)v[RESIZE_POSITION];
+	enum coordinates position = (enum coordinates)v[RESIZE_POSITION];
 	bool nearest = v[RESIZE_MODE] == 0;
 	struct ratio down = ratio_of(position, nearest, v[RESIZE_H], v[RESIZE_OH]);
 	struct ratio across = ratio_of(position, nearest, v[RESIZE_W], v[RESIZE_OW]);
@@ -402,7 +402,7 @@ static ir_id resize_pixel(struct mapper *m, const struct image *x, ir_id row, ir
 	return rows.one ? first : blend(m, &rows, first, blend_row(m, x, rows.second, &columns));
 }
 
-ir_id map_value_resize(struct mapper *m, const struct place *p)
+ir_id map_value_resize(struct mapper *m, const struct position *p)
 {
 	const uint32_t *v = m->l->op->value;
 	struct image x = {.h = v[RESIZE_H], .w = v[RESIZE_W], .inner = v[RESIZE_INNER]};

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which maps are worth measuring. On a GPU an invocation does a few vectors that stand a workgroup
- * apart, so that neighbours always read neighbouring words; on a processor it does many side by
- * side, because starting an invocation costs as much as dozens of elements.
+ * Lists the schedules of a map that are worth measuring, the baseline and the fallbacks. On a GPU
+ * an invocation does a few vectors that stand a workgroup apart, so that neighbours always read
+ * neighbouring words. On a processor it does many side by side, because starting an invocation
+ * costs as much as dozens of elements.
  */
-#include "schedule/family.h"
-#include "space/pool.h"
 #include "family/map/shape.h"
+#include "space/pool.h"
 #include "space/space.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-
-enum kind { KIND_STRIDED, KIND_CHUNK, KIND_STAGED, KIND_REGISTERS };
 
 static struct schedule make(uint32_t wg_x, uint32_t tile_m, uint32_t tile_n, uint32_t vec)
 {
@@ -27,7 +25,7 @@ static struct schedule make(uint32_t wg_x, uint32_t tile_m, uint32_t tile_n, uin
 }
 
 /* With f16 read natively too, where the schedule allows it. */
-static void offer_both(struct pool *pool, enum kind kind, struct schedule s)
+static void offer_both(struct pool *pool, enum map_kind kind, struct schedule s)
 {
 	pool_offer(pool, kind, &s);
 	s.axis[AXIS_F16] = 1;
@@ -35,7 +33,7 @@ static void offer_both(struct pool *pool, enum kind kind, struct schedule s)
 }
 
 /* Turns of one vector and of four: longer ones only take a processor's compiler longer. */
-static void offer_turns(struct pool *pool, enum kind kind, struct schedule s)
+static void offer_turns(struct pool *pool, enum map_kind kind, struct schedule s)
 {
 	s.axis[AXIS_UNROLL] = 1;
 	offer_both(pool, kind, s);
@@ -51,7 +49,8 @@ static void offer_gpu(struct pool *pool)
 	for (uint32_t g = 0; g < LENGTH(groups); g++)
 		for (uint32_t vec = 1; vec <= 4; vec *= 2)
 			for (uint32_t vectors = 1; vectors <= 8; vectors *= 2)
-				offer_both(pool, KIND_STRIDED, make(groups[g], vectors, vec, vec));
+				offer_both(
+				        pool, MAP_KIND_STRIDED, make(groups[g], vectors, vec, vec));
 }
 
 static void offer_cpu(struct pool *pool)
@@ -63,8 +62,8 @@ static void offer_cpu(struct pool *pool)
 			for (uint32_t vectors = 4; vectors <= 64; vectors *= 2) {
 				struct schedule strided = make(groups[g], vectors, vec, vec);
 				struct schedule chunk = make(groups[g], 1, vec * vectors, vec);
-				offer_turns(pool, KIND_STRIDED, strided);
-				offer_turns(pool, KIND_CHUNK, chunk);
+				offer_turns(pool, MAP_KIND_STRIDED, strided);
+				offer_turns(pool, MAP_KIND_CHUNK, chunk);
 			}
 }
 
@@ -101,17 +100,17 @@ static void offer_tiles(struct pool *pool)
 	for (uint32_t vec = 1; vec <= 4; vec *= 2) {
 		for (uint32_t side = 16; side <= 64 && !pool->facts->cpu; side *= 2)
 			for (uint32_t rows = 1; rows <= 16; rows *= 2)
-				offer_both(pool, KIND_STAGED, make_staged(side, rows, vec));
+				offer_both(pool, MAP_KIND_STAGED, make_staged(side, rows, vec));
 		for (uint32_t g = 0; g < LENGTH(groups); g++)
 			for (uint32_t n = vec; n <= 16; n *= 2)
 				for (uint32_t k = vec; k <= 16; k *= 2)
-					offer_both(pool, KIND_REGISTERS,
+					offer_both(pool, MAP_KIND_REGISTERS,
 					        make_registers(
 					                groups[g].wg_x, groups[g].wg_y, n, k, vec));
 	}
 }
 
-static void offer(struct pool *pool)
+void map_offer(struct pool *pool)
 {
 	if (pool->facts->cpu)
 		offer_cpu(pool);
@@ -145,7 +144,7 @@ static uint32_t widest(const struct op *op)
 
 /* 64 invocations of a vector each; a matrix is transposed by squares of 16 through workgroup
  * memory. */
-static struct schedule baseline(const struct op *op)
+struct schedule map_baseline(const struct op *op)
 {
 	struct map_plan plan = map_plan(op);
 	struct schedule staged = make_staged(16, 1, 1);
@@ -157,7 +156,7 @@ static struct schedule baseline(const struct op *op)
 }
 
 /* A word each, then sixteen. */
-static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
+bool map_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 	enum dtype dtype = tensors[op_tensors(op, tensors) - 1].dtype;
@@ -169,16 +168,3 @@ static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret
 	ret_schedule->axis[AXIS_UNROLL] = 1;
 	return true;
 }
-
-const struct family family_map = {.derive = map_geometry,
-        .cost = map_cost,
-        .offer = offer,
-        .baseline = baseline,
-        .fallback = fallback,
-        .lower = lower_map,
-        .shares = {[KIND_STRIDED] = {20, 6},
-                [KIND_CHUNK] = {0, 12},
-                [KIND_STAGED] = {12, 0},
-                [KIND_REGISTERS] = {8, 8}},
-        .room_gpu = 36,
-        .room_cpu = 26};

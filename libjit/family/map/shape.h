@@ -2,7 +2,7 @@
  *
  * What a schedule means for a map: which positions out has, where each operand's elements stand,
  * and how out is cut into vectors. Out is one flat line of vectors of `vec` elements; n is the
- * place on it, m counts vectors of one invocation that stand a workgroup apart, and k is the
+ * position on it, m counts vectors of one invocation that stand a workgroup apart, and k is the
  * direction in which x's neighbours stand where a transpose moves them.
  *   tile_m = 1   an invocation does tile_n neighbouring elements
  *   tile_n = vec an invocation does tile_m vectors, neighbouring invocations neighbouring ones
@@ -61,6 +61,7 @@ struct map {
 	uint32_t lanes[OP_TENSORS_MAX]; /* of a load or store of each tensor */
 	bool whole;  /* a vector's elements differ in the last dimension alone, by 1 each */
 	bool ragged; /* the last vector may be partly behind the end */
+	bool line;   /* all operands are flat or a single number: no vector needs a position */
 	/* Flat. */
 	uint32_t wg_x;
 	uint32_t vectors,
@@ -78,11 +79,6 @@ struct error;
 int map_derive(const struct op *op, const struct schedule *schedule, struct map *ret_map,
         struct error *err);
 
-/* The family's derive (family.h). */
-int map_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void map_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
-
 /* The dimension in which x's neighbours stand, of a transpose that moves them; else plan->dims. */
 uint32_t map_moved(const struct op *op, const struct map_plan *plan);
 /* x as one dimension's size times another's. */
@@ -92,5 +88,17 @@ struct extent map_extent(struct map_size size, uint64_t over);
 /* What a function of scalar.def costs, in multiply-adds. */
 double map_scalar_cost(enum scalar function);
 
+/* ---- The family (family.c): see struct family. */
+
+/* Schedules differ in kind by how an invocation's vectors stand. */
+enum map_kind { MAP_KIND_STRIDED, MAP_KIND_CHUNK, MAP_KIND_STAGED, MAP_KIND_REGISTERS };
+
 struct lower;
+struct pool;
+int map_geometry(const struct op *op, const struct schedule *schedule,
+        struct geometry *ret_geometry, struct error *err);
+void map_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+void map_offer(struct pool *pool);
+struct schedule map_baseline(const struct op *op);
+bool map_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
 void lower_map(struct lower *l);

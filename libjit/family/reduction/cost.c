@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a reduction's schedule costs: the work of one invocation for the cost model, and how much a
- * driver has to compile. Counts, no times: those are cost.c's.
+ * Counts the work of one invocation of a reduction, and how much a driver has to compile. Counts
+ * only: libjit/cost says what a count is worth on a device.
  */
 #include "family/reduction/shape.h"
 
@@ -37,7 +37,7 @@ static struct streams count_streams(const struct op *op, const struct reduction 
 		s.each += !vector;
 		s.common += vector;
 	}
-	if (r->row->layout == LAYOUT_CHANNELS)
+	if (r->lines.groups)
 		s.each += s.common * 0.5, s.common = 0;
 	return s;
 }
@@ -67,8 +67,8 @@ static double count_arithmetic(const struct op *op, const struct reduction *r)
 		cost += 3;
 	if (row->output == OUTPUT_ELEMENTS)
 		cost += cost_of_steps(row->write) + 1;
-	if (row->layout == LAYOUT_CHANNELS)
-		for (uint32_t i = 0, n = op_acts(op, GROUPNORM_ACT, acts); i < n; i++)
+	if (r->lines.act)
+		for (uint32_t i = 0, n = op_acts(op, r->lines.act, acts); i < n; i++)
 			cost += acts[i] == SCALAR_RELU ? 1 : 12;
 	return cost;
 }
@@ -127,7 +127,7 @@ static bool is_strided(const struct reduction *r)
 	return !r->across && (r->lines_fastest || shares);
 }
 
-struct work reduction_work(const struct op *op, const struct reduction *r)
+static struct work count_work(const struct op *op, const struct reduction *r)
 {
 	struct streams s = count_streams(op, r);
 	double vectors = ceil((double)reduction_tuned(op, r->count) / r->wg_x);
@@ -171,7 +171,7 @@ static uint32_t count_conditions(const struct op *op, const struct reduction *r)
 /* Once unrolled: every vector of a turn, and of the rest behind the last turn. Lanes of loads and
  * stores weigh most (a driver that checks bounds makes a dozen instructions of each), and
  * conditions more with every one that stands beside them. */
-uint32_t reduction_instructions(const struct op *op, const struct reduction *r)
+static uint32_t count_instructions(const struct op *op, const struct reduction *r)
 {
 	struct streams s = count_streams(op, r);
 	double stores = writes_elements(r), reads = count_reads(r);
@@ -182,4 +182,12 @@ uint32_t reduction_instructions(const struct op *op, const struct reduction *r)
 
 	return (uint32_t)(30 + each * r->vectors * r->vec * (rest ? 1.5 : 1) +
 	                  4 * conditions * conditions);
+}
+
+void reduction_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
+{
+	struct reduction r = reduction_derive(op, schedule);
+
+	*ret_work = count_work(op, &r);
+	ret_work->instructions = count_instructions(op, &r);
 }

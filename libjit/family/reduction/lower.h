@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of the reduction family share: where an invocation's lines stand, their elements,
- * walks along them, and joins. Words as in space/reduction.h; a *position* counts vectors from a
- * tensor's start, *k* vectors along a line.
+ * walks along them, and joins. Calls go down only: lower.c to pass, scan and write; these to join
+ * and walk; all of them to line. Words as in shape.h; a *position* counts vectors from a tensor's
+ * start, *k* vectors along a line.
  */
 #pragma once
 
@@ -34,19 +35,11 @@ struct reducing {
 	ir_id inverse;          /* 1 / n */
 	ir_id acc[TILE_MAX][2]; /* values where the walk is straight, else variables */
 	uint32_t pass;          /* which of the row's the walk is for */
-	uint32_t shared[2];     /* workgroup arrays, one a join */
-	uint32_t joins;         /* so far */
 };
 
-/* Some vectors of every line, by k. valid[j] is a condition, or 0: surely within the line. */
-struct chunk {
-	uint32_t count;
-	ir_id k[VECTORS_MAX], valid[VECTORS_MAX];
-};
-typedef void reduction_body(struct reducing *r, const struct chunk *chunk);
-/* Calls `body` for all of this invocation's vectors, in order, unrolled as the schedule says. */
-void reduction_walk(struct reducing *r, reduction_body *body);
-
+/* ---- Lines (lower_line.c). */
+/* Where the invocation's lines stand, and what their elements are relative to. */
+void reduction_place_lines(struct reducing *r);
 /* Vector k of the line as numbers: scaled, masked, relative to the shift. `k` must be within. */
 ir_id reduction_fetch(struct reducing *r, const struct line *line, ir_id k);
 /* min(k, count - 1) where `valid` says it may be beyond. */
@@ -56,12 +49,21 @@ ir_id reduction_position(struct reducing *r, const struct line *line, ir_id k);
  * it. Within, lines past the last are the last once more, and writing them does no harm. */
 void reduction_open(struct reducing *r);
 void reduction_close(struct reducing *r);
-
 /* A value of each line that the table's steps make of an element (or 0) and the results. */
 ir_id reduction_evaluate(
         struct reducing *r, const struct line *line, const uint8_t *steps, ir_id element);
 
-/* ---- Joins (reduction_join.c). */
+/* ---- Walks (lower_walk.c). */
+/* Some vectors of every line, by k. valid[j] is a condition, or 0: surely within the line. */
+struct chunk {
+	uint32_t count;
+	ir_id k[VECTORS_MAX], valid[VECTORS_MAX];
+};
+typedef void reduction_body(struct reducing *r, const struct chunk *chunk);
+/* Calls `body` for all of this invocation's vectors, in order, unrolled as the schedule says. */
+void reduction_walk(struct reducing *r, reduction_body *body);
+
+/* ---- Joins (lower_join.c). */
 ir_id reduction_join(struct reducing *r, enum reduction_join join, ir_id a, ir_id b);
 /* What joins with anything to that thing, like `like`. */
 ir_id reduction_neutral(struct reducing *r, enum reduction_join join, ir_id like);
@@ -74,12 +76,15 @@ void reduction_join_line(
 /* Element of a workgroup array that belongs to `along` of this invocation's line i. */
 ir_id reduction_slot(struct reducing *r, uint32_t i, ir_id along);
 uint32_t reduction_array(struct reducing *r, ir_id like); /* a workgroup array with a slot each */
+/* Value i of every line into this invocation's slot; then a barrier. */
+void reduction_publish(struct reducing *r, uint32_t array, const ir_id value[static TILE_MAX]);
 
-/* ---- Passes (reduction_pass.c). */
-void reduction_run(struct reducing *r);       /* all of them; results stand in each line */
-void reduction_run_index(struct reducing *r); /* and writes what it found */
+/* ---- Passes (lower_pass.c). */
+void reduction_run(struct reducing *r); /* all of them; results stand in each line */
+/* The indices of the extremes instead. */
+void reduction_run_index(struct reducing *r, ir_id ret_index[static TILE_MAX]);
 
-/* ---- Writing (reduction_write.c). */
+/* ---- Writing (lower_write.c). */
 void reduction_write_elements(struct reducing *r);
 void reduction_write_results(struct reducing *r, const ir_id value[static TILE_MAX]);
 /* Vector k of every line. condition 0: always. */
@@ -94,4 +99,5 @@ void reduction_store_pair(struct reducing *r, ir_id condition, ir_id word, const
 ir_id reduction_k_of_word(struct reducing *r, uint32_t half);
 void reduction_store_word(struct reducing *r, const ir_id pair[2]);
 
-void reduction_scan(struct reducing *r); /* reduction_scan.c */
+/* ---- Running sums (lower_scan.c). */
+void reduction_scan(struct reducing *r);

@@ -4,6 +4,13 @@
  * subgroup operation or by turns through workgroup memory. In a turn each of the first width /
  * radix invocations joins `radix` of the `width` partial results; in the last one every invocation
  * joins what is left, so that all have the result without another barrier.
+ *
+ * wg_x = 8, radix 2 (k_step = 2), slots of one line:
+ *
+ *   slots      0 1 2 3 4 5 6 7    every invocation publishes its partial result; barrier
+ *   0+4 1+5 2+6 3+7                0 joins slots 0 and 4, 1 joins 1 and 5, ...; barrier
+ *   0+2 1+3                        0 joins slots 0 and 2, 1 joins 1 and 3; barrier
+ *   0+1                            every invocation joins slots 0 and 1
  */
 #include "family/reduction/lower.h"
 
@@ -76,34 +83,41 @@ ir_id reduction_slot(struct reducing *r, uint32_t i, ir_id along)
 	return lower_plus(r->l, within, i * size);
 }
 
-static void publish(struct reducing *r, uint32_t array, const ir_id value[static TILE_MAX])
+void reduction_publish(struct reducing *r, uint32_t array, const ir_id value[static TILE_MAX])
 {
 	for (uint32_t i = 0; i < r->s.tile_m; i++)
 		ir_shared_store(r->b, array, reduction_slot(r, i, r->along), value[i]);
 	ir_barrier(r->b);
 }
 
-/* Slots first, first + apart, ... of line i joined. */
-static ir_id join_slots(struct reducing *r, enum reduction_join join, uint32_t array, uint32_t i,
-        ir_id first, uint32_t apart, uint32_t count)
+/* Partial results of one line in a workgroup array. */
+struct partials {
+	uint32_t array, line;
+	ir_id first;           /* slot of the first */
+	uint32_t apart, count; /* slots from one to the next; how many */
+};
+
+static ir_id join_partials(struct reducing *r, enum reduction_join join, const struct partials *p)
 {
 	ir_id values[REDUCTION_RADIX_MAX];
 
-	for (uint32_t j = 0; j < count; j++) {
-		ir_id along = lower_plus(r->l, first, j * apart);
-		values[j] = ir_shared_load(r->b, array, reduction_slot(r, i, along));
+	for (uint32_t j = 0; j < p->count; j++) {
+		ir_id along = lower_plus(r->l, p->first, j * p->apart);
+		values[j] = ir_shared_load(r->b, p->array, reduction_slot(r, p->line, along));
 	}
-	return reduction_join_many(r, join, values, count);
+	return reduction_join_many(r, join, values, p->count);
 }
 
 /* From `width` partial results to `left` of them. */
 static void shrink(
         struct reducing *r, enum reduction_join join, uint32_t array, uint32_t width, uint32_t left)
 {
+	struct partials p = {array, 0, r->along, left, width / left};
+
 	ir_if(r->b, ir_compute(r->b, IR_LT, r->along, lower_u32(r->l, left), 0));
-	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		ir_id part = join_slots(r, join, array, i, r->along, left, width / left);
-		ir_shared_store(r->b, array, reduction_slot(r, i, r->along), part);
+	for (p.line = 0; p.line < r->s.tile_m; p.line++) {
+		ir_id part = join_partials(r, join, &p);
+		ir_shared_store(r->b, array, reduction_slot(r, p.line, r->along), part);
 	}
 	ir_end(r->b);
 	ir_barrier(r->b);
@@ -114,13 +128,15 @@ static void join_workgroup(
 {
 	uint32_t array = reduction_array(r, value[0]), width = r->s.wg_x, left;
 
-	publish(r, array, value);
+	reduction_publish(r, array, value);
 	for (; width > r->s.radix; width = left) {
 		left = width / r->s.radix;
 		shrink(r, join, array, width, left);
 	}
-	for (uint32_t i = 0; i < r->s.tile_m; i++)
-		value[i] = join_slots(r, join, array, i, lower_u32(r->l, 0), 1, width);
+	for (uint32_t i = 0; i < r->s.tile_m; i++) {
+		struct partials all = {array, i, lower_u32(r->l, 0), 1, width};
+		value[i] = join_partials(r, join, &all);
+	}
 }
 
 void reduction_join_line(struct reducing *r, enum reduction_join join, ir_id value[static TILE_MAX])

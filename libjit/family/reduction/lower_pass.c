@@ -246,10 +246,10 @@ static void absorb_index(struct reducing *r, const struct chunk *chunk)
 	}
 }
 
-void reduction_run_index(struct reducing *r)
+void reduction_run_index(struct reducing *r, ir_id ret_index[static TILE_MAX])
 {
 	enum reduction_join join = r->s.row->pass[0].join;
-	ir_id best[TILE_MAX], index[TILE_MAX], zero = like_elements(r);
+	ir_id best[TILE_MAX], zero = like_elements(r);
 
 	begin_acc(r, 0, reduction_neutral(r, join, zero));
 	begin_acc(r, 1, ir_convert(r->b, zero, IR_I32));
@@ -260,8 +260,7 @@ void reduction_run_index(struct reducing *r)
 		ir_id own = read_acc(r, i, 0), found = read_acc(r, i, 1);
 		ir_id as_good = ir_compute(r->b, IR_EQ, own, splat_like(r, best[i], own), 0);
 		ir_id none = reduction_neutral(r, JOIN_MIN, found);
-		index[i] = ir_select(r->b, as_good, found, none);
+		ret_index[i] = ir_select(r->b, as_good, found, none);
 	}
-	reduction_join_line(r, JOIN_MIN, index);
-	reduction_write_results(r, index);
+	reduction_join_line(r, JOIN_MIN, ret_index);
 }

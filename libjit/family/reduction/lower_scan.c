@@ -2,7 +2,7 @@
  *
  * Running sums. One invocation walks its lines from end to end; or, with wg_x of them to a line,
  * each sums a few neighbours, the sums are scanned through workgroup memory, and what came before
- * is added (Blelloch 1990), turn by turn. Places along a line are *logical*: from its end where
+ * is added (Blelloch 1990), turn by turn. Positions along a line are *logical*: from its end where
  * the operator runs in reverse.
  */
 #include "family/reduction/lower.h"
@@ -94,7 +94,7 @@ static void run_pairs(struct reducing *r, const struct chunk *chunk)
 	ir_set(r->b, r->acc[0][0], run);
 }
 
-/* The sum that belongs at place k of a line, from nothing. */
+/* The sum that belongs at position k of a line, from nothing. */
 static ir_id sum_to(struct reducing *r, const struct line *line, ir_id k)
 {
 	struct flags flags = flags_of(r);
@@ -178,13 +178,6 @@ static void sum_own(struct reducing *r, struct block *block)
 	}
 }
 
-static void publish(struct reducing *r, uint32_t array, const ir_id value[static TILE_MAX])
-{
-	for (uint32_t i = 0; i < r->s.tile_m; i++)
-		ir_shared_store(r->b, array, reduction_slot(r, i, r->along), value[i]);
-	ir_barrier(r->b);
-}
-
 static ir_id slot_of(struct reducing *r, uint32_t array, uint32_t i, ir_id along)
 {
 	return ir_shared_load(r->b, array, reduction_slot(r, i, along));
@@ -195,13 +188,13 @@ static void scan_few(struct reducing *r, struct block *block)
 {
 	ir_id zero = zero_of_line(r);
 
-	publish(r, block->array[0], block->total);
+	reduction_publish(r, block->array[0], block->total);
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		ir_id before = zero, all = zero;
 		for (uint32_t j = 0; j < r->s.wg_x; j++) {
-			ir_id place = lower_u32(r->l, j);
-			ir_id part = slot_of(r, block->array[0], i, place);
-			ir_id earlier = ir_compute(r->b, IR_LT, place, r->along, 0);
+			ir_id slot = lower_u32(r->l, j);
+			ir_id part = slot_of(r, block->array[0], i, slot);
+			ir_id earlier = ir_compute(r->b, IR_LT, slot, r->along, 0);
 			before = ir_add(r->b, before, ir_select(r->b, earlier, part, zero));
 			all = ir_add(r->b, all, part);
 		}
@@ -215,8 +208,8 @@ static ir_id earlier_slot(struct reducing *r, uint32_t array, uint32_t i, uint32
 {
 	ir_id there = ir_compute(r->b, IR_GE, r->along, lower_u32(r->l, step), 0);
 	ir_id less = ir_compute(r->b, IR_SUB, r->along, lower_u32(r->l, step), 0);
-	ir_id place = ir_select(r->b, there, less, lower_u32(r->l, 0));
-	ir_id value = slot_of(r, array, i, place);
+	ir_id slot = ir_select(r->b, there, less, lower_u32(r->l, 0));
+	ir_id value = slot_of(r, array, i, slot);
 
 	return ir_select(r->b, there, value, zero_of_line(r));
 }
@@ -227,7 +220,7 @@ static void scan_many(struct reducing *r, struct block *block)
 	ir_id sum[TILE_MAX];
 	uint32_t from = 0;
 
-	publish(r, block->array[0], block->total);
+	reduction_publish(r, block->array[0], block->total);
 	for (uint32_t i = 0; i < r->s.tile_m; i++)
 		sum[i] = block->total[i];
 	for (uint32_t step = 1; step < r->s.wg_x; step *= 2, from = 1 - from) {
@@ -235,7 +228,7 @@ static void scan_many(struct reducing *r, struct block *block)
 			ir_id earlier = earlier_slot(r, block->array[from], i, step);
 			sum[i] = ir_add(r->b, sum[i], earlier);
 		}
-		publish(r, block->array[1 - from], sum);
+		reduction_publish(r, block->array[1 - from], sum);
 	}
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		ir_id last = lower_u32(r->l, r->s.wg_x - 1);

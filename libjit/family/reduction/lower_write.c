@@ -61,7 +61,7 @@ void reduction_write_results(struct reducing *r, const ir_id value[static TILE_M
 static ir_id load_by_channel(struct reducing *r, const struct line *line, uint32_t tensor, ir_id k)
 {
 	uint32_t vec = r->s.vec;
-	ir_id lanes[4], inner = lower_dim(r->l, GROUPNORM_INNER);
+	ir_id lanes[4], inner = lower_dim(r->l, r->s.lines.n.value);
 
 	for (uint32_t lane = 0; lane < vec; lane++) {
 		ir_id element = lower_plus(r->l, lower_times(r->l, k, vec), lane);
@@ -73,7 +73,7 @@ static ir_id load_by_channel(struct reducing *r, const struct line *line, uint32
 
 static ir_id load_parameter(struct reducing *r, const struct line *line, uint32_t tensor, ir_id k)
 {
-	if (r->s.row->layout == LAYOUT_CHANNELS)
+	if (r->s.lines.groups)
 		return load_by_channel(r, line, tensor, k);
 	return lower_load(r->l, tensor, k);
 }
@@ -92,8 +92,8 @@ static ir_id finish(struct reducing *r, const struct line *line, ir_id k, ir_id 
 		value = ir_mul(r->b, value, weight);
 	else if (has_bias)
 		value = ir_add(r->b, value, bias);
-	if (r->s.row->layout == LAYOUT_CHANNELS)
-		value = lower_acts(r->l, GROUPNORM_ACT, value);
+	if (r->s.lines.act)
+		value = lower_acts(r->l, r->s.lines.act, value);
 	return value;
 }
 

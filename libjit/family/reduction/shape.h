@@ -42,8 +42,6 @@ struct reduction_pass {
 	uint8_t settle[REDUCTION_STEPS]; /* what becomes of the result; empty: nothing */
 };
 
-/* Where the sizes stand among the operator's fields. */
-enum reduction_layout { LAYOUT_ROWS, LAYOUT_NORM, LAYOUT_CHANNELS };
 /* What is written: a number a line (`write` of the results), the index of the first pass's
  * extreme, `write` of every element, or the running sum at every element. */
 enum reduction_output { OUTPUT_RESULTS, OUTPUT_INDICES, OUTPUT_ELEMENTS, OUTPUT_RUNNING };
@@ -54,7 +52,6 @@ enum reduction_output { OUTPUT_RESULTS, OUTPUT_INDICES, OUTPUT_ELEMENTS, OUTPUT_
 enum reduction_online { ONLINE_NONE, ONLINE_EXPONENTIALS, ONLINE_APART };
 
 struct reduction_row {
-	enum reduction_layout layout;
 	enum reduction_output output;
 	enum reduction_online online;
 	struct reduction_pass pass[3];
@@ -71,11 +68,6 @@ const struct reduction_row *reduction_row(const struct op *op);
 #define REDUCTION_VECTORS_MAX 64 /* of a turn, all lines of the invocation together */
 #define REDUCTION_RADIX_MAX   64 /* k_step */
 
-struct reduction_extent { /* times * op.value[value], or just `times` */
-	uint32_t times, value;
-};
-#define EXTENT_CONSTANT UINT32_MAX /* a `value` */
-
 /* Who writes what. A word of f16 pairs must be written by one invocation: where lines have odd
  * lengths that is one that has both lines beside a seam (PAIRS, inner 1), or one that has a word of
  * out and finds the results of its two lines anew (WORDS: slow, and the last resort). */
@@ -83,9 +75,8 @@ enum reduction_owner { OWNER_LINES, OWNER_PAIRS, OWNER_WORDS };
 
 struct reduction {
 	const struct reduction_row *row;
-	struct reduction_extent rows, n, inner;
-	struct reduction_extent count, columns; /* vectors of a line; of a row's columns */
-	uint32_t groups; /* lines of an image, where weights are by channel */
+	struct op_lines lines;
+	struct op_extent count, columns; /* vectors of a line; of a row's columns */
 	uint32_t wg_x, wg_y, tile_m, vec, radix;
 	uint32_t vectors;   /* of a line and a turn, for one invocation */
 	bool across;        /* vectors stand across the line */
@@ -98,17 +89,26 @@ struct reduction {
 /* Any values are safe to derive from; space_check says which make sense. */
 struct reduction reduction_derive(const struct op *op, const struct schedule *schedule);
 
-static inline bool reduction_is_constant(const struct op *op, struct reduction_extent extent)
+static inline bool reduction_is_constant(const struct op *op, struct op_extent extent)
 {
-	return extent.value == EXTENT_CONSTANT || op_dynamic_at(op, extent.value) < 0;
+	return extent.value == OP_CONSTANT || op_dynamic_at(op, extent.value) < 0;
 }
 /* As it is tuned, or, where it is no constant, at its greatest. */
-uint32_t reduction_tuned(const struct op *op, struct reduction_extent extent);
-uint32_t reduction_most(const struct op *op, struct reduction_extent extent);
+uint32_t reduction_tuned(const struct op *op, struct op_extent extent);
+uint32_t reduction_most(const struct op *op, struct op_extent extent);
 
-/* What it costs (reduction_cost.c): see struct geometry. */
-struct work reduction_work(const struct op *op, const struct reduction *r);
-uint32_t reduction_instructions(const struct op *op, const struct reduction *r);
+/* ---- The family (family.c): see struct family. */
 
+/* Schedules differ in kind by who has a line. */
+enum reduction_kind { REDUCTION_KIND_ALONE, REDUCTION_KIND_WORKGROUP, REDUCTION_KIND_SUBGROUP };
+
+struct error;
 struct lower;
+struct pool;
+int reduction_geometry(const struct op *op, const struct schedule *schedule,
+        struct geometry *ret_geometry, struct error *err);
+void reduction_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+void reduction_offer(struct pool *pool);
+struct schedule reduction_baseline(const struct op *op);
+bool reduction_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
 void lower_reduction(struct lower *l);
