@@ -35,9 +35,14 @@ int unreachable(const struct ctl *ctl, const char *why)
 	return CTL_FAILED;
 }
 
+static const char *const option_params[OPTION_COUNT] = {
+#define OPTION(id, name, argument, param, ...) [OPTION_##id] = param,
+#include "clients/ctl/options.def"
+};
+
 static void set_param(json_t *params, enum method method, const char *name, const char *value)
 {
-	if (value && method_takes(method, name))
+	if (name && value && method_takes(method, name))
 		json_object_set_new(params, name, json_string(value));
 }
 
@@ -46,11 +51,8 @@ json_t *ask_params(const struct ctl *ctl, enum method method)
 	json_t *params = json_object();
 
 	set_param(params, method, "op", *ctl->words ? ctl->words : NULL);
-	set_param(params, method, "device", ctl->device);
-	set_param(params, method, "target", ctl->target);
-	set_param(params, method, "features", ctl->features);
-	for (uint32_t i = 0; i < SETTING_COUNT; i++)
-		set_param(params, method, settings[i].param, ctl->settings[i]);
+	for (uint32_t i = 0; i < OPTION_COUNT; i++)
+		set_param(params, method, option_params[i], ctl->given[i]);
 	return params;
 }
 

@@ -16,16 +16,18 @@ int command_tune(const struct ctl *ctl)
 {
 	json_t *kernel;
 
-	if (ctl->settings[SETTING_MODEL])
+	if (ctl->given[OPTION_MODEL])
 		return tune_model(ctl);
-	int answer = watch(ctl, ask_params(ctl, METHOD_WATCH), &kernel);
-
+	json_t *params = ask_params(ctl, METHOD_WATCH);
+	if (ctl->again)
+		json_object_set_new(params, "again", json_true());
+	int answer = watch(ctl, params, &kernel);
 	if (answer)
 		return answer;
 	if (ctl->json)
 		print_json(kernel);
 	else
-		print_kernel(ctl, kernel);
+		print_kernel(kernel);
 	json_decref(kernel);
 	return CTL_DONE;
 }
@@ -48,14 +50,14 @@ static int write_bytes(const char *path, const char *bytes, size_t count)
 	return ok ? CTL_DONE : write_failed(path ? path : "standard output");
 }
 
-static int write_code(const struct ctl *ctl, const json_t *kernel)
+static int write_code(const char *path, const json_t *kernel)
 {
 	AUTO(buffer_free) struct buffer words = {0};
 	const char *code = text_at(kernel, "code");
 
 	if (strcmp(text_at(kernel, "target"), "spirv"))
-		return write_bytes(ctl->output, code, strlen(code));
-	if (!ctl->output && isatty(STDOUT_FILENO)) {
+		return write_bytes(path, code, strlen(code));
+	if (!path && isatty(STDOUT_FILENO)) {
 		fputs("nnjitctl: SPIR-V is binary; name a file with -o\n", stderr);
 		return CTL_USAGE;
 	}
@@ -63,7 +65,7 @@ static int write_code(const struct ctl *ctl, const json_t *kernel)
 		fputs("nnjitctl: the daemon's answer holds no SPIR-V\n", stderr);
 		return CTL_FAILED;
 	}
-	return write_bytes(ctl->output, words.data, words.length);
+	return write_bytes(path, words.data, words.length);
 }
 
 int command_get(const struct ctl *ctl)
@@ -73,8 +75,8 @@ int command_get(const struct ctl *ctl)
 
 	if (answer)
 		return answer;
-	if (!ctl->json || ctl->output)
-		answer = write_code(ctl, kernel);
+	if (!ctl->json || ctl->given[OPTION_OUTPUT])
+		answer = write_code(ctl->given[OPTION_OUTPUT], kernel);
 	if (ctl->json && !answer)
 		print_json(kernel);
 	json_decref(kernel);
@@ -145,7 +147,7 @@ int command_show(const struct ctl *ctl)
 		json_object_set(trials, "kernel", kernel);
 		print_json(trials);
 	} else {
-		print_kernel(ctl, kernel);
+		print_kernel(kernel);
 		print_trials(trials);
 	}
 	json_decref(trials);

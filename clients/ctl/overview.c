@@ -4,7 +4,7 @@
  */
 #include "clients/ctl/ctl.h"
 
-#include "nnjit.h"
+#include "device/limits.h"
 
 #include <string.h>
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How nnjitctl writes: times with fitting units, aligned tables, a kernel's summary. Asks nothing.
+ * Writes answers: times with fitting units, aligned tables, a kernel's summary. Must not ask the
+ * daemon. A table is a flat list of cells; what ends a row is the number of columns alone.
  */
-#include "clients/ctl/ctl.h"
+#include "clients/ctl/print.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void print_json(const json_t *value)
@@ -88,11 +92,10 @@ static void print_timing(const json_t *kernel)
 	putchar('\n');
 }
 
-void print_kernel(const struct ctl *ctl, const json_t *kernel)
+void print_kernel(const json_t *kernel)
 {
 	const json_t *progress = json_object_get(kernel, "progress");
 
-	(void)ctl;
 	printf("%s\n", text_at(kernel, "op"));
 	printf("  device     %s\n", text_at(kernel, "device"));
 	printf("  status     %s, %.0f of %.0f schedules measured\n", text_at(kernel, "status"),

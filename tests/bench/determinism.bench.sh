@@ -11,6 +11,8 @@ export NNJIT_BUILD=${NNJIT_BUILD:-$PWD}
 # shellcheck source=tests/smoke/daemon.bash
 . "$(dirname "$0")/../smoke/daemon.bash"
 require curl jq
+lab=$BUILD/tools/lab/nnjit-lab
+[ -x "$lab" ] || make -s -C "$BUILD" tools/lab/nnjit-lab || skip "$lab is not built"
 
 device='' times=5 ops=()
 while [ $# -gt 0 ]; do
@@ -55,7 +57,7 @@ for op in "${ops[@]}"; do
 		schedules+=(--schedule "$schedule")
 	done < <(sort -u "$SCRATCH/picks")
 	# shellcheck disable=SC2086
-	"$BUILD/nnjitctl" "${where[@]}" --json bench side $op "${schedules[@]}" </dev/null >"$SCRATCH/side" ||
+	"$lab" "${where[@]}" --json side $op "${schedules[@]}" </dev/null >"$SCRATCH/side" ||
 		die "the picks of $op could not be timed side by side"
 	jq -r '[.times[].ns] as $ns | ($ns | length) as $length | ($ns | min) as $best | [.op, $length,
 		$best / 1e6, ($ns | max) / $best,

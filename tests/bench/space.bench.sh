@@ -14,7 +14,8 @@
 export NNJIT_BUILD=${NNJIT_BUILD:-$PWD}
 set -eu
 command -v jq >/dev/null || { echo "jq is not installed (tools/install-packages test)"; exit 77; }
-[ -x "$NNJIT_BUILD/nnjitctl" ] || { echo "$NNJIT_BUILD/nnjitctl is not built"; exit 77; }
+lab=$NNJIT_BUILD/tools/lab/nnjit-lab
+[ -x "$lab" ] || make -s -C "$NNJIT_BUILD" tools/lab/nnjit-lab || { echo "$lab is not built"; exit 77; }
 
 # Small enough that a processor pretending to be a GPU gets through.
 pairs=(
@@ -85,7 +86,7 @@ known=$(kept | jq -r .asked)
 printf '%-62s %9s %6s %6s %6s %10s %10s %7s\n' pair "best ms" lite pick cold trials sample took
 for ((i = first; i <= last && i <= ${#pairs[@]}; i++)); do
 	grep -qxF -- "${pairs[i - 1]}" <<<"$known" || echo "${pairs[i - 1]}"
-done | "$NNJIT_BUILD/nnjitctl" bench space - --json "${options[@]}" | tee -a "$keep" |
+done | "$lab" space - --json "${options[@]}" | tee -a "$keep" |
 	while read -r line; do row <<<"$line"; done
 status=${PIPESTATUS[1]}
 [ "$status" -ne 2 ] || exit 2

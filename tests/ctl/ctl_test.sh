@@ -37,11 +37,11 @@ expect 2 'port' --port 6174x status
 expect 2 'unrecognized option' status --colour
 expect 2 'needs an operator' tune
 expect 2 'no argument' status now
-expect 2 'need an operator' bench space
-expect 2 'needs schedules' bench side matmul m=1 n=1 k=1
-expect 2 'belongs to bench side' bench space matmul m=1 n=1 k=1 --schedule wg_x=8
-expect 2 '--sample must be a number' bench space matmul m=1 n=1 k=1 --sample some
-expect 2 'are not for' tune matmul m=1 n=1 k=1 --sample 3
+expect 2 'is for tune' get matmul m=1 n=1 k=1 --model bert-base
+expect 2 'needs --model' tune matmul m=1 n=1 k=1 --seq 8
+expect 2 'must be a number' tune --model bert-base --seq some
+expect 2 'given already' tune --model bert-base --seq 8 --seq 9
+expect 2 'again is for tune' get matmul m=1 n=1 k=1 --again
 expect 1 'no nnjitd answers on port' --port "$(free_port)" status
 expect 1 'no nnjitd answers on port' --port "$(free_port)" tune matmul m=1 n=1 k=1
 
@@ -68,27 +68,15 @@ expect 1 'bad-value' get "${op[@]}" --port "$PORT" --target cuda
 expect 0 '"tuned"' --port "$PORT" tune "${op[@]}" --json
 jq -e '.status == "tuned" and .timing.median_ns > 0 and .verified.checked > 0' "$SCRATCH/out" \
 	>/dev/null || complain "the tuned artifact: $(cat "$SCRATCH/out")"
-expect 0 'verified' --port "$PORT" tune "${op[@]}" # again: it is known
+expect 0 'verified' --port "$PORT" tune "${op[@]}" # it is known
+expect 0 'verified' --port "$PORT" tune --again "${op[@]}"
+expect 0 'verified' --port "$PORT" bench "${op[@]}" # the old name of the same
+expect 0 '"status"' --port "$PORT" get "${op[@]}" --constant b --json
 expect 0 'm=24 n=20 k=12 .*tuned' --port "$PORT" list
 expect 0 'm=24' --port "$PORT" list m=24
 expect 0 '"kernels": \[\]' --port "$PORT" list m=25 --json
 expect 0 'timed' --port "$PORT" show "${op[@]}"
 expect 0 '"trials"' --port "$PORT" show "${op[@]}" --json
 daemon_stop
-
-# Research, by a worker of its own.
-op=(add shape=40)
-if "$BUILD/nnjit-gpu" --list | grep -q llvmpipe; then op+=(--device llvmpipe); fi
-expect 0 "search's pick" bench space "${op[@]}" --sample 3 --climb 2 --trials 4 --budget-s 60
-expect 0 '"pick"' bench space "${op[@]}" --sample 2 --json
-jq -e '.op == "add shape=40" and .best.ratio == 1 and .pick.ratio >= 1 and .lite.ratio >= 1 and
-	.lite_space.measured > 0 and .sample.measured > 0 and .full.legal >= .lite_space.count and
-	([.tried[] | select(.lite and .ratio)] | length) == .lite_space.measured' \
-	"$SCRATCH/out" >/dev/null || complain "bench space: $(cat "$SCRATCH/out")"
-schedule=$(jq -r .pick.schedule "$SCRATCH/out")
-expect 0 ' wg_x=16 ' bench side "${op[@]}" --schedule "$schedule" --schedule 'wg_x=16 tile_n=4 vec=4'
-expect 1 'vec' bench side "${op[@]}" --schedule 'vec=3'
-expect 1 'addd' bench space addd shape=40
-expect 1 'no device here is named like voodoo' --device voodoo bench space add shape=40
 
 [ $failures -eq 0 ] || die "$failures checks failed"

@@ -3,10 +3,11 @@
  * The lab: a worker, its device and its operator, restored whenever a kernel was the end of it.
  * Invariant: `holds` says what the worker that runs now has built, and nothing of one before it.
  */
-#include "clients/ctl/lab.h"
+#include "tools/lab/lab.h"
 
 #include "base/error.h"
 #include "base/statistics.h"
+#include "clients/ctl/print.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -74,21 +75,21 @@ static uint32_t rank_of(const json_t *device)
 	return rank;
 }
 
-static bool is_meant(const struct ctl *ctl, const json_t *device)
+static bool is_meant(const struct lab_options *options, const json_t *device)
 {
-	return !ctl->device || !strcasecmp(text_at(device, "id"), ctl->device) ||
-	       strcasestr(text_at(device, "name"), ctl->device);
+	return !options->device || !strcasecmp(text_at(device, "id"), options->device) ||
+	       strcasestr(text_at(device, "name"), options->device);
 }
 
 /* The best of those that are meant: of its kind, the first one listed. */
-static const json_t *choose(const struct ctl *ctl, const json_t *devices)
+static const json_t *choose(const struct lab_options *options, const json_t *devices)
 {
 	const json_t *best = NULL, *device;
 	size_t i;
 
 	json_array_foreach((json_t *)devices, i, device)
 	{
-		if (is_meant(ctl, device) && (!best || rank_of(device) < rank_of(best)))
+		if (is_meant(options, device) && (!best || rank_of(device) < rank_of(best)))
 			best = device;
 	}
 	return best;
@@ -101,18 +102,18 @@ static int read_features(const char *text, uint32_t *ret_features)
 
 	if (!text || !strcmp(text, "none") || !strcmp(text, "all")) {
 		*ret_features = text && *text == 'a' ? UINT32_MAX : 0;
-		return CTL_DONE;
+		return LAB_DONE;
 	}
 	for (const char *p = text; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
 		snprintf(word, sizeof word, "%.*s", (int)strcspn(p, ","), p);
 		if (!wire_feature_parse(word)) {
-			fprintf(stderr, "nnjitctl: '%s' is no feature that kernels use\n", word);
-			return CTL_USAGE;
+			fprintf(stderr, "nnjit-lab: '%s' is no feature that kernels use\n", word);
+			return LAB_USAGE;
 		}
 		features |= wire_feature_parse(word);
 	}
 	*ret_features = features;
-	return CTL_DONE;
+	return LAB_DONE;
 }
 
 /* As the daemon takes them for a page with these features. */
@@ -130,48 +131,47 @@ static struct limits limits_for(const json_t *device, uint32_t features)
 	return limits;
 }
 
-static int open_device(const struct ctl *ctl, struct lab *lab, const json_t *devices)
+static int open_device(const struct lab_options *options, struct lab *lab, const json_t *devices)
 {
-	const json_t *device = choose(ctl, devices);
+	const json_t *device = choose(options, devices);
 	json_t *ok = NULL;
 	uint32_t features;
 
-	int answer = read_features(ctl->features, &features);
+	int answer = read_features(options->features, &features);
 	if (answer)
 		return answer;
 	if (!device) {
-		fprintf(stderr, "nnjitctl: no device here%s%s\n",
-		        ctl->device ? " is named like " : "", ctl->device ? ctl->device : "");
-		return CTL_FAILED;
+		fprintf(stderr, "nnjit-lab: no device here%s%s\n",
+		        options->device ? " is named like " : "",
+		        options->device ? options->device : "");
+		return LAB_FAILED;
 	}
 	snprintf(lab->device, sizeof lab->device, "%s", text_at(device, "id"));
 	snprintf(lab->name, sizeof lab->name, "%s", text_at(device, "name"));
 	lab->limits = limits_for(device, features);
 	if (!told(lab, open_request(lab), LIST_S) ||
 	        ask_lab(lab, json_pack("{s:s}", "do", "probe"), PROBE_S, &ok, lab->why) != GPU_OK) {
-		fprintf(stderr, "nnjitctl: %s: %s\n", lab->name, lab->why);
-		return CTL_FAILED;
+		fprintf(stderr, "nnjit-lab: %s: %s\n", lab->name, lab->why);
+		return LAB_FAILED;
 	}
 	wire_facts_parse(json_object_get(ok, "facts"), &lab->facts);
 	lab->facts.cpu = rank_of(device) == 3;
 	json_decref(ok);
-	return CTL_DONE;
+	return LAB_DONE;
 }
 
-int lab_open(const struct ctl *ctl, struct lab *ret_lab)
+int lab_open(const struct lab_options *options, struct lab *ret_lab)
 {
 	json_t *ok = NULL;
-	int r = gpu_start(&ret_lab->gpu), answer = CTL_FAILED;
+	int r = gpu_start(&ret_lab->gpu), answer = LAB_FAILED;
 
-	ret_lab->profile = ctl->research[RESEARCH_PROFILE];
-	if (!ret_lab->profile)
-		ret_lab->profile = "web";
+	ret_lab->profile = options->profile ? options->profile : "web";
 	if (r)
 		snprintf(ret_lab->why, sizeof ret_lab->why, "%s", strerror(-r));
 	if (r || ask_lab(ret_lab, json_pack("{s:s}", "do", "list"), LIST_S, &ok, ret_lab->why))
-		fprintf(stderr, "nnjitctl: no worker (nnjit-gpu): %s\n", ret_lab->why);
+		fprintf(stderr, "nnjit-lab: no worker (nnjit-gpu): %s\n", ret_lab->why);
 	else
-		answer = open_device(ctl, ret_lab, json_object_get(ok, "devices"));
+		answer = open_device(options, ret_lab, json_object_get(ok, "devices"));
 	json_decref(ok);
 	return answer;
 }
@@ -186,8 +186,8 @@ int lab_load(struct lab *lab, const char *op_text)
 	struct error err = {0};
 
 	if (op_parse(op_text, &lab->op, &err)) {
-		fprintf(stderr, "nnjitctl: %s\n", err.text);
-		return CTL_FAILED;
+		fprintf(stderr, "nnjit-lab: %s\n", err.text);
+		return LAB_FAILED;
 	}
 	op_print(&lab->op, lab->op_text);
 	memset(lab->holds, 0, sizeof lab->holds);
@@ -195,10 +195,10 @@ int lab_load(struct lab *lab, const char *op_text)
 	if (!lab->gpu.pid)
 		revive(lab);
 	else if (!told(lab, load_request(lab), LOAD_S)) {
-		fprintf(stderr, "nnjitctl: %s: %s\n", lab->op_text, lab->why);
-		return CTL_FAILED;
+		fprintf(stderr, "nnjit-lab: %s: %s\n", lab->op_text, lab->why);
+		return LAB_FAILED;
 	}
-	return lab->broken ? CTL_FAILED : CTL_DONE;
+	return lab->broken ? LAB_FAILED : LAB_DONE;
 }
 
 /* ---- Measuring. */

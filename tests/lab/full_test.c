@@ -5,10 +5,10 @@
  * alone, and counts what there is; neighbours are legal and near.
  */
 #include "emit/spirv/spirv.h"
-#include "kernel_cases.h"
-#include "shapes.h"
-#include "space/full.h"
 #include "space/space.h"
+#include "tests/libjit/kernel_cases.h"
+#include "tests/libjit/shapes.h"
+#include "tools/lab/full.h"
 
 #include <check.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Starting, asking and ending a worker. Waits for each answer, but never for ever: what is silent
  * past its deadline is killed. Invariant: pid is 0 exactly while there is no process to end.
  */
-#include "clients/ctl/gpu.h"
+#include "tools/lab/gpu.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,17 +22,23 @@ extern char **environ;
 
 #define GOODBYE_MS 2000 /* for a worker to end by itself once it was hung up on */
 
-/* nnjit-gpu beside this program, else the installed one. */
-static void find_program(char ret_path[static PATH_MAX])
+/* nnjit-gpu of the build folder that this program stands in: tools/lab/../../nnjit-gpu. */
+static int find_program(char ret_path[static PATH_MAX])
 {
-	ssize_t length = readlink("/proc/self/exe", ret_path, PATH_MAX - 16);
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
 
-	ret_path[length > 0 ? length : 0] = '\0';
-	char *slash = strrchr(ret_path, '/');
-	if (slash)
-		strcpy(slash, "/nnjit-gpu");
-	if (!slash || access(ret_path, X_OK))
-		strcpy(ret_path, PROGRAMDIR "/nnjit-gpu");
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	for (int i = 0; i < 3; i++) {
+		char *slash = strrchr(path, '/');
+		if (!slash)
+			return -ENOENT;
+		*slash = '\0';
+	}
+	int n = snprintf(ret_path, PATH_MAX, "%s/nnjit-gpu", path);
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 static int spawn(struct gpu *gpu, int theirs)
@@ -41,12 +47,14 @@ static int spawn(struct gpu *gpu, int theirs)
 	char *arguments[] = {name, NULL};
 	posix_spawn_file_actions_t actions;
 
-	find_program(path);
+	int r = find_program(path);
+	if (r)
+		return r;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, theirs, WIRE_FD);
 	/* What it complains of is in its answers. */
 	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	int r = posix_spawn(&gpu->pid, path, &actions, NULL, arguments, environ);
+	r = posix_spawn(&gpu->pid, path, &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (r)
 		gpu->pid = 0;

@@ -5,12 +5,12 @@
  * those that matter all side by side. Invariant: what is compared was measured beside the pick, so
  * that a machine that drifts does not decide.
  */
-#include "clients/ctl/study.h"
+#include "tools/lab/study.h"
 
 #include "base/error.h"
+#include "clients/ctl/print.h"
 #include "cost/roofline.h"
 #include "search/search.h"
-#include "space/full.h"
 
 #include <errno.h>
 #include <string.h>
@@ -441,8 +441,8 @@ uint32_t study_best(const struct study *study, uint32_t from)
 
 static int failed(const struct study *study, const char *why)
 {
-	fprintf(stderr, "nnjitctl: %s: %s\n", study->lab->op_text, why);
-	return CTL_FAILED;
+	fprintf(stderr, "nnjit-lab: %s: %s\n", study->lab->op_text, why);
+	return LAB_FAILED;
 }
 
 static int prepare(struct study *study)
@@ -461,7 +461,7 @@ static int prepare(struct study *study)
 		else
 			r = -ENOMEM;
 	}
-	return r ? failed(study, strerror(-r)) : CTL_DONE;
+	return r ? failed(study, strerror(-r)) : LAB_DONE;
 }
 
 int study_run(struct study *study)
@@ -489,7 +489,7 @@ int study_run(struct study *study)
 		clear_line();
 	if (study->lab->broken)
 		return failed(study, study->lab->why);
-	return r ? failed(study, strerror(-r)) : CTL_DONE;
+	return r ? failed(study, strerror(-r)) : LAB_DONE;
 }
 
 void study_free(struct study *study)

@@ -1,24 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One operator on one device, to be measured in whatever schedules one likes: what research
- * commands do to a GPU. Schedules are built into numbered slots; those that are right can be timed
- * side by side. A worker that dies is started again with everything but the slots as it was.
+ * One operator on one device, to be measured in whatever schedules one likes: all that an
+ * experiment does to a GPU. Schedules are built into numbered slots; those that are right can be
+ * timed side by side. A worker that dies is started again with everything but the slots as it was.
  */
 #pragma once
 
-#include "clients/ctl/ctl.h"
-#include "clients/ctl/gpu.h"
-#include "nnjit.h"
+#include "tools/lab/gpu.h"
+
+#include "device/limits.h"
+#include "op/op.h"
+#include "schedule/schedule.h"
 
 #define LAB_SLOTS 192
+
+enum { LAB_DONE = 0, LAB_FAILED = 1, LAB_USAGE = 2 }; /* exit codes */
+
+struct lab_options {          /* NULL: the default */
+	const char *device;   /* an id, or a part of a name; the best device of all */
+	const char *features; /* what the code may use: a list, all or none; none */
+	const char *profile;  /* web or native: how the device is opened, and what is built; web */
+};
 
 struct lab {
 	struct gpu gpu;
 	uint32_t deaths; /* of workers, so far */
 	bool broken;     /* no worker could be had any more; `why` says why */
 	char why[GPU_WHY_BYTES];
-	const char
-	        *profile; /* web or native: how the device is opened, and what kernels are built */
+	const char *profile;
 	char device[17], name[64];
 	struct limits limits; /* for pages, with the features asked for */
 	struct facts facts;
@@ -29,9 +38,9 @@ struct lab {
 	double pilot_ns[LAB_SLOTS]; /* a first rough time of what is held */
 };
 
-/* Starts a worker, opens the device that `ctl` names, as pages do unless it asks for another
- * profile, and probes it. Failures are printed; an exit code. */
-int lab_open(const struct ctl *ctl, struct lab *ret_lab);
+/* Starts a worker, opens the device that is meant and probes it. `options` stays the caller's and
+ * must outlive the lab. Failures are printed; an exit code. */
+int lab_open(const struct lab_options *options, struct lab *ret_lab);
 void lab_close(struct lab *lab);
 /* Takes on another operator; the slots are empty then. Failures are printed; an exit code. */
 int lab_load(struct lab *lab, const char *op_text);

@@ -4,10 +4,10 @@
  * spread, and where the lite space's best, the search's pick and the prediction fall. Ratios are to
  * the best found, whatever found it.
  */
-#include "clients/ctl/study.h"
+#include "tools/lab/study.h"
 
 #include "base/statistics.h"
-#include "space/full.h"
+#include "clients/ctl/print.h"
 
 #include <string.h>
 
@@ -244,11 +244,11 @@ static json_t *report_json(const struct report *report)
 	return object;
 }
 
-void study_print(const struct study *study)
+void study_print(const struct study *study, bool json)
 {
 	struct report report = make_report(study);
 
-	if (study->ctl->json) { /* a line an operator */
+	if (json) { /* a line an operator */
 		json_t *object = report_json(&report);
 		json_dumpf(object, stdout, JSON_COMPACT);
 		putchar('\n');

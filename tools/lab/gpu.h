@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A GPU worker of nnjitctl's own, for research commands: nnjit-gpu, asked one thing at a time over
- * protocol/wire.h. No daemon takes part.
+ * A GPU worker of the lab's own: nnjit-gpu, asked one thing at a time over
+ * protocol/wire/wire.h. No daemon takes part.
  */
 #pragma once
 

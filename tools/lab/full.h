@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The full space, for research: every schedule over all axes' full value ranges (full.def),
+ * The full space, for research: every schedule over all axes' full value ranges (full_rows.h),
  * thousands to millions of them, by number or in a random order. What the lite space leaves out
  * shows only against it. Nothing here predicts or prefers.
  */
@@ -21,7 +21,7 @@ void full_destroy(struct full *full);
 uint64_t full_size(const struct full *full); /* schedules, legal or not */
 /* Number `index`, which is below full_size: 0, or -ERANGE if it is not legal. */
 int full_at(const struct full *full, uint64_t index, struct schedule *ret_schedule);
-/* The number of a schedule; full_size if one of its values is not in full.def. */
+/* The number of a schedule; full_size if one of its values is not there. */
 uint64_t full_find(const struct full *full, const struct schedule *schedule);
 
 /* A walk over the whole space in an order that the seed decides: a random sample as long as one

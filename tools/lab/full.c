@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The full space. An axis's values are those of full.def that may be legal for this operator on
- * this device, whatever the other axes are; a schedule's number has a digit for each axis, and
- * what is legal is asked of the family. Invariant: values stand in ascending order, so a digit's
- * neighbours are the neighbouring values.
+ * The full space. An axis's values are those of its family's rows that may be legal for this
+ * operator on this device, whatever the other axes are; a schedule's number has a digit for each
+ * axis, and what is legal is asked of the family. Invariant: values stand in ascending order, so a
+ * digit's neighbours are the neighbouring values.
  */
-#include "space/full.h"
+#include "tools/lab/full.h"
 
 #include "base/cleanup.h"
-#include "family/convolution/shape.h"
-#include "family/reduction/shape.h"
+#include "tools/lab/full_rows.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -28,63 +27,8 @@ struct full {
 
 /* ---- What may be legal, of one axis. */
 
-static bool power_of_two(uint32_t x)
-{
-	return !(x & (x - 1));
-}
-
-/* A tile along an extent is a power of two or divides it; transposed, in whole strides. */
-static bool tiles(const struct convolution_span *span, uint32_t tile)
-{
-	uint32_t unit = span->transposed ? span->stride : 1, extent = (span->out + unit - 1) / unit;
-
-	if (power_of_two(tile))
-		return true;
-	return tile % unit == 0 && (power_of_two(tile / unit) || extent % (tile / unit) == 0);
-}
-
-static bool may_convolve(const struct op *op, enum axis axis, uint32_t value)
-{
-	struct schedule plain = schedule_initial();
-	struct convolution c = convolution_derive(op, &plain);
-
-	switch (axis) {
-	case AXIS_TILE_M:
-		return value <= c.outputs && (!c.diagonal || value <= 4);
-	case AXIS_TILE_H:
-		return value <= c.rows.out && tiles(&c.rows, value);
-	case AXIS_TILE_N:
-		return value <= 2 || (value <= c.columns.out && tiles(&c.columns, value));
-	case AXIS_K_STEP:
-		return c.inputs % value == 0;
-	case AXIS_STAGE_A:
-	case AXIS_STAGE_B:
-		return !value || !c.diagonal;
-	case AXIS_UNROLL:
-		return value == c.w.kh * c.w.kw || c.w.kw % value == 0;
-	default:
-		return true;
-	}
-}
-
-/* Elements of a turn: few, or so many that a number of invocations that is a power of two covers
- * the line with them. */
-static bool may_reduce(const struct op *op, enum axis axis, uint32_t value)
-{
-	struct schedule plain = schedule_initial();
-	struct reduction r = reduction_derive(op, &plain);
-	uint32_t n = reduction_tuned(op, r.count);
-
-	if (axis != AXIS_TILE_N || power_of_two(value))
-		return true;
-	for (uint32_t lanes = 1; lanes <= 4; lanes *= 2)
-		for (uint64_t along = lanes; along < 2ull * n; along *= 2)
-			if ((n + along - 1) / along * lanes == value)
-				return true;
-	return false;
-}
-
-static bool may_be_legal(const struct full *full, enum axis axis, uint32_t value)
+static bool may_be_legal(
+        const struct full *full, const struct full_rows *rows, enum axis axis, uint32_t value)
 {
 	uint32_t features = full->limits.features;
 
@@ -92,42 +36,34 @@ static bool may_be_legal(const struct full *full, enum axis axis, uint32_t value
 	                     (axis == AXIS_DOT4 && !(features & FEATURE_DOT4)) ||
 	                     (axis == AXIS_SUBGROUP && !(features & FEATURE_SUBGROUPS))))
 		return false;
-	if (op_family(full->op.kind) == FAMILY_CONVOLUTION)
-		return may_convolve(&full->op, axis, value);
-	if (op_family(full->op.kind) == FAMILY_REDUCTION)
-		return may_reduce(&full->op, axis, value);
-	return true;
+	return !rows->may_be_legal || rows->may_be_legal(&full->op, axis, value);
 }
 
 /* ---- The rows. */
 
-enum rule { RULE_ALL, RULE_POWERS, RULE_HALVES };
-static const struct row {
-	enum op_family family;
-	enum axis axis;
-	enum rule rule;
-	uint16_t first, last;
-} rows[] = {
-#define FULL(family, axis, rule, first, last) \
-	{FAMILY_##family, AXIS_##axis, RULE_##rule, first, last},
-#include "space/full.def"
+#define FAMILY(name, room) extern const struct full_rows full_##room;
+#include "op/families.def"
+
+static const struct full_rows *const families[OP_FAMILIES] = {
+#define FAMILY(name, room) [FAMILY_##name] = &full_##room,
+#include "op/families.def"
 };
 
-static bool follows(enum rule rule, uint32_t value)
+static bool follows(const struct full_row *row, uint32_t value)
 {
-	return rule == RULE_ALL || power_of_two(value) ||
-	       (rule == RULE_HALVES && value % 3 == 0 && power_of_two(value / 3));
+	return row->rule == FULL_ALL || full_is_power(value) ||
+	       (row->rule == FULL_HALVES && value % 3 == 0 && full_is_power(value / 3));
 }
 
-static void add_row(struct full *full, const struct row *row)
+static void add_row(struct full *full, const struct full_rows *rows, const struct full_row *row)
 {
 	uint32_t *count = &full->count[row->axis];
 	uint16_t *values = full->value[row->axis];
 
 	for (uint32_t value = row->first; value <= row->last; value++) {
 		bool there = *count && values[*count - 1] >= value;
-		if (!there && *count < VALUES_MAX && follows(row->rule, value) &&
-		        may_be_legal(full, row->axis, value))
+		if (!there && *count < VALUES_MAX && follows(row, value) &&
+		        may_be_legal(full, rows, row->axis, value))
 			values[(*count)++] = (uint16_t)value;
 	}
 }
@@ -135,6 +71,7 @@ static void add_row(struct full *full, const struct row *row)
 int full_create(const struct op *op, const struct limits *limits, uint32_t instructions_most,
         struct full **ret_full)
 {
+	const struct full_rows *rows = families[op_family(op->kind)];
 	struct full *full = calloc(1, sizeof *full);
 	struct schedule plain = schedule_initial();
 
@@ -143,9 +80,8 @@ int full_create(const struct op *op, const struct limits *limits, uint32_t instr
 	full->op = *op;
 	full->limits = *limits;
 	full->instructions_most = instructions_most;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (rows[i].family == op_family(op->kind))
-			add_row(full, &rows[i]);
+	for (uint32_t i = 0; i < rows->count; i++)
+		add_row(full, rows, &rows->rows[i]);
 	full->size = 1;
 	for (uint32_t axis = 0; axis < AXIS_COUNT; axis++) {
 		if (!full->count[axis])
@@ -194,8 +130,8 @@ int full_at(const struct full *full, uint64_t index, struct schedule *ret_schedu
 	return r;
 }
 
-/* The place of an axis's value, or its count. */
-static uint32_t place(const struct full *full, enum axis axis, uint16_t value)
+/* The position of an axis's value, or its count. */
+static uint32_t position(const struct full *full, enum axis axis, uint16_t value)
 {
 	uint32_t at = 0;
 
@@ -209,7 +145,7 @@ uint64_t full_find(const struct full *full, const struct schedule *schedule)
 	uint64_t index = 0;
 
 	for (uint32_t axis = AXIS_COUNT; axis-- > 0;) {
-		uint32_t at = place(full, (enum axis)axis, schedule->axis[axis]);
+		uint32_t at = position(full, (enum axis)axis, schedule->axis[axis]);
 		if (at == full->count[axis])
 			return full->size;
 		index = index * full->count[axis] + at;
@@ -283,7 +219,7 @@ static bool step(const struct full *full, uint32_t number, struct schedule *sche
 
 	if (!number)
 		return true;
-	uint32_t at = place(full, axis, schedule->axis[axis]), count = full->count[axis];
+	uint32_t at = position(full, axis, schedule->axis[axis]), count = full->count[axis];
 	if (at == count || (number % 2 ? at == 0 : at + 1 == count))
 		return false;
 	schedule->axis[axis] = full->value[axis][number % 2 ? at - 1 : at + 1];

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A study of one operator's space (`nnjitctl bench space`): every schedule that was tried, each
+ * A study of one operator's space (`nnjit-lab space`): every schedule that was tried, each
  * measured beside the one that the search picked, and what they come to.
  */
 #pragma once
 
-#include "clients/ctl/lab.h"
+#include "tools/lab/full.h"
+#include "tools/lab/lab.h"
+
 #include "space/space.h"
 
 struct plan {                  /* what is asked for */
@@ -27,7 +29,6 @@ struct tried {
 };
 
 struct study {
-	const struct ctl *ctl;
 	const struct plan *plan;
 	struct lab *lab;
 	const char *asked; /* the operator's text as it was given */
@@ -49,4 +50,4 @@ double study_now_s(void);
 /* The best of those that come from `from`, by the last comparison; count: none. */
 uint32_t study_best(const struct study *study, uint32_t from);
 /* Prints it as text or JSON (study_print.c). */
-void study_print(const struct study *study);
+void study_print(const struct study *study, bool json);
