@@ -118,12 +118,13 @@ export interface Timing {
 	source: 'timestamp-query' | 'queue';
 }
 
-/** Makes the pipeline; rejects with an NnjitError ('bad-kernel', 'missing-feature'). */
-export function createRunner(device: GPUDevice, kernel: Kernel): Promise<Runner>;
+/** Makes the pipelines; rejects with an NnjitError ('bad-kernel', 'missing-feature'). */
+export function createRunner(device: GPUDevice, kernel: Kernel | KernelInParts): Promise<Runner>;
 
 export class Runner {
 	private constructor();
 	readonly artifact: Kernel;
+	/** Of an operator in parts, the first part's; the same for bindGroup(). */
 	readonly pipeline: GPUComputePipeline;
 	/** Buffers for every tensor, by name, filled where data is given; the caller destroys them. */
 	allocate(inputs?: Record<string, ArrayBufferView | GPUBuffer>, dims?: Dims): Record<string, GPUBuffer>;

@@ -7,10 +7,10 @@
 //   const runner = await createRunner(device, kernel);
 //   runner.run({ a, b, out });
 //
-// This file is the door; the parts stand beside it.
+// This file is the door and nothing else: what it names, nnjit.d.ts declares.
 
-export { NnjitError } from './problem.js';
-export { Runner, createRunner } from './runner.js';
-export { fromNumbers, toNumbers } from './tensor.js';
-export { Client, connect } from './client.js';
-export { compare } from './compare.js';
+export { NnjitError } from './connect/problem.js';
+export { Client, connect } from './connect/client.js';
+export { Runner, createRunner } from './runtime/runner.js';
+export { fromNumbers, toNumbers } from './runtime/tensor.js';
+export { compare } from './runtime/compare.js';

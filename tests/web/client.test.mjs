@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test';
 
 import { closedPort, launch, openPage, serve, Unavailable } from '../bench/browser.mjs';
 import { findDevice, startDaemon } from '../bench/daemon.mjs';
-import { arrayOf, bytesAt, dimsOf, fromNumbers, toNumbers, workgroupsAt } from '../../clients/web/tensor.js';
+import { arrayOf, bytesAt, dimsOf, fromNumbers, toNumbers, workgroupsAt } from '../../clients/web/runtime/tensor.js';
 
 // ---- Without a page.
 

@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 
 import { modules, Unavailable } from '../bench/browser.mjs';
-import { arrayOf, bytesAt, dimsOf, toNumbers, workgroupsAt } from '../../clients/web/tensor.js';
+import { arrayOf, bytesAt, dimsOf, toNumbers, workgroupsAt } from '../../clients/web/runtime/tensor.js';
 
 const BATCH_BYTES = 32 << 20; // outputs read back at a time
 const BATCH_KERNELS = 16;

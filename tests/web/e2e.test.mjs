@@ -39,7 +39,7 @@ after(async () => {
 
 // In the page: asks, runs every version that comes, checks each against f64 and times it.
 function wholeLine([url, text]) {
-	return Promise.all([import('/web/nnjit.js'), import('/web/baseline.js'), import('/bench/kernels.js'), import('/web/reference.js')])
+	return Promise.all([import('/web/nnjit.js'), import('/web/demo/baseline.js'), import('/bench/kernels.js'), import('/web/testing/reference.js')])
 		.then(async ([{ connect, createRunner }, { baselineArtifact }, { openDevice, check }, reference]) => {
 			const { device } = await openDevice();
 			const adapter = await navigator.gpu.requestAdapter();
@@ -134,7 +134,7 @@ test('a page settles near-ties, for itself', { skip, timeout: 120e3 }, async t =
 
 // In the page: every version of a kernel with an open dimension, each run with several sizes.
 function openLine([url, sizes]) {
-	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/reference.js')])
+	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/testing/reference.js')])
 		.then(async ([{ connect, createRunner }, { openDevice }, reference]) => {
 			const { device } = await openDevice();
 			const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });
@@ -169,7 +169,7 @@ test('a kernel with an open dimension is right with every size, predicted and tu
 
 // In the page: every version of a kernel whose b is constant; then both layouts, whichever is faster.
 function constantLine([url, text, otherText, transposeText]) {
-	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/reference.js'), import('/web/baseline.js')])
+	return Promise.all([import('/web/nnjit.js'), import('/bench/kernels.js'), import('/web/testing/reference.js'), import('/web/demo/baseline.js')])
 		.then(async ([{ connect, createRunner }, { openDevice, check }, reference, { baselineArtifact }]) => {
 			const { device } = await openDevice();
 			const client = await connect({ url, adapter: await navigator.gpu.requestAdapter(), device });

@@ -3,8 +3,8 @@
 // The page's half of the fidelity benchmark: holds every kernel of one operator ready on one set of
 // buffers, compares each with the expected output once, and times them all when asked.
 
-import { createRunner } from '/web/runner.js';
-import { arrayOf, dimsOf, toNumbers } from '/web/tensor.js';
+import { createRunner } from '/web/runtime/runner.js';
+import { arrayOf, dimsOf, toNumbers } from '/web/runtime/tensor.js';
 import { openDevice } from '/bench/kernels.js';
 
 const decoded = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0));

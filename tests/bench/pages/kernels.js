@@ -3,8 +3,8 @@
 // Runs in the page: opens a device, checks artifacts against the f64 reference and times them in
 // interleaved rounds, by GPU timestamps and by wall time.
 
-import { createRunner } from '/web/runner.js';
-import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } from '/web/reference.js';
+import { createRunner } from '/web/runtime/runner.js';
+import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } from '/web/testing/reference.js';
 
 export async function openDevice(artifacts = []) {
 	const adapter = await navigator.gpu?.requestAdapter();

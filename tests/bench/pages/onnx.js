@@ -3,7 +3,7 @@
 // Writes small ONNX models: a list of nodes over inputs of static shapes, all of one type (f32 or f16), one
 // output. Protobuf by hand; field numbers are those of onnx.proto.
 
-import { fromNumbers } from '/web/tensor.js';
+import { fromNumbers } from '/web/runtime/tensor.js';
 
 const TYPES = { f32: 1, f16: 10 };
 

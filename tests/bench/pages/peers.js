@@ -6,9 +6,9 @@
 // contender's `how` says), or, with clock 'gpu', times what the contender dispatched between timestamps.
 // What an operator is to each of them is operators.js's.
 
-import { createRunner } from '/web/runner.js';
-import { compare, randomArray } from '/web/reference.js';
-import { fromNumbers, toNumbers } from '/web/tensor.js';
+import { createRunner } from '/web/runtime/runner.js';
+import { compare, randomArray } from '/web/testing/reference.js';
+import { fromNumbers, toNumbers } from '/web/runtime/tensor.js';
 import { Replay } from './capture.js';
 import { median, openDevice } from './kernels.js';
 import { onnxModel } from './onnx.js';

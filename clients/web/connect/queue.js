@@ -4,21 +4,26 @@
 // before the end is still delivered.
 
 export class EventQueue {
+	/** @type {any[]} */
 	#items = [];
+	/** @type {(() => void) | null} */
 	#wake = null;
-	#ending = null; // { error } once nothing more will be pushed
+	/** Once nothing more will be pushed. @type {{ error?: Error } | null} */
+	#ending = null;
 
+	/** @param {any} item */
 	push(item) {
 		this.#items.push(item);
 		this.#wake?.();
 	}
 
+	/** @param {Error} [error]  thrown to whoever iterates; none: the iterator is done */
 	end(error) {
 		this.#ending ??= { error };
 		this.#wake?.();
 	}
 
-	// `release` is called once, when the iterator is done or dropped.
+	/** @param {() => void} release  called once, when the iterator is done or dropped */
 	async *drain(release) {
 		try {
 			for (;;) {
@@ -29,7 +34,7 @@ export class EventQueue {
 				else if (this.#ending)
 					return;
 				else
-					await new Promise(wake => { this.#wake = wake; });
+					await new Promise(wake => { this.#wake = () => wake(null); });
 			}
 		} finally {
 			release();

@@ -7,9 +7,11 @@
 const TILE = 32; // elements of out along m and n, and of k, that a workgroup handles at a time
 
 const range4 = [0, 1, 2, 3];
+/** Four lines, numbered. @param {number} indent @param {(i: number) => string} write */
 const lines = (indent, write) => range4.map(write).join(`\n${'\t'.repeat(indent)}`);
 
 // Accumulators are named and loops over them written out: engines' kernels are no worse than that.
+/** @param {{ m: number, n: number, k: number }} op */
 function body({ m, n, k }) {
 	return `@group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
@@ -60,7 +62,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) l
 `;
 }
 
+/** @param {{ m: number, n: number, k: number }} op  of an operator only these count @returns {any} */
 export function baselineArtifact({ m, n, k }) {
+	/** @param {number} binding @param {string} name @param {string} type @param {number[]} shape */
 	const tensor = (binding, name, type, shape) =>
 		({ binding, name, type, dtype: 'f32', shape, bytes: 4 * shape[0] * shape[1] });
 	return {

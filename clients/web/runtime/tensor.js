@@ -3,9 +3,13 @@
 // What a kernel's buffers hold: element types as bytes and as numbers, and the sizes of bindings and of
 // the dispatch, which follow from the artifact where dimensions are left open until now. Knows no WebGPU.
 
-import { NnjitError } from './problem.js';
+import { NnjitError } from '../connect/problem.js';
 
-const Half = globalThis.Float16Array ?? Uint16Array; // where there is no type for them: their bits
+/**
+ * @import { Binding, DType, Dims, Kernel, KernelInParts, TensorArray } from '../nnjit.d.ts'
+ */
+
+const Half = /** @type {Uint16ArrayConstructor} */ (/** @type {any} */ (globalThis).Float16Array ?? Uint16Array); // where there is no type for them: their bits
 const TYPES = {
 	f32: { bits: 32, array: Float32Array }, f16: { bits: 16, array: Half }, i32: { bits: 32, array: Int32Array },
 	u32: { bits: 32, array: Uint32Array }, i8: { bits: 8, array: Int8Array }, u8: { bits: 8, array: Uint8Array },
@@ -14,11 +18,20 @@ const TYPES = {
 
 // ---- Dimensions left open.
 
+/** @param {string} detail @param {string} field */
 const badDims = (detail, field) => new NnjitError('bad-dims', detail, { field });
 
-// Values for the artifact's open dimensions, in order: from an object by name or an array; from nothing, what
-// the kernel is tuned as. Refuses what is missing, unknown, no whole number or out of range.
-export function dimsOf({ op, dimensions = [] }, given) {
+/** What is read of an artifact here; one in parts has no open dimensions. @typedef {Pick<Kernel, 'op'> & Partial<Kernel>} Artifact */
+
+/**
+ * Values for the artifact's open dimensions, in order: from an object by name or an array; from nothing, what
+ * the kernel is tuned as. Refuses what is missing, unknown, no whole number or out of range.
+ * @param {Artifact | KernelInParts} artifact
+ * @param {Dims | null} [given]
+ * @returns {number[]}
+ */
+export function dimsOf(artifact, given) {
+	const { op, dimensions = [] } = /** @type {Artifact} */ (artifact);
 	if (given === undefined || given === null)
 		return dimensions.map(({ hint }) => hint);
 	const names = dimensions.map(({ name }) => name);
@@ -34,38 +47,62 @@ export function dimsOf({ op, dimensions = [] }, given) {
 	});
 }
 
-// What a binding's shape is with these values.
-export function shapeAt({ dimensions = [] }, { shape, dims = [] }, values) {
+/**
+ * What a binding's shape is with these values.
+ * @param {Artifact | KernelInParts} artifact
+ * @param {Binding} binding
+ * @param {number[]} values
+ */
+export function shapeAt(artifact, { shape, dims = [] }, values) {
+	const { dimensions = [] } = /** @type {Artifact} */ (artifact);
 	return shape.map((size, axis) => {
 		const n = dimensions.findIndex(({ name }) => name === dims[axis]);
 		return n < 0 ? size : size / dimensions[n].hint * values[n];
 	});
 }
 
+/** @param {Artifact | KernelInParts} artifact @param {Binding} binding @param {number[]} values */
 const elementsAt = (artifact, binding, values) => shapeAt(artifact, binding, values).reduce((product, size) => product * size, 1);
 
-// Bytes of a binding's buffer: whole words.
+/**
+ * Bytes of a binding's buffer: whole words.
+ * @param {Artifact | KernelInParts} artifact
+ * @param {Binding} binding
+ * @param {number[]} values
+ */
 export function bytesAt(artifact, binding, values) {
 	if (!binding.dims)
 		return Math.ceil(binding.bytes / 4) * 4;
 	return Math.ceil(elementsAt(artifact, binding, values) * TYPES[binding.dtype].bits / 32) * 4;
 }
 
-// Workgroups to dispatch along x, y and z.
+/**
+ * Workgroups to dispatch along x, y and z.
+ * @param {Pick<Kernel, 'workgroups'> & Partial<Kernel>} artifact
+ * @param {number[]} values
+ * @returns {number[]}
+ */
 export function workgroupsAt({ workgroups, dimensions = [], dispatch }, values) {
 	if (!dispatch)
 		return workgroups;
 	return dispatch.map(({ times, over, dims, most }) => {
 		const product = dims.reduce((so_far, name) => so_far * values[dimensions.findIndex(d => d.name === name)], times);
-		const count = Math.floor(product / over) + (product % over !== 0);
+		const count = Math.floor(product / over) + Number(product % over !== 0);
 		return most ? Math.min(most, count) : count;
 	});
 }
 
 // ---- Elements.
 
-// The bytes as the array that fits the element type: of whole elements, of bytes for u4, of bits for f16 where
-// the browser has no Float16Array.
+/**
+ * The bytes as the array that fits the element type: of whole elements, of bytes for u4, of bits for f16 where
+ * the browser has no Float16Array.
+ * @param {Artifact | KernelInParts} artifact
+ * @param {Binding} binding
+ * @param {number[]} values
+ * @param {ArrayBuffer} bytes
+ * @returns {TensorArray}
+ */
 export function arrayOf(artifact, binding, values, bytes) {
 	const { bits, array } = TYPES[binding.dtype];
 	const length = Math.ceil(elementsAt(artifact, binding, values) * bits / 8) / array.BYTES_PER_ELEMENT;
@@ -74,6 +111,7 @@ export function arrayOf(artifact, binding, values, bytes) {
 
 const scratch = new DataView(new ArrayBuffer(4));
 
+/** @param {number} half */
 function halfToNumber(half) {
 	const exponent = half >> 10 & 31, fraction = half & 1023, sign = half >> 15 ? -1 : 1;
 	if (exponent === 31)
@@ -81,7 +119,7 @@ function halfToNumber(half) {
 	return sign * (exponent ? (1 + fraction / 1024) * 2 ** (exponent - 15) : fraction * 2 ** -24);
 }
 
-// Rounds to nearest, ties to even.
+/** Rounds to nearest, ties to even. @param {number} value */
 function halfOfNumber(value) {
 	scratch.setFloat32(0, value);
 	const bits = scratch.getUint32(0), sign = bits >>> 16 & 0x8000, magnitude = bits & 0x7fffffff;
@@ -92,10 +130,19 @@ function halfOfNumber(value) {
 	if (magnitude >= 0x38800000)
 		return sign | (magnitude + 0xfff + (magnitude >> 13 & 1) - 0x38000000) >> 13;
 	const steps = Math.abs(scratch.getFloat32(0)) * 2 ** 24, whole = Math.floor(steps), over = steps - whole;
-	return sign | whole + (over > 0.5 || (over === 0.5 && whole % 2 === 1));
+	return sign | whole + Number(over > 0.5 || (over === 0.5 && whole % 2 === 1));
 }
 
-// Numbers as the bytes of an element type, to upload: an array that fits it, filled up to a whole word.
+/** @param {DType} dtype @param {number} number */
+const elementOf = (dtype, number) => dtype === 'f16' && Half === Uint16Array ? halfOfNumber(number) :
+	dtype === 'bool' ? Number(Boolean(number)) : number;
+
+/**
+ * Numbers as the bytes of an element type, to upload: an array that fits it, filled up to a whole word.
+ * @param {DType} dtype
+ * @param {ArrayLike<number>} numbers
+ * @returns {TensorArray}
+ */
 export function fromNumbers(dtype, numbers) {
 	const { bits, array } = TYPES[dtype], bytes = Math.ceil(numbers.length * bits / 32) * 4;
 	const values = new array(bytes / array.BYTES_PER_ELEMENT);
@@ -103,11 +150,15 @@ export function fromNumbers(dtype, numbers) {
 		if (dtype === 'u4')
 			values[i >> 1] |= (numbers[i] & 15) << 4 * (i & 1);
 		else
-			values[i] = dtype === 'f16' && array === Uint16Array ? halfOfNumber(numbers[i]) : dtype === 'bool' ? Boolean(numbers[i]) : numbers[i];
+			values[i] = elementOf(dtype, numbers[i]);
 	return values;
 }
 
-// What read() gave, as plain numbers: u4 unpacked, f16 decoded.
+/**
+ * What read() gave, as plain numbers: u4 unpacked, f16 decoded.
+ * @param {DType} dtype
+ * @param {TensorArray} values
+ */
 export function toNumbers(dtype, values) {
 	if (dtype === 'u4')
 		return Float64Array.from({ length: 2 * values.length }, (_, i) => values[i >> 1] >> 4 * (i & 1) & 15);

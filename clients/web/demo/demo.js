@@ -6,8 +6,8 @@
 
 import { baselineArtifact } from './baseline.js';
 import { drawChart } from './chart.js';
-import { connect, createRunner } from './nnjit.js';
-import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } from './reference.js';
+import { connect, createRunner } from '../nnjit.js';
+import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } from '../testing/reference.js';
 
 const TOLERANCE = 1e-5;
 const ROUNDS = 5; // of the last measurement

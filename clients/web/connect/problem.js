@@ -12,6 +12,11 @@
 //   missing-feature the GPUDevice lacks a feature or limit that the kernel needs
 
 export class NnjitError extends Error {
+	/**
+	 * @param {string} code
+	 * @param {string} detail
+	 * @param {{ field?: string, status?: number, cause?: unknown }} [more]
+	 */
 	constructor(code, detail, { field = '', status = 0, cause } = {}) {
 		super(detail, cause === undefined ? undefined : { cause });
 		this.name = 'NnjitError';
@@ -21,7 +26,7 @@ export class NnjitError extends Error {
 		this.status = status;
 	}
 
-	// From a problem object (RFC 9457) as it crosses the wire.
+	/** From a problem object (RFC 9457) as it crosses the wire. @param {any} problem */
 	static from(problem) {
 		const { code = 'internal', detail, title, field = '', status = 0 } = problem ?? {};
 		return new NnjitError(code, detail ?? title ?? 'The service failed', { field, status });

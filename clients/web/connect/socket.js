@@ -11,20 +11,31 @@ const SUBPROTOCOL = 'nnjit.v1';
 const CALL_MS = 15000; // a request without an answer for that long has failed
 const BACKOFF_MS = [100, 250, 500, 1000, 2000, 5000, 10000];
 
+/**
+ * What hears of a request: its answer or failure, and of a subscription every event.
+ * @typedef {{ answer: (result: any) => void, event?: (message: any) => void, fail: (error: Error) => void }} Sink
+ * @typedef {{ id: number, method: string, params: object, sink: Sink, timer: ReturnType<typeof setTimeout> | undefined }} Request
+ * @typedef {{ base: URL, introduction: object, timeoutMs: number, signal?: AbortSignal, reconnect: boolean }} SocketOptions
+ */
+
+/** @param {number} ms */
 const pause = ms => new Promise(done => setTimeout(done, ms));
 const aborted = () => new NnjitError('aborted', 'The caller gave up.');
+/** @param {'closed' | 'disconnected'} code */
 const gone = code => new NnjitError(code, code === 'closed' ? 'The client was closed.' : 'The connection to the daemon was lost.');
 
+/** @param {URL} base @param {number} timeoutMs @param {AbortSignal} [signal] @returns {Promise<WebSocket>} */
 function opened(base, timeoutMs, signal) {
 	return new Promise((resolve, reject) => {
 		const socket = new WebSocket(base, SUBPROTOCOL);
 		const fail = () => settle(reject, signal?.aborted ? aborted() : new NnjitError('blocked', 'The WebSocket did not open.'));
 		const timer = setTimeout(fail, timeoutMs);
+		/** @template T @param {(value: T) => void} how @param {T} value */
 		function settle(how, value) {
 			clearTimeout(timer);
 			signal?.removeEventListener('abort', fail);
 			socket.onopen = socket.onerror = socket.onclose = null;
-			if (how === reject)
+			if (how !== /** @type {unknown} */ (resolve))
 				socket.close();
 			how(value);
 		}
@@ -35,23 +46,33 @@ function opened(base, timeoutMs, signal) {
 }
 
 export class SocketTransport {
-	name = 'websocket';
-	state = 'connecting'; // then 'open', 'reconnecting', 'closed'
-	hello = null; // the daemon's answer to the introduction
+	name = /** @type {const} */ ('websocket');
+	/** @type {'connecting' | 'open' | 'reconnecting' | 'closed'} */
+	state = 'connecting';
+	/** The daemon's answer to the introduction. @type {any} */
+	hello = null;
+	/** @type {(state: string) => void} */
 	onstate = () => {};
 	#options;
+	/** @type {WebSocket | null} */
 	#socket = null;
 	#lastId = 0;
-	#requests = new Map(); // id -> { id, method, params, sink, timer }; sink: { answer, event, fail }
+	/** By id. @type {Map<number, Request>} */
+	#requests = new Map();
 
-	// Fails with code 'blocked' if the socket does not open.
+	/** @param {SocketOptions} options */
+	constructor(options) {
+		this.#options = options;
+	}
+
+	/** Fails with code 'blocked' if the socket does not open. @param {SocketOptions} options */
 	static async open(options) {
-		const transport = new SocketTransport();
-		transport.#options = options;
+		const transport = new SocketTransport(options);
 		await transport.#connect(options.signal);
 		return transport;
 	}
 
+	/** @param {AbortSignal} [signal] */
 	async #connect(signal) {
 		const { base, introduction, timeoutMs } = this.#options;
 		const socket = await opened(base, Math.max(1000, timeoutMs), signal);
@@ -68,6 +89,7 @@ export class SocketTransport {
 		this.#enter('open');
 	}
 
+	/** @param {'open' | 'reconnecting' | 'closed'} state */
 	#enter(state) {
 		if (this.state === state || this.state === 'closed')
 			return;
@@ -75,8 +97,10 @@ export class SocketTransport {
 		this.onstate(state);
 	}
 
+	/** @param {string} method @param {object} params @param {Sink} sink */
 	#add(method, params, sink) {
-		const request = { id: ++this.#lastId, method, params, sink };
+		/** @type {Request} */
+		const request = { id: ++this.#lastId, method, params, sink, timer: undefined };
 		request.timer = setTimeout(() => this.#fail(request, this.state === 'open' ?
 			new NnjitError('timeout', `The daemon did not answer '${method}' within ${CALL_MS / 1000} s.`) :
 			gone('disconnected')), CALL_MS);
@@ -84,11 +108,12 @@ export class SocketTransport {
 		return request;
 	}
 
+	/** @param {{ id: number, method: string, params: object }} request */
 	#send({ id, method, params }) {
-		this.#socket.send(JSON.stringify({ id, method, params }));
+		this.#socket?.send(JSON.stringify({ id, method, params }));
 	}
 
-	// While there is no connection, a request waits for the next one.
+	/** While there is no connection, a request waits for the next one. @param {string} method @param {object} params @param {Sink} sink */
 	#ask(method, params, sink) {
 		const request = this.#add(method, params, sink);
 		if (this.state === 'closed')
@@ -98,16 +123,19 @@ export class SocketTransport {
 		return request;
 	}
 
+	/** @param {Request} request */
 	#forget(request) {
 		clearTimeout(request.timer);
 		return this.#requests.delete(request.id);
 	}
 
+	/** @param {Request} request @param {Error} error */
 	#fail(request, error) {
 		if (this.#forget(request))
 			request.sink.fail(error);
 	}
 
+	/** @param {string} data */
 	#receive(data) {
 		const message = JSON.parse(data);
 		const request = this.#requests.get(message.id);
@@ -123,6 +151,7 @@ export class SocketTransport {
 		request.sink.answer(message.result);
 	}
 
+	/** @param {WebSocket} socket */
 	#lost(socket) {
 		if (this.#socket !== socket)
 			return;
@@ -146,18 +175,26 @@ export class SocketTransport {
 		}
 	}
 
+	/** @param {string} method @param {object} params @param {AbortSignal} [signal] @returns {Promise<any>} */
 	call(method, params, signal) {
 		return new Promise((answer, fail) => {
 			if (signal?.aborted)
 				return fail(aborted());
 			const abort = () => this.#fail(request, aborted());
+			/** @param {(value: any) => void} how @returns {(value: any) => void} */
 			const done = how => value => { signal?.removeEventListener('abort', abort); how(value); };
 			const request = this.#ask(method, params, { answer: done(answer), fail: done(fail) });
 			signal?.addEventListener('abort', abort);
 		});
 	}
 
-	// Async iterator of { event, kernel, progress, error }; the first is { event: 'answer', result }.
+	/**
+	 * Async iterator of { event, kernel, progress, error }; the first is { event: 'answer', result }.
+	 * @param {string} method
+	 * @param {object} params
+	 * @param {AbortSignal} [signal]
+	 * @returns {AsyncGenerator<any, void, void>}
+	 */
 	subscribe(method, params, signal) {
 		const queue = new EventQueue();
 		const request = this.#ask(method, params, { answer: result => queue.push({ event: 'answer', result }),

@@ -4,43 +4,59 @@
 // machine (Safari). Offers what socket.js offers, but for reports and the page's introduction, which
 // REST does not have: name the device in each call, or get the best one.
 
+import { kernelParams, opText } from './params.js';
 import { loopbackFetch, limited } from './probe.js';
 import { NnjitError } from './problem.js';
 
 const CALL_MS = 15000;
-const PATHS = { get: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels', trials: '/v1/trials', leaders: '/v1/leaders' };
+/** @type {Record<string, string>} */
+const PATHS = { kernel: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels', trials: '/v1/trials', leaders: '/v1/leaders' };
 
+/** What a kernel's status means for a watch. @type {Record<string, string>} */
+const ENDINGS = { tuned: 'tuned', naive: 'failed' };
+
+/** @param {number} ms */
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
-// An operator as an object, in its text form. Activations stand one after another, all else side by side.
-function opText({ op, ...fields }) {
-	const text = (name, value) => Array.isArray(value) ? value.join(name === 'act' ? '+' : ',') || 'none' :
-		typeof value === 'boolean' ? Number(value) : value;
-	return [op, ...Object.entries(fields).map(([name, value]) => `${name}=${text(name, value)}`)].join(' ');
-}
-
 export class HttpTransport {
-	name = 'fetch';
+	name = /** @type {const} */ ('fetch');
+	/** @type {'open' | 'closed'} */
 	state = 'open';
 	hello = null;
+	/** @type {(state: string) => void} */
 	onstate = () => {};
 	#base;
 	#stop = new AbortController();
 
+	/** @param {{ base: URL }} options */
 	constructor({ base }) {
 		this.#base = base.href.replace(/^ws/, 'http');
 	}
 
+	/** @param {string} method @param {object} params @param {AbortSignal} [signal] */
 	async call(method, params, signal) {
 		if (!PATHS[method])
 			throw new NnjitError('unknown-method', `'${method}' needs a WebSocket, which this browser blocks.`);
 		return (await this.#get(PATHS[method], params, signal)).result;
 	}
 
-	async #get(path, params, signal, etag) {
+	/** @param {string} path @param {object} params */
+	#url(path, params) {
 		const url = new URL(path, this.#base);
 		for (const [name, value] of Object.entries(params))
 			url.searchParams.set(name, typeof value === 'object' ? opText(value) : value);
+		return url;
+	}
+
+	/**
+	 * @param {string} path
+	 * @param {object} params
+	 * @param {AbortSignal} [signal]
+	 * @param {string | null} [etag]  of the last answer: the same one again is none
+	 * @returns {Promise<{ result?: any, etag: string | null }>}
+	 */
+	async #get(path, params, signal, etag) {
+		const url = this.#url(path, params);
 		if (this.state === 'closed')
 			throw new NnjitError('closed', 'The client was closed.');
 		const limit = limited(CALL_MS, signal, this.#stop.signal);
@@ -48,7 +64,7 @@ export class HttpTransport {
 			const response = await loopbackFetch(url, { signal: limit.signal,
 				headers: { accept: 'application/json', ...(etag ? { 'if-none-match': etag } : {}) } });
 			if (response.status === 304)
-				return { etag };
+				return { etag: etag ?? null };
 			const body = await response.json();
 			if (!response.ok)
 				throw NnjitError.from(body);
@@ -56,24 +72,39 @@ export class HttpTransport {
 		} catch (error) {
 			if (error instanceof NnjitError)
 				throw error;
+			const { message } = /** @type {Error} */ (error);
 			throw signal?.aborted ? new NnjitError('aborted', 'The caller gave up.') :
-				new NnjitError('disconnected', `The daemon could not be reached: ${error.message}`);
+				new NnjitError('disconnected', `The daemon could not be reached: ${message}`);
 		} finally {
 			limit.release();
 		}
 	}
 
+	/**
+	 * Async iterator of events, as SocketTransport's.
+	 * @param {string} method
+	 * @param {any} params
+	 * @param {AbortSignal} [signal]
+	 * @returns {AsyncGenerator<any, void, void>}
+	 */
 	subscribe(method, params, signal) {
 		return method === 'prefetch' ? this.#prefetch(params, signal) : this.#watch(params, signal);
 	}
 
-	// Asks again, ever more slowly, until the kernel is tuned: asking is what queues the tuning.
-	async *#watch({ op, device, target, runs, constant }, signal) {
-		const params = Object.fromEntries(Object.entries({ op, device, target, runs, constant }).filter(([, value]) => value !== undefined));
-		for (let wait = 200, etag; ; wait = Math.min(wait * 1.3, 2000)) {
-			const got = await this.#get(PATHS.get, params, signal, etag);
+	/**
+	 * Asks again, ever more slowly, until the kernel is tuned: asking is what queues the tuning.
+	 * @param {any} options  what REST has no parameter for is left out
+	 * @param {AbortSignal} [signal]
+	 * @returns {AsyncGenerator<any, void, void>}
+	 */
+	async *#watch(options, signal) {
+		const params = kernelParams(options.op, options);
+		/** @type {string | null} */
+		let etag = null;
+		for (let wait = 200; ; wait = Math.min(wait * 1.3, 2000)) {
+			const got = await this.#get(PATHS.kernel, params, signal, etag);
 			etag = got.etag;
-			const event = { tuned: 'tuned', naive: 'failed' }[got.result?.status];
+			const event = ENDINGS[got.result?.status];
 			if (got.result)
 				yield { event: event ?? 'improved', kernel: got.result };
 			if (event)
@@ -82,12 +113,13 @@ export class HttpTransport {
 		}
 	}
 
+	/** @param {any} params @param {AbortSignal} [signal] @returns {AsyncGenerator<any, void, void>} */
 	async *#prefetch({ ops, device }, signal) {
 		const progress = { done: 0, of: ops.length, failed: 0 };
 		for (const op of ops) {
 			for await (const { event } of this.#watch({ op, device }, signal)) {
-				progress.done += event === 'tuned' || event === 'failed';
-				progress.failed += event === 'failed';
+				progress.done += Number(event === 'tuned' || event === 'failed');
+				progress.failed += Number(event === 'failed');
 			}
 			yield { event: 'progress', progress: { ...progress, op } };
 		}

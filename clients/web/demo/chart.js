@@ -5,6 +5,7 @@
 
 const HEIGHT = 150, LEFT = 34, RIGHT = 14, TOP = 12, BOTTOM = 22;
 
+/** @param {string} name @param {Record<string, any>} attributes @param {string} [text] */
 function element(name, attributes, text) {
 	const node = document.createElementNS('http://www.w3.org/2000/svg', name);
 	for (const [key, value] of Object.entries(attributes))
@@ -14,16 +15,23 @@ function element(name, attributes, text) {
 	return node;
 }
 
-// 1, 2 or 5 times a power of ten: at most four of them up to `top`.
+/** 1, 2 or 5 times a power of ten: at most four of them up to `top`. @param {number} top */
 function tickStep(top) {
 	const power = 10 ** Math.floor(Math.log10(top / 3));
-	return [1, 2, 5, 10].map(x => x * power).find(step => top / step <= 4);
+	return [1, 2, 5].map(x => x * power).find(step => top / step <= 4) ?? 10 * power;
 }
 
+/** @param {number} value */
 const brief = value => value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(2)));
 
-// Before the default kernel is timed there is nothing to draw.
-// points: [{ seconds, gflops }] in order; baseline: GFLOP/s; now: seconds at the right edge.
+/** @typedef {{ seconds: number, gflops: number }} Point */
+
+/**
+ * Before the default kernel is timed there is nothing to draw.
+ * @param {Element} svg
+ * @param {{ points: Point[], baseline: number, now: number }} what  points in order; baseline: GFLOP/s; now: seconds
+ *   at the right edge
+ */
 export function drawChart(svg, { points, baseline, now }) {
 	if (!baseline)
 		return svg.replaceChildren();
@@ -31,7 +39,9 @@ export function drawChart(svg, { points, baseline, now }) {
 	const span = Math.max(now, 1);
 	const width = svg.clientWidth || 560;
 	svg.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`);
+	/** @param {number} seconds */
 	const x = seconds => LEFT + (width - LEFT - RIGHT) * Math.min(seconds / span, 1);
+	/** @param {number} gflops */
 	const y = gflops => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * gflops / top;
 	const nodes = [];
 	for (let tick = 0, step = tickStep(top); tick <= top; tick += step)
@@ -40,7 +50,7 @@ export function drawChart(svg, { points, baseline, now }) {
 	nodes.push(element('text', { x: width - RIGHT, y: HEIGHT - 4, 'text-anchor': 'end' }, `${span.toFixed(span < 10 ? 1 : 0)} s`),
 		element('text', { x: LEFT, y: HEIGHT - 4 }, 'GFLOP/s'));
 	if (points.length)
-		nodes.push(...steps(points, x, y, span));
+		nodes.push(...steps(points, { x, y, span }));
 	nodes.push(element('line', { class: 'default', x1: LEFT, x2: width - RIGHT, y1: y(baseline), y2: y(baseline) }),
 		element('text', { x: width - RIGHT, y: y(baseline) - 5, 'text-anchor': 'end' }, 'default'));
 	svg.replaceChildren(...nodes);
@@ -48,7 +58,8 @@ export function drawChart(svg, { points, baseline, now }) {
 		`GFLOP/s against ${brief(baseline)} by default`);
 }
 
-function steps(points, x, y, span) {
+/** @param {Point[]} points @param {{ x: (seconds: number) => number, y: (gflops: number) => number, span: number }} scale */
+function steps(points, { x, y, span }) {
 	let path = `M${x(points[0].seconds)} ${y(points[0].gflops)}`;
 	for (const p of points.slice(1))
 		path += `H${x(p.seconds)}V${y(p.gflops)}`;

@@ -5,9 +5,21 @@
 // over the root mean square of what was checked where |want| is smaller than that: a sum that
 // happens to cancel to almost nothing is not held to more digits than its terms have.
 
-// Operator text ('matmul m=2 n=3 k=4 act=relu') to { op, m, n, k, ... } with the defaults filled in.
+/**
+ * An operator's fields as numbers and words.
+ * @typedef {{ op: string, batch: number, m: number, n: number, k: number, trans_a: number, trans_b: number, bias: number,
+ *   residual: number, act: string }} MatmulOp
+ * @typedef {Record<string, ArrayLike<number>>} Tensors
+ */
+
+/**
+ * Operator text ('matmul m=2 n=3 k=4 act=relu') to { op, m, n, k, ... } with the defaults filled in.
+ * @param {string} text
+ * @returns {MatmulOp}
+ */
 export function parseOp(text) {
 	const [op, ...fields] = text.trim().split(/\s+/);
+	/** @type {any} */
 	const values = { op, batch: 1, trans_a: 0, trans_b: 0, bias: 0, residual: 0, act: 'none' };
 	for (const field of fields) {
 		const [name, value] = field.split('=');
@@ -16,7 +28,7 @@ export function parseOp(text) {
 	return values;
 }
 
-// Abramowitz and Stegun would do for f32; this series and fraction are good to 1e-15.
+/** Abramowitz and Stegun would do for f32; this series and fraction are good to 1e-15. @param {number} x */
 function erf(x) {
 	const z = Math.abs(x);
 	if (z > 6)
@@ -35,6 +47,7 @@ function erf(x) {
 	return Math.sign(x) * (1 - Math.exp(-z * z) / (z + fraction) / Math.sqrt(Math.PI));
 }
 
+/** @type {Record<string, (x: number) => number>} */
 const activations = {
 	none: x => x,
 	relu: x => Math.max(x, 0),
@@ -43,7 +56,12 @@ const activations = {
 	silu: x => x / (1 + Math.exp(-x)),
 };
 
-// One element of out, by linear index. `tensors`: { a, b, bias, residual } as typed arrays.
+/**
+ * One element of out, by linear index.
+ * @param {MatmulOp} op
+ * @param {Tensors} tensors  a, b, bias, residual
+ * @param {number} element
+ */
 export function referenceElement(op, tensors, element) {
 	const { m, n, k } = op;
 	const column = element % n, row = Math.floor(element / n) % m, batch = Math.floor(element / (n * m));
@@ -60,8 +78,12 @@ export function referenceElement(op, tensors, element) {
 	return activations[op.act](sum);
 }
 
-// Which elements to check: all of them where `work` multiply-adds allow it, else the corners, the
-// last row and column, and others spread evenly by a step that shares no factor with a tile.
+/**
+ * Which elements to check: all of them where `work` multiply-adds allow it, else the corners, the
+ * last row and column, and others spread evenly by a step that shares no factor with a tile.
+ * @param {MatmulOp} op
+ * @param {number} [work]
+ */
 export function sampleElements(op, work = 4e6) {
 	const { m, n, k, batch } = op;
 	const total = m * n * batch, count = Math.max(16, Math.floor(work / k));
@@ -77,11 +99,22 @@ export function sampleElements(op, work = 4e6) {
 	return Uint32Array.from(chosen);
 }
 
-// The reference at `elements`: computed once, compared with many kernels of the same operator.
+/**
+ * The reference at `elements`: computed once, compared with many kernels of the same operator.
+ * @param {MatmulOp} op
+ * @param {Tensors} tensors
+ * @param {ArrayLike<number>} elements
+ */
 export function referenceAt(op, tensors, elements) {
 	return Float64Array.from(elements, element => referenceElement(op, tensors, element));
 }
 
+/**
+ * The greatest relative error, and at which element.
+ * @param {ArrayLike<number>} got  all of out
+ * @param {Float64Array} want  at `elements`
+ * @param {ArrayLike<number>} elements
+ */
 export function compare(got, want, elements) {
 	let square = 0, worst = 0, at = -1;
 	for (const value of want)
@@ -99,7 +132,7 @@ export function compare(got, want, elements) {
 	return { max_rel_err: worst, at, checked: want.length };
 }
 
-// Reproducible inputs in [-1, 1): the same seed gives the same numbers everywhere.
+/** Reproducible inputs in [-1, 1): the same seed gives the same numbers everywhere. @param {number} length @param {number} seed */
 export function randomArray(length, seed) {
 	const values = new Float32Array(length);
 	let state = (seed * 0x9e3779b9 + 1) >>> 0;
@@ -112,8 +145,12 @@ export function randomArray(length, seed) {
 	return values;
 }
 
-// Random inputs for an artifact's bindings, by name; the output is left out.
+/**
+ * Random inputs for an artifact's bindings, by name; the output is left out.
+ * @param {{ bindings: import('../nnjit.d.ts').Binding[] }} artifact
+ */
 export function randomInputs(artifact, seed = 1) {
+	/** @type {Record<string, Float32Array>} */
 	const inputs = {};
 	for (const { name, type, bytes, binding } of artifact.bindings)
 		if (type === 'read-only-storage')
@@ -121,4 +158,5 @@ export function randomInputs(artifact, seed = 1) {
 	return inputs;
 }
 
+/** @param {MatmulOp} op */
 export const flops = op => 2 * op.m * op.n * op.k * op.batch;
