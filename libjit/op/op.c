@@ -131,9 +131,19 @@ static int parse_dim(
 	                : "a whole number from 1 to 67108864, or dynamic: ?128, ?64..4096");
 }
 
-static int parse_number(struct op *op, const struct op_field *field, const char *text,
-        uint32_t least, uint32_t most, struct error *err)
+/* Of kinds whose values are whole numbers. */
+static const struct range {
+	uint32_t least, most;
+} ranges[] = {
+        [FIELD_SIZE] = {1, OP_DIM_MAX},
+        [FIELD_COUNT] = {0, OP_DIM_MAX},
+        [FIELD_FLAG] = {0, 1},
+};
+
+static int parse_number(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
 {
+	uint32_t least = ranges[field->kind].least, most = ranges[field->kind].most;
 	const char *end = text;
 	char rule[48];
 
@@ -307,11 +317,9 @@ static int parse_value(
 	case FIELD_DIM:
 		return parse_dim(op, field, text, err);
 	case FIELD_SIZE:
-		return parse_number(op, field, text, 1, OP_DIM_MAX, err);
 	case FIELD_COUNT:
-		return parse_number(op, field, text, 0, OP_DIM_MAX, err);
 	case FIELD_FLAG:
-		return parse_number(op, field, text, 0, 1, err);
+		return parse_number(op, field, text, err);
 	case FIELD_FLOAT:
 		return parse_float(op, field, text, err);
 	case FIELD_DTYPE:

@@ -26,13 +26,11 @@ struct tensor *shaper_add(
 	return t;
 }
 
-/* A leading 1 is left out. */
-static void add_batched(struct shaper *s, const char *name, uint32_t dtype, uint32_t batch,
-        uint32_t rows, uint32_t columns)
+/* [batch, rows, columns]: a leading 1 is left out. */
+static void add_batched(
+        struct shaper *s, const char *name, uint32_t dtype, const uint32_t shape[static 3])
 {
-	const uint32_t shape[] = {batch, rows, columns};
-
-	if (batch > 1)
+	if (shape[0] > 1)
 		shaper_add(s, name, dtype, shape, 3);
 	else
 		shaper_add(s, name, dtype, shape + 1, 2);
@@ -52,18 +50,20 @@ void tensors_matmul(struct shaper *s)
 {
 	const uint32_t *v = s->op->value;
 	uint32_t m = v[MATMUL_M], n = v[MATMUL_N], k = v[MATMUL_K], batch = v[MATMUL_BATCH];
-	uint32_t pitch = or_else(v[MATMUL_PITCH], n);
 	bool ta = v[MATMUL_TRANS_A], tb = v[MATMUL_TRANS_B];
+	const uint32_t a[] = {or_else(v[MATMUL_BATCH_A], batch), ta ? k : m, ta ? m : k};
+	const uint32_t b[] = {or_else(v[MATMUL_BATCH_B], batch), tb ? n : k, tb ? k : n};
+	const uint32_t out[] = {batch, m, or_else(v[MATMUL_PITCH], n)};
 
-	add_batched(s, "a", v[MATMUL_A], or_else(v[MATMUL_BATCH_A], batch), ta ? k : m, ta ? m : k);
-	add_batched(s, "b", v[MATMUL_B], or_else(v[MATMUL_BATCH_B], batch), tb ? n : k, tb ? k : n);
+	add_batched(s, "a", v[MATMUL_A], a);
+	add_batched(s, "b", v[MATMUL_B], b);
 	if (v[MATMUL_B] == DTYPE_I8 && v[MATMUL_A] != DTYPE_I8)
 		SHAPER_ADD(s, "scales", v[MATMUL_A], n);
 	if (v[MATMUL_BIAS])
 		SHAPER_ADD(s, "bias", v[MATMUL_OUT], n);
 	if (v[MATMUL_RESIDUAL])
-		add_batched(s, "residual", v[MATMUL_OUT], batch, m, pitch);
-	add_batched(s, "out", v[MATMUL_OUT], batch, m, pitch);
+		add_batched(s, "residual", v[MATMUL_OUT], out);
+	add_batched(s, "out", v[MATMUL_OUT], out);
 }
 
 void tensors_matmul_nbits(struct shaper *s)
@@ -235,26 +235,33 @@ void tensors_gate(struct shaper *s)
 	SHAPER_ADD(s, "out", v[GATE_DTYPE], v[GATE_ROWS], n);
 }
 
-static void add_heads(struct shaper *s, const char *name, uint32_t dtype, bool heads_first,
-        uint32_t batch, uint32_t heads, uint32_t positions, uint32_t dim)
+/* The heads of attention and what is done to them. */
+struct heads {
+	uint32_t batch, count, positions, dim;
+	bool first; /* [batch, heads, positions, dim]; else positions before heads */
+};
+
+static void add_heads(struct shaper *s, const char *name, uint32_t dtype, const struct heads *heads)
 {
-	if (heads_first)
-		SHAPER_ADD(s, name, dtype, batch, heads, positions, dim);
+	if (heads->first)
+		SHAPER_ADD(
+		        s, name, dtype, heads->batch, heads->count, heads->positions, heads->dim);
 	else
-		SHAPER_ADD(s, name, dtype, batch, positions, heads, dim);
+		SHAPER_ADD(
+		        s, name, dtype, heads->batch, heads->positions, heads->count, heads->dim);
 }
 
 void tensors_rotary(struct shaper *s)
 {
 	const uint32_t *v = s->op->value;
 	uint32_t turned = or_else(v[ROTARY_ROTATED], v[ROTARY_DIM]), dtype = v[ROTARY_DTYPE];
+	struct heads heads = {
+	        v[ROTARY_BATCH], v[ROTARY_HEADS], v[ROTARY_SEQ], v[ROTARY_DIM], !v[ROTARY_ORDER]};
 
-	add_heads(s, "x", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS], v[ROTARY_SEQ],
-	        v[ROTARY_DIM]);
+	add_heads(s, "x", dtype, &heads);
 	SHAPER_ADD(s, "cos", dtype, v[ROTARY_SEQ], turned / 2);
 	SHAPER_ADD(s, "sin", dtype, v[ROTARY_SEQ], turned / 2);
-	add_heads(s, "out", dtype, !v[ROTARY_ORDER], v[ROTARY_BATCH], v[ROTARY_HEADS],
-	        v[ROTARY_SEQ], v[ROTARY_DIM]);
+	add_heads(s, "out", dtype, &heads);
 }
 
 void tensors_transpose(struct shaper *s)
@@ -382,12 +389,14 @@ void tensors_attention(struct shaper *s)
 	uint32_t kv_heads = or_else(v[ATTENTION_KV_HEADS], heads), dtype = v[ATTENTION_DTYPE];
 	uint32_t room = or_else(v[ATTENTION_CAPACITY], v[ATTENTION_KV]);
 	bool first = !v[ATTENTION_ORDER];
+	struct heads q = {batch, heads, v[ATTENTION_Q], dim, first};
+	struct heads kv = {batch, kv_heads, room, dim, first};
 
-	add_heads(s, "q", dtype, first, batch, heads, v[ATTENTION_Q], dim);
-	add_heads(s, "k", dtype, first, batch, kv_heads, room, dim);
-	add_heads(s, "v", dtype, first, batch, kv_heads, room, dim);
+	add_heads(s, "q", dtype, &q);
+	add_heads(s, "k", dtype, &kv);
+	add_heads(s, "v", dtype, &kv);
 	add_mask(s);
-	add_heads(s, "out", dtype, first, batch, heads, v[ATTENTION_Q], dim);
+	add_heads(s, "out", dtype, &q);
 }
 
 /* ---- All of them. */

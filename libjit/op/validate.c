@@ -16,13 +16,18 @@ static int must_divide(
 	        err, OP_BAD_VALUE, field, "%s=%u must divide %s=%u", field, value, of, whole);
 }
 
-static int needs_rank(const struct op *op, struct error *err, const char *field, uint32_t at,
-        uint32_t rank, bool may_lack)
+/* A list, whose field begins at op.value[at], has a number for each dimension, or may be left out.
+ */
+static int needs_rank(
+        const struct op *op, struct error *err, uint32_t at, uint32_t rank, bool may_lack)
 {
-	uint32_t has = op->value[at];
+	uint32_t has = op->value[at], index = 0;
 
 	if (has == rank || (may_lack && !has))
 		return 0;
+	while (op_field(op->kind, index)->value != at)
+		index++;
+	const char *field = op_field(op->kind, index)->name;
 	return error_set(err, OP_BAD_VALUE, field,
 	        "%s has %u numbers and needs %u, one for each dimension of shape", field, has,
 	        rank);
@@ -281,7 +286,7 @@ int rule_rotary(const struct op *op, struct error *err)
 int rule_transpose(const struct op *op, struct error *err)
 {
 	uint32_t rank = op->value[TRANSPOSE_SHAPE], seen = 0;
-	int r = needs_rank(op, err, "perm", TRANSPOSE_PERM, rank, false);
+	int r = needs_rank(op, err, TRANSPOSE_PERM, rank, false);
 
 	for (uint32_t i = 0; !r && i < rank; i++) {
 		uint32_t from = op->value[TRANSPOSE_PERM + 1 + i];
@@ -318,10 +323,10 @@ static uint32_t item(const struct op *op, uint32_t at, uint32_t i, uint32_t init
 int rule_slice(const struct op *op, struct error *err)
 {
 	uint32_t rank = op->value[SLICE_SHAPE];
-	int r = needs_rank(op, err, "size", SLICE_SIZE, rank, false);
+	int r = needs_rank(op, err, SLICE_SIZE, rank, false);
 
-	r = r ? r : needs_rank(op, err, "begin", SLICE_BEGIN, rank, true);
-	r = r ? r : needs_rank(op, err, "step", SLICE_STEP, rank, true);
+	r = r ? r : needs_rank(op, err, SLICE_BEGIN, rank, true);
+	r = r ? r : needs_rank(op, err, SLICE_STEP, rank, true);
 	for (uint32_t i = 0; !r && i < rank; i++) {
 		uint64_t size = item(op, SLICE_SIZE, i, 0), step = item(op, SLICE_STEP, i, 1);
 		uint64_t last = item(op, SLICE_BEGIN, i, 0) + (size - 1) * step;
@@ -340,9 +345,9 @@ int rule_slice(const struct op *op, struct error *err)
 int rule_pad(const struct op *op, struct error *err)
 {
 	uint32_t rank = op->value[PAD_SHAPE];
-	int r = needs_rank(op, err, "before", PAD_BEFORE, rank, true);
+	int r = needs_rank(op, err, PAD_BEFORE, rank, true);
 
-	r = r ? r : needs_rank(op, err, "after", PAD_AFTER, rank, true);
+	r = r ? r : needs_rank(op, err, PAD_AFTER, rank, true);
 	for (uint32_t i = 0; !r && i < rank; i++) {
 		uint32_t before = item(op, PAD_BEFORE, i, 0), after = item(op, PAD_AFTER, i, 0);
 		uint32_t extent = op->value[PAD_SHAPE + 1 + i];
@@ -361,7 +366,7 @@ int rule_pad(const struct op *op, struct error *err)
 int rule_tile(const struct op *op, struct error *err)
 {
 	uint32_t rank = op->value[TILE_SHAPE];
-	int r = needs_rank(op, err, "repeats", TILE_REPEATS, rank, false);
+	int r = needs_rank(op, err, TILE_REPEATS, rank, false);
 
 	for (uint32_t i = 0; !r && i < rank; i++) {
 		if (!op->value[TILE_REPEATS + 1 + i])

@@ -4,33 +4,44 @@
  */
 #include "op/rows.h"
 
-static uint32_t window_out(uint32_t in, uint32_t before, uint32_t after, uint32_t kernel,
-        uint32_t dilation, uint32_t stride)
-{
-	uint64_t padded = (uint64_t)in + before + after;
-	uint64_t reach = (uint64_t)(kernel - 1) * dilation + 1;
+/* A filter along one dimension. */
+struct slide {
+	uint32_t taps, dilation, stride;
+};
 
-	return padded < reach ? 0 : (uint32_t)((padded - reach) / stride + 1);
+/* Elements from its first tap to its last. */
+static uint64_t reach(struct slide s)
+{
+	return (uint64_t)(s.taps - 1) * s.dilation + 1;
 }
 
-static uint32_t window_grown(uint32_t in, uint32_t cut, uint32_t added, uint32_t kernel,
-        uint32_t dilation, uint32_t stride)
+/* Positions of the filter over `in` elements and the padding around them. */
+static uint32_t window_out(uint32_t in, uint32_t before, uint32_t after, struct slide s)
 {
-	uint64_t out = (uint64_t)(in - 1) * stride + (uint64_t)(kernel - 1) * dilation + 1 + added;
+	uint64_t padded = (uint64_t)in + before + after;
+
+	return padded < reach(s) ? 0 : (uint32_t)((padded - reach(s)) / s.stride + 1);
+}
+
+/* Transposed: elements that the filter reaches from `in` positions, `cut` of them left off. */
+static uint32_t window_grown(uint32_t in, uint32_t cut, uint32_t added, struct slide s)
+{
+	uint64_t out = (uint64_t)(in - 1) * s.stride + reach(s) + added;
 
 	return out <= cut || out - cut > OP_DIM_MAX ? 0 : (uint32_t)(out - cut);
 }
 
 static struct op_window window_1d(const uint32_t *v)
 {
+	struct slide along = {v[CONV1D_KERNEL], v[CONV1D_DILATION], v[CONV1D_STRIDE]};
+
 	return (struct op_window){.batch = v[CONV1D_BATCH],
 	        .c = v[CONV1D_C],
 	        .h = 1,
 	        .w = v[CONV1D_L],
 	        .oc = v[CONV1D_OC],
 	        .oh = 1,
-	        .ow = window_out(v[CONV1D_L], v[CONV1D_PAD], v[CONV1D_PAD + 1], v[CONV1D_KERNEL],
-	                v[CONV1D_DILATION], v[CONV1D_STRIDE]),
+	        .ow = window_out(v[CONV1D_L], v[CONV1D_PAD], v[CONV1D_PAD + 1], along),
 	        .kh = 1,
 	        .kw = v[CONV1D_KERNEL],
 	        .stride_h = 1,
@@ -55,10 +66,20 @@ static struct op_window window_1d(const uint32_t *v)
 		.nhwc = v[OPERATOR##_LAYOUT]                                              \
 	}
 
+static struct slide slide_rows(const struct op_window *w)
+{
+	return (struct slide){w->kh, w->dilation_h, w->stride_h};
+}
+
+static struct slide slide_columns(const struct op_window *w)
+{
+	return (struct slide){w->kw, w->dilation_w, w->stride_w};
+}
+
 static void set_out(struct op_window *w, uint32_t bottom, uint32_t right)
 {
-	w->oh = window_out(w->h, w->top, bottom, w->kh, w->dilation_h, w->stride_h);
-	w->ow = window_out(w->w, w->left, right, w->kw, w->dilation_w, w->stride_w);
+	w->oh = window_out(w->h, w->top, bottom, slide_rows(w));
+	w->ow = window_out(w->w, w->left, right, slide_columns(w));
 }
 
 static struct op_window window_transposed(const uint32_t *v)
@@ -68,8 +89,8 @@ static struct op_window window_transposed(const uint32_t *v)
 	const uint32_t *pad = &v[CONV_TRANSPOSE2D_PAD], *more = &v[CONV_TRANSPOSE2D_OUT_PAD];
 
 	w.transposed = true;
-	w.oh = window_grown(w.h, pad[0] + pad[2], more[0], w.kh, w.dilation_h, w.stride_h);
-	w.ow = window_grown(w.w, pad[1] + pad[3], more[1], w.kw, w.dilation_w, w.stride_w);
+	w.oh = window_grown(w.h, pad[0] + pad[2], more[0], slide_rows(&w));
+	w.ow = window_grown(w.w, pad[1] + pad[3], more[1], slide_columns(&w));
 	return w;
 }
 
@@ -94,19 +115,23 @@ struct op_window op_window(const struct op *op)
 	}
 }
 
-static void add_image(struct shaper *s, const char *name, uint32_t dtype, const struct op_window *w,
-        uint32_t c, uint32_t h, uint32_t width)
+struct image {
+	uint32_t batch, c, h, w;
+	bool nhwc;
+};
+
+static void add_image(struct shaper *s, const char *name, uint32_t dtype, const struct image *image)
 {
 	bool flat = s->op->kind == OP_CONV1D;
 
-	if (w->nhwc && flat)
-		SHAPER_ADD(s, name, dtype, w->batch, width, c);
-	else if (w->nhwc)
-		SHAPER_ADD(s, name, dtype, w->batch, h, width, c);
+	if (image->nhwc && flat)
+		SHAPER_ADD(s, name, dtype, image->batch, image->w, image->c);
+	else if (image->nhwc)
+		SHAPER_ADD(s, name, dtype, image->batch, image->h, image->w, image->c);
 	else if (flat)
-		SHAPER_ADD(s, name, dtype, w->batch, c, width);
+		SHAPER_ADD(s, name, dtype, image->batch, image->c, image->w);
 	else
-		SHAPER_ADD(s, name, dtype, w->batch, c, h, width);
+		SHAPER_ADD(s, name, dtype, image->batch, image->c, image->h, image->w);
 }
 
 static void add_filter(struct shaper *s, uint32_t dtype, const struct op_window *w)
@@ -132,14 +157,16 @@ void tensors_window(struct shaper *s)
 	bool pool = op->kind == OP_MAX_POOL || op->kind == OP_AVG_POOL;
 	const struct op_convolution *f = op_convolution(op);
 	uint32_t dtype = op->value[pool ? (uint32_t)MAX_POOL_DTYPE : f->dtype];
+	struct image x = {w.batch, w.c, w.h, w.w, w.nhwc};
+	struct image out = {w.batch, pool ? w.c : w.oc, w.oh, w.ow, w.nhwc};
 
-	add_image(s, "x", dtype, &w, w.c, w.h, w.w);
+	add_image(s, "x", dtype, &x);
 	if (!pool) {
 		add_filter(s, dtype, &w);
 		if (op->value[f->bias])
 			SHAPER_ADD(s, "bias", dtype, w.oc);
 		if (op->value[f->residual])
-			add_image(s, "residual", dtype, &w, w.oc, w.oh, w.ow);
+			add_image(s, "residual", dtype, &out);
 	}
-	add_image(s, "out", dtype, &w, pool ? w.c : w.oc, w.oh, w.ow);
+	add_image(s, "out", dtype, &out);
 }

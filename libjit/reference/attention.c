@@ -18,12 +18,17 @@ struct query {
 	double scale;
 };
 
-/* Index of an element of q or out, or of k or v; `room` positions of `heads` heads. */
-static uint64_t element_at(const struct query *x, uint64_t head, uint64_t heads, uint64_t position,
-        uint64_t room, uint64_t lane)
+/* q and out, or k and v: `room` positions of `heads` heads. */
+struct heads {
+	uint64_t heads, room;
+};
+
+/* Index of an element of them. */
+static uint64_t element_at(
+        const struct query *x, struct heads of, uint64_t head, uint64_t position, uint64_t lane)
 {
-	uint64_t heads_first = (x->batch * heads + head) * room + position;
-	uint64_t positions_first = (x->batch * room + position) * heads + head;
+	uint64_t heads_first = (x->batch * of.heads + head) * of.room + position;
+	uint64_t positions_first = (x->batch * of.room + position) * of.heads + head;
 
 	return (x->v[ATTENTION_ORDER] ? positions_first : heads_first) * x->v[ATTENTION_DIM] + lane;
 }
@@ -31,10 +36,10 @@ static uint64_t element_at(const struct query *x, uint64_t head, uint64_t heads,
 static uint64_t kv_element(const struct query *x, uint64_t key, uint64_t lane)
 {
 	const uint32_t *v = x->v;
-	uint32_t heads = v[ATTENTION_KV_HEADS] ? v[ATTENTION_KV_HEADS] : v[ATTENTION_HEADS];
-	uint32_t room = v[ATTENTION_CAPACITY] ? v[ATTENTION_CAPACITY] : v[ATTENTION_KV];
+	struct heads kv = {v[ATTENTION_KV_HEADS] ? v[ATTENTION_KV_HEADS] : v[ATTENTION_HEADS],
+	        v[ATTENTION_CAPACITY] ? v[ATTENTION_CAPACITY] : v[ATTENTION_KV]};
 
-	return element_at(x, x->kv_head, heads, key, room, lane);
+	return element_at(x, kv, x->kv_head, key, lane);
 }
 
 static double mask_at(const struct query *x, uint64_t key)
@@ -64,10 +69,11 @@ static double mask_at(const struct query *x, uint64_t key)
 static double score(const struct query *x, uint64_t key)
 {
 	const uint32_t *v = x->v;
+	struct heads queries = {v[ATTENTION_HEADS], v[ATTENTION_Q]};
 	double sum = 0;
 
 	for (uint32_t i = 0; i < v[ATTENTION_DIM]; i++) {
-		uint64_t q = element_at(x, x->head, v[ATTENTION_HEADS], x->row, v[ATTENTION_Q], i);
+		uint64_t q = element_at(x, queries, x->head, x->row, i);
 		sum += reference_at(x->r, Q, q) * reference_at(x->r, K, kv_element(x, key, i));
 	}
 	return sum * x->scale + mask_at(x, key);

@@ -7,15 +7,16 @@
 
 #include <math.h>
 
-/* An element of out by its place, `pitch` elements from row to row. */
-struct place {
+/* An element of out by its position, `pitch` elements from row to row. */
+struct position {
 	uint64_t row, column, matrix, rows, columns;
 };
 
-static struct place place_of(uint64_t element, uint64_t rows, uint64_t columns, uint64_t pitch)
+static struct position position_of(
+        uint64_t element, uint64_t rows, uint64_t columns, uint64_t pitch)
 {
 	pitch = pitch ? pitch : columns;
-	return (struct place){.row = element / pitch % rows,
+	return (struct position){.row = element / pitch % rows,
 	        .column = element % pitch,
 	        .matrix = element / pitch / rows,
 	        .rows = rows,
@@ -31,31 +32,34 @@ static double optional(
 	return tensor < OP_TENSORS_MAX ? reference_at(r, tensor, index) : otherwise;
 }
 
-/* Where element i of the row or column at `outer` lies in matrix i % matrices. */
-static uint64_t index_in(uint64_t matrix, uint32_t matrices, bool along_k, uint64_t outer,
-        uint64_t i, uint64_t outers, uint64_t k)
-{
-	uint64_t first = (matrices ? matrix % matrices : matrix) * outers * k;
+/* An operand: matrices of `outers` rows (or columns) of k elements. Fewer matrices than the product
+ * has are taken in turns; 0: as many. */
+struct operand {
+	uint64_t matrices, outers, k;
+	bool along_k; /* k's elements lie side by side */
+};
 
-	return first + (along_k ? outer * k + i : i * outers + outer);
+/* Where element i of the row or column at `outer` lies, for this matrix of the product. */
+static uint64_t index_in(const struct operand *x, uint64_t matrix, uint64_t outer, uint64_t i)
+{
+	uint64_t first = (x->matrices ? matrix % x->matrices : matrix) * x->outers * x->k;
+
+	return first + (x->along_k ? outer * x->k + i : i * x->outers + outer);
 }
 
 static double matmul(const struct reference *r, uint64_t element)
 {
 	const uint32_t *v = r->op->value;
-	struct place p = place_of(element, v[MATMUL_M], v[MATMUL_N], v[MATMUL_PITCH]);
-	uint64_t k = v[MATMUL_K];
+	struct position p = position_of(element, v[MATMUL_M], v[MATMUL_N], v[MATMUL_PITCH]);
+	struct operand a = {v[MATMUL_BATCH_A], p.rows, v[MATMUL_K], !v[MATMUL_TRANS_A]};
+	struct operand b = {v[MATMUL_BATCH_B], p.columns, v[MATMUL_K], v[MATMUL_TRANS_B]};
 	double sum = 0;
 
 	if (p.column >= p.columns)
 		return NAN;
-	for (uint64_t i = 0; i < k; i++) {
-		uint64_t a = index_in(
-		        p.matrix, v[MATMUL_BATCH_A], !v[MATMUL_TRANS_A], p.row, i, p.rows, k);
-		uint64_t b = index_in(
-		        p.matrix, v[MATMUL_BATCH_B], v[MATMUL_TRANS_B], p.column, i, p.columns, k);
-		sum += reference_at(r, 0, a) * reference_at(r, 1, b);
-	}
+	for (uint64_t i = 0; i < a.k; i++)
+		sum += reference_at(r, 0, index_in(&a, p.matrix, p.row, i)) *
+		       reference_at(r, 1, index_in(&b, p.matrix, p.column, i));
 	sum *= optional(r, "scales", p.column, 1) * (double)op_float(r->op, MATMUL_SCALE);
 	sum += optional(r, "bias", p.column, 0) + optional(r, "residual", element, 0);
 	return reference_acts(r->op, MATMUL_ACT, sum);
@@ -67,7 +71,7 @@ static double matmul_nbits(const struct reference *r, uint64_t element)
 	const uint32_t *v = r->op->value;
 	uint64_t k = v[MATMUL_NBITS_K], block = v[MATMUL_NBITS_BLOCK];
 	uint64_t blocks = (k + block - 1) / block;
-	struct place p = place_of(
+	struct position p = position_of(
 	        element, v[MATMUL_NBITS_M], v[MATMUL_NBITS_N], v[MATMUL_NBITS_PITCH]);
 	double sum = 0;
 

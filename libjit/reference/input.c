@@ -70,8 +70,7 @@ static double of_elementwise(const struct op *op, uint32_t tensor, uint64_t bits
 	return value;
 }
 
-/* What an operator asks of a tensor: settled once, so that filling a large one costs little more
- * than its numbers. */
+/* What an operator asks of a tensor. */
 enum drawn { EVENLY, WHOLE, INDEX, MASK, QUOTIENT, SCALE, WIDE, ELEMENTWISE, NEAR_ONE };
 
 static enum drawn drawn_of(const struct op *op, const struct tensor *t)
@@ -91,17 +90,26 @@ static enum drawn drawn_of(const struct op *op, const struct tensor *t)
 	return op->kind == OP_REDUCE_PROD ? NEAR_ONE : EVENLY;
 }
 
-static double draw(const struct op *op, uint32_t tensor, enum drawn drawn, enum dtype dtype,
-        uint64_t seed, uint64_t index)
+/* A tensor's numbers: what they depend on is found out once, so that filling a large tensor costs
+ * little more than its numbers. */
+struct source {
+	const struct op *op;
+	uint32_t tensor;
+	enum drawn drawn;
+	enum dtype dtype;
+	uint64_t seed;
+};
+
+static double draw(const struct source *s, uint64_t index)
 {
 	uint64_t bits = hash_mix(
-	        seed + (tensor + 1) * 0xd1b54a32d192ed03ull + index * 0x9e3779b97f4a7c15ull);
+	        s->seed + (s->tensor + 1) * 0xd1b54a32d192ed03ull + index * 0x9e3779b97f4a7c15ull);
 
-	switch (drawn) {
+	switch (s->drawn) {
 	case WHOLE:
-		return whole(dtype, bits);
+		return whole(s->dtype, bits);
 	case INDEX:
-		return index_for(op, bits);
+		return index_for(s->op, bits);
 	case MASK:
 		return masked(bits);
 	case QUOTIENT: /* powers of two, so that quotients are exact */
@@ -111,7 +119,7 @@ static double draw(const struct op *op, uint32_t tensor, enum drawn drawn, enum 
 	case WIDE:
 		return evenly(bits) * 120;
 	case ELEMENTWISE:
-		return of_elementwise(op, tensor, bits);
+		return of_elementwise(s->op, s->tensor, bits);
 	case NEAR_ONE:
 		return 1 + evenly(bits) * 0.0625;
 	case EVENLY:
@@ -125,7 +133,9 @@ double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint
 	struct tensor tensors[OP_TENSORS_MAX];
 
 	op_tensors(op, tensors);
-	return draw(op, tensor, drawn_of(op, &tensors[tensor]), tensors[tensor].dtype, seed, index);
+	struct source source = {
+	        op, tensor, drawn_of(op, &tensors[tensor]), tensors[tensor].dtype, seed};
+	return draw(&source, index);
 }
 
 void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer)
@@ -133,11 +143,11 @@ void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *b
 	struct tensor tensors[OP_TENSORS_MAX];
 
 	op_tensors(op, tensors);
-	enum dtype dtype = tensors[tensor].dtype;
-	enum drawn drawn = drawn_of(op, &tensors[tensor]);
+	struct source source = {
+	        op, tensor, drawn_of(op, &tensors[tensor]), tensors[tensor].dtype, seed};
 	memset(buffer, 0, tensor_bytes(&tensors[tensor]));
 	for (uint64_t i = 0; i < tensors[tensor].elements; i++)
-		reference_write(dtype, buffer, i, draw(op, tensor, drawn, dtype, seed, i));
+		reference_write(source.dtype, buffer, i, draw(&source, i));
 }
 
 /* ---- How exact. */

@@ -9,12 +9,15 @@
 
 /* ---- Pools. */
 
-static double pixel(const struct reference *r, const struct op_window *w, uint64_t n, uint64_t c,
-        uint64_t y, uint64_t x)
+struct pixel {
+	uint64_t n, c, y, x;
+};
+
+static double pixel_at(const struct reference *r, const struct op_window *w, struct pixel p)
 {
 	return reference_at(r, 0,
-	        w->nhwc ? ((n * w->h + y) * w->w + x) * w->c + c
-	                : ((n * w->c + c) * w->h + y) * w->w + x);
+	        w->nhwc ? ((p.n * w->h + p.y) * w->w + p.x) * w->c + p.c
+	                : ((p.n * w->c + p.c) * w->h + p.y) * w->w + p.x);
 }
 
 /* A window that holds nothing gives 0. */
@@ -33,7 +36,7 @@ double reference_window(const struct reference *r, uint64_t element)
 		uint64_t column = x * w.stride_w + i % w.kw * w.dilation_w - w.left;
 		if (row >= w.h || column >= w.w) /* negative ones wrapped round */
 			continue;
-		double value = pixel(r, &w, plane / planes, c, row, column);
+		double value = pixel_at(r, &w, (struct pixel){plane / planes, c, row, column});
 		sum = !max ? sum + value : held ? fmax(sum, value) : value;
 		held++;
 	}
@@ -46,37 +49,36 @@ double reference_window(const struct reference *r, uint64_t element)
 
 /* ---- Resizing (ONNX, Resize). */
 
-/* Where element o of out lies in x: *ret_above / *ret_below. */
-static void place_of(uint32_t position, uint64_t in, uint64_t out, uint64_t o, int64_t *ret_above,
-        int64_t *ret_below)
-{
-	enum { HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS };
+struct fraction {
+	int64_t above, below;
+};
 
-	switch (position) {
+/* How RESIZE_POSITION says where element o of out lies in x. */
+enum { HALF_PIXEL, ASYMMETRIC, ALIGN_CORNERS };
+
+static struct fraction position_of(uint32_t way, uint64_t in, uint64_t out, uint64_t o)
+{
+	switch (way) {
 	case HALF_PIXEL:
-		*ret_above = (int64_t)((2 * o + 1) * in) - (int64_t)out;
-		*ret_below = (int64_t)(2 * out);
-		break;
+		return (struct fraction){
+		        (int64_t)((2 * o + 1) * in) - (int64_t)out, (int64_t)(2 * out)};
 	case ASYMMETRIC:
-		*ret_above = (int64_t)(o * in);
-		*ret_below = (int64_t)out;
-		break;
-	default:
-		*ret_above = (int64_t)(o * (in - 1));
-		*ret_below = out > 1 ? (int64_t)out - 1 : 1;
+		return (struct fraction){(int64_t)(o * in), (int64_t)out};
+	default: /* ALIGN_CORNERS */
+		return (struct fraction){(int64_t)(o * (in - 1)), out > 1 ? (int64_t)out - 1 : 1};
 	}
 }
 
 /* Nearest: the floor, or what is nearest with halves down: the ceiling of one half less. */
-static uint64_t nearest(uint32_t position, uint64_t in, uint64_t out, uint64_t o)
+static uint64_t nearest(uint32_t way, uint64_t in, uint64_t out, uint64_t o)
 {
-	int64_t above, below;
+	struct fraction f = position_of(way, in, out, o);
 
-	place_of(position, in, out, o, &above, &below);
-	if (position == 1)
-		return (uint64_t)(above / below);
-	int64_t twice = 2 * above - below; /* over 2 * below; the ceiling of a negative one is 0 */
-	uint64_t at = twice <= 0 ? 0 : (uint64_t)((twice + 2 * below - 1) / (2 * below));
+	if (way == ASYMMETRIC)
+		return (uint64_t)(f.above / f.below);
+	/* Over 2 * below; the ceiling of a negative one is 0. */
+	int64_t twice = 2 * f.above - f.below;
+	uint64_t at = twice <= 0 ? 0 : (uint64_t)((twice + 2 * f.below - 1) / (2 * f.below));
 	return at < in ? at : in - 1;
 }
 
@@ -85,12 +87,10 @@ struct neighbours {
 	double weight; /* of the second */
 };
 
-static struct neighbours linear(uint32_t position, uint64_t in, uint64_t out, uint64_t o)
+static struct neighbours linear(uint32_t way, uint64_t in, uint64_t out, uint64_t o)
 {
-	int64_t above, below;
-
-	place_of(position, in, out, o, &above, &below);
-	double at = fmin(fmax((double)above / (double)below, 0), (double)(in - 1));
+	struct fraction f = position_of(way, in, out, o);
+	double at = fmin(fmax((double)f.above / (double)f.below, 0), (double)(in - 1));
 	uint64_t first = (uint64_t)at;
 	return (struct neighbours){first, first + 1 < in ? first + 1 : first, at - (double)first};
 }
@@ -102,16 +102,16 @@ double reference_resize(const struct reference *r, uint64_t element)
 	uint64_t c = element % inner, x = element / inner % v[RESIZE_OW];
 	uint64_t y = element / inner / v[RESIZE_OW] % v[RESIZE_OH];
 	uint64_t plane = element / inner / v[RESIZE_OW] / v[RESIZE_OH];
-	uint32_t position = v[RESIZE_POSITION];
+	uint32_t way = v[RESIZE_POSITION];
 	double sum = 0;
 
 	if (!v[RESIZE_MODE]) {
-		uint64_t row = nearest(position, h, v[RESIZE_OH], y);
-		uint64_t column = nearest(position, w, v[RESIZE_OW], x);
+		uint64_t row = nearest(way, h, v[RESIZE_OH], y);
+		uint64_t column = nearest(way, w, v[RESIZE_OW], x);
 		return reference_at(r, 0, ((plane * h + row) * w + column) * inner + c);
 	}
-	struct neighbours rows = linear(position, h, v[RESIZE_OH], y);
-	struct neighbours columns = linear(position, w, v[RESIZE_OW], x);
+	struct neighbours rows = linear(way, h, v[RESIZE_OH], y);
+	struct neighbours columns = linear(way, w, v[RESIZE_OW], x);
 	for (uint32_t i = 0; i < 4; i++) {
 		uint64_t row = i / 2 ? rows.second : rows.first;
 		uint64_t column = i % 2 ? columns.second : columns.first;

@@ -59,19 +59,20 @@ void eval_matrix_assign(const struct machine *m, ir_type type, uint32_t *to, con
 	}
 }
 
-/* Where an array's element `number` of the scalar stands, counted from index `at` on; in scalars.
- */
+/* A matrix in a workgroup array, whose elements may be vectors of its scalar. */
 struct window {
 	const struct ir_shared *array;
 	void *memory;
+	enum ir_scalar scalar;
 	uint32_t at, stride; /* in elements of the array */
 	bool by_columns;
 };
 
-static bool locate(struct machine *m, const struct window *w, enum ir_scalar scalar, uint32_t row,
-        uint32_t column, size_t *ret_scalar)
+/* The number of its element in the array, counted in scalars. */
+static bool locate(struct machine *m, const struct window *w, uint32_t row, uint32_t column,
+        size_t *ret_scalar)
 {
-	size_t bytes = ir_bytes_of(w->array->type), each = scalar == IR_F16 ? 2 : 4;
+	size_t bytes = ir_bytes_of(w->array->type), each = w->scalar == IR_F16 ? 2 : 4;
 	size_t line = w->by_columns ? column : row, within = w->by_columns ? row : column;
 	size_t byte = (w->at + line * w->stride) * bytes + within * each;
 
@@ -89,7 +90,7 @@ static void move(struct machine *m, const struct window *w, struct shape shape, 
 	for (uint32_t row = 0; row < shape.rows; row++) {
 		for (uint32_t column = 0; column < shape.columns; column++, matrix++) {
 			size_t scalar;
-			bool inside = locate(m, w, shape.scalar, row, column, &scalar);
+			bool inside = locate(m, w, row, column, &scalar);
 			if (stores && inside)
 				write_scalar(w->memory, shape.scalar, scalar, *matrix);
 			else if (!stores)
@@ -103,11 +104,12 @@ static void move_all(struct machine *m, const struct ir_inst *inst, ir_type type
 {
 	bool stores = inst->op == IR_MATRIX_STORE;
 	const uint32_t *index = operand(m, inst, 0), *arg = inst->arg + (stores ? 2 : 1);
+	struct shape shape = shape_of(m->module, type);
 	struct window window = {.array = &m->module->shared[arg[0]],
 	        .memory = m->shared[arg[0]],
+	        .scalar = shape.scalar,
 	        .stride = arg[1],
 	        .by_columns = !stores && arg[2]};
-	struct shape shape = shape_of(m->module, type);
 
 	for (uint32_t i = 0; i < m->invocations; i += subgroup_size(m)) {
 		window.at = index[i];

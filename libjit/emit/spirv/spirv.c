@@ -345,19 +345,30 @@ static void walk(struct spirv *e)
 
 #define SPIRV_1_3 0x00010300
 
-/* Words, then a literal string and, after it, more words. */
-static void put_string(struct buffer *section, SpvOp op, const uint32_t *before, uint32_t count,
-        const char *text, const uint32_t *after, uint32_t after_count)
-{
-	uint32_t words[32] = {0};
-	uint32_t text_words = (uint32_t)strlen(text) / 4 + 1;
+/* The operands of an instruction while they are put together. */
+struct operands {
+	uint32_t words[32], count;
+};
 
-	if (count)
-		memcpy(words, before, count * sizeof *words);
-	memcpy(words + count, text, strlen(text));
-	if (after_count)
-		memcpy(words + count + text_words, after, after_count * sizeof *words);
-	put_words(section, op, words, count + text_words + after_count);
+static void add_words(struct operands *o, const uint32_t *words, uint32_t count)
+{
+	memcpy(o->words + o->count, words, count * sizeof *words);
+	o->count += count;
+}
+
+/* A literal string: NUL-terminated, filled up to whole words with zeros. */
+static void add_text(struct operands *o, const char *text)
+{
+	memcpy(o->words + o->count, text, strlen(text));
+	o->count += (uint32_t)strlen(text) / 4 + 1;
+}
+
+static void put_extension(struct buffer *out, const char *name)
+{
+	struct operands o = {0};
+
+	add_text(&o, name);
+	put_words(out, SpvOpExtension, o.words, o.count);
 }
 
 static void put_capabilities(const struct spirv *e, struct buffer *out)
@@ -388,26 +399,31 @@ static void put_capabilities(const struct spirv *e, struct buffer *out)
 static void put_extensions(const struct ir_module *m, struct buffer *out)
 {
 	if (m->uses_dot4)
-		put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_integer_dot_product", NULL, 0);
+		put_extension(out, "SPV_KHR_integer_dot_product");
 	if (!m->matrices.m)
 		return;
-	put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_vulkan_memory_model", NULL, 0);
-	put_string(out, SpvOpExtension, NULL, 0, "SPV_KHR_cooperative_matrix", NULL, 0);
+	put_extension(out, "SPV_KHR_vulkan_memory_model");
+	put_extension(out, "SPV_KHR_cooperative_matrix");
 }
 
 static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
 {
 	const uint32_t *size = e->module->workgroup_size;
+	struct operands import = {0}, entry = {0};
 	const uint32_t header[5] = {SpvMagicNumber, SPIRV_1_3, 0, e->next_id, 0};
 
 	buffer_append(out, header, sizeof header);
 	put_capabilities(e, out);
 	put_extensions(e->module, out);
-	put_string(out, SpvOpExtInstImport, &e->glsl, 1, "GLSL.std.450", NULL, 0);
+	add_words(&import, &e->glsl, 1);
+	add_text(&import, "GLSL.std.450");
+	put_words(out, SpvOpExtInstImport, import.words, import.count);
 	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical,
 	        e->module->matrices.m ? SPIRV_MEMORY_MODEL_VULKAN : SpvMemoryModelGLSL450);
-	put_string(out, SpvOpEntryPoint, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2,
-	        "main", e->input_vars, e->input_count);
+	add_words(&entry, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2);
+	add_text(&entry, "main");
+	add_words(&entry, e->input_vars, e->input_count);
+	put_words(out, SpvOpEntryPoint, entry.words, entry.count);
 	PUT(out, SpvOpExecutionMode, main_id, SpvExecutionModeLocalSize, size[0], size[1], size[2]);
 }
 
