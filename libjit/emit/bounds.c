@@ -2,8 +2,8 @@
  *
  * Tint's integer range analysis, as far as kernels need it: local ids, rounds of loops, and what +
  * - * / % << >> min max make of them. It does not see through &, choices, memory, mutable variables
- * or vectors. Invariant: never claims more than Tint proves, but for the hints that wgsl.c writes:
- * min() around workgroup ids and masks.
+ * or vectors. Invariant: never claims more than Tint proves, but for the hints that text/wgsl.c
+ * writes: min() around workgroup ids and masks.
  */
 #include "emit/bounds.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The way into a family's lowering.
+ * The way into a family's lowering: geometry, tensors and an empty module, which the family fills.
+ * Knows no family by name.
  */
 #include "lower/lower.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From (operator, schedule) to IR, one file a family, and what the families share: tensors of any
- * element type read and written as numbers, dimensions that may be dynamic, functions of numbers.
- * A lowering trusts that space_check passed; it unrolls with C loops and leaves folding and
- * numbering to the builder.
+ * From (operator, schedule) to IR: the way into a family's lowering, and what the families share.
+ * Tensors of any element type are read and written as numbers; dimensions may be dynamic; functions
+ * of numbers take any number of lanes. A lowering trusts that space_check passed; it unrolls with C
+ * loops and leaves folding and numbering to the builder.
  */
 #pragma once
 

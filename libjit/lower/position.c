@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where an invocation stands, and dimensions that may be known only at run time.
+ *
+ *   x:         0        1      ..  GRID_FOLD-1     a folded grid: one long line of workgroups, cut
+ *   y = 0    [ 0 ]    [ 1 ]    ..  [GRID_FOLD-1]   into rows; workgroup (x, y) is number
+ *   y = 1    [GRID_FOLD]  ..                       y * GRID_FOLD + x
  */
 #include "lower/lower.h"
 

@@ -5,13 +5,13 @@
  */
 #include "reference/reference.h"
 
-struct place { /* of an element of out */
+struct position { /* of an element of out */
 	uint64_t image, channel, y, x;
 };
 
-static struct place place_of(const struct op_window *w, uint64_t element)
+static struct position position_of(const struct op_window *w, uint64_t element)
 {
-	struct place p;
+	struct position p;
 
 	if (w->nhwc) {
 		p.channel = element % w->oc;
@@ -63,8 +63,8 @@ static uint64_t filter_index(
 	return ((outer * depth + inner) * w->kh + ky) * w->kw + kx;
 }
 
-static double tap_sum(const struct reference *r, const struct op_window *w, const struct place *p,
-        uint32_t ky, uint32_t kx)
+static double tap_sum(const struct reference *r, const struct op_window *w,
+        const struct position *p, uint32_t ky, uint32_t kx)
 {
 	uint64_t in = w->c / w->groups, out = w->oc / w->groups, first = p->channel / out * in;
 	int64_t y = meets(w, true, p->y, ky), x = meets(w, false, p->x, kx);
@@ -84,7 +84,7 @@ static double tap_sum(const struct reference *r, const struct op_window *w, cons
 double reference_convolution(const struct reference *r, uint64_t element)
 {
 	struct op_window w = op_window(r->op);
-	struct place p = place_of(&w, element);
+	struct position p = position_of(&w, element);
 	uint32_t bias = reference_find(r, "bias"), residual = reference_find(r, "residual");
 	double sum = 0;
 

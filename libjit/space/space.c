@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Enumeration, whatever the family: of everything it offers what is legal, and of that the best
- * predicted, with a share for each kind of schedule so that a wrong prediction about one kind
- * cannot empty the space of the others.
+ * Prediction and enumeration, whatever the family: of everything that the family offers, the space
+ * keeps what is legal, and of that the best predicted. Each kind of schedule has a share, so that a
+ * wrong prediction about one kind cannot empty the space of the others.
  */
 #include "space/space.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The lite space (Jia et al., MobiSys 2024, section 5): for one operator on one device, the few
- * schedules worth measuring, best predicted first. Fixed offline: the axes and their values.
- * Decided here: which are legal under the limits, and their order under the facts.
+ * schedules worth measuring, best predicted first. The families fix the axes' values offline; this
+ * room decides which schedules are legal under the limits, and orders them under the facts.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The interpreter's state and its rows of values; for eval*.c only.
+ * The interpreter's state and its rows of values; for this room only.
  *
  * A value is a row of words for each lane: value[lane * invocations + invocation]. Integers and
  * f32 are their bits, a bool is 0 or 1, and an f16 is the f32 of the same value, so that its

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One computing instruction over many lanes; for eval_values.c only.
+ * One computing instruction over many lanes; for values.c only.
  */
 #pragma once
 

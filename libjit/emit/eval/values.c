@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The interpreter's values that need no memory: computing rows (by eval_rows.c), inputs, lanes,
+ * The interpreter's values that need no memory: computing rows (by rows.c), inputs, lanes,
  * conversions, and what a subgroup adds up. Nothing here changes the machine.
  */
 #include "emit/eval/machine.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What Tint adds to keep a page's shader within its buffers and its results defined: clamps of
- * indices that its range analysis (bounds.h) does not prove, divisors that are never zero, shifts
- * below 32. Only for SPIR-V that is to be as the web has it.
+ * indices that its range analysis (emit/bounds.h) does not prove, divisors that are never zero,
+ * shifts below 32. Only for SPIR-V that is to be as the web has it.
  */
 #include "emit/spirv/module.h"
 

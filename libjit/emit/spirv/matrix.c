@@ -22,7 +22,7 @@ uint32_t spirv_make_matrix(struct spirv *e, enum ir_scalar matrix)
 	return id;
 }
 
-static uint32_t place(struct spirv *e, uint32_t index, uint32_t shared)
+static uint32_t pointer_to(struct spirv *e, uint32_t index, uint32_t shared)
 {
 	uint32_t type = pointer_id(e, WORKGROUP, e->module->shared[shared].type);
 	uint32_t id = e->next_id++;
@@ -34,7 +34,7 @@ static uint32_t place(struct spirv *e, uint32_t index, uint32_t shared)
 void spirv_matrix_store(struct spirv *e, const struct ir_inst *inst)
 {
 	uint32_t layout = u32_id(e, SPIRV_LAYOUT_ROW_MAJOR), stride = u32_id(e, inst->arg[3]);
-	uint32_t pointer = place(e, inst->arg[0], inst->arg[2]);
+	uint32_t pointer = pointer_to(e, inst->arg[0], inst->arg[2]);
 
 	PUT(&e->body, (SpvOp)SPIRV_OP_COOPERATIVE_MATRIX_STORE, pointer, e->ids[inst->arg[1]],
 	        layout, stride, SPIRV_MEMORY_NON_PRIVATE);
@@ -53,7 +53,7 @@ void spirv_matrix_value(struct spirv *e, const struct ir_inst *inst, uint32_t re
 		uint32_t layout = u32_id(
 		        e, inst->arg[3] ? SPIRV_LAYOUT_COLUMN_MAJOR : SPIRV_LAYOUT_ROW_MAJOR);
 		uint32_t stride = u32_id(e, inst->arg[2]);
-		uint32_t pointer = place(e, inst->arg[0], inst->arg[1]);
+		uint32_t pointer = pointer_to(e, inst->arg[0], inst->arg[1]);
 		PUT(&e->body, (SpvOp)SPIRV_OP_COOPERATIVE_MATRIX_LOAD, type, result, pointer,
 		        layout, stride, SPIRV_MEMORY_NON_PRIVATE);
 	}

@@ -91,7 +91,7 @@ static inline uint32_t u32_id(struct spirv *e, uint32_t value)
 uint32_t spirv_put2(struct spirv *e, SpvOp op, ir_type type, uint32_t x, uint32_t y);
 /* min(x, most), as code. */
 uint32_t spirv_at_most(struct spirv *e, struct buffer *section, uint32_t x, uint32_t most);
-/* The index of an access as it may be used: clamped where the web would (spirv_guard.c). */
+/* The index of an access as it may be used: clamped where the web would (guard.c). */
 uint32_t spirv_guarded_index(struct spirv *e, const struct ir_inst *inst, uint32_t n);
 /* A value whose operands the web minds; false, and nothing is written, if it is none. */
 bool spirv_guarded_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t result);
@@ -103,10 +103,13 @@ uint32_t spirv_builtin(struct spirv *e, enum ir_builtin which);
 /* One of the uniform block's four, loaded once as well; declares the block. */
 uint32_t spirv_uniform(struct spirv *e, uint32_t which);
 
-/* Cooperative matrices (spirv_matrix.c): a type's id, a store, a value. */
+/* Cooperative matrices (matrix.c): a type's id, a store, a value. */
 uint32_t spirv_make_matrix(struct spirv *e, enum ir_scalar matrix);
 void spirv_matrix_store(struct spirv *e, const struct ir_inst *inst);
 void spirv_matrix_value(struct spirv *e, const struct ir_inst *inst, uint32_t result);
+
+/* The module up to its execution mode (header.c); after the walk. */
+void spirv_put_header(struct spirv *e, struct buffer *out, uint32_t main_id);
 
 /* A value that reads no memory and no variable, into the body; its operands have ids. */
 void spirv_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t result);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IR to SPIR-V 1.3 words, in one walk. Each section of a SPIR-V module is its own word stream;
- * types, constants and inputs are made when first asked for (module.c), values without
- * memory are values.c's; everything is concatenated at the end. The shape is Tint's (loop
- * counters in function variables, one Block struct around each storage array), because that is what
- * a page would run. Invariant: a word count is always computed from the words, never written by
- * hand.
+ * types, constants and inputs are made when first asked for (module.c), values that touch no memory
+ * are values.c's; everything is put together at the end. The shape is Tint's (loop counters
+ * in function variables, one Block struct around each storage array), because that is what a page
+ * would run. Invariant: a word count is always computed from the words, never written by hand.
+ *
+ *   header | decorations | globals                 | function: label, variables, prologue, body
+ *   header.c               types, constants, storage             loop counters | inputs | the walk
  */
 #include "emit/spirv/spirv.h"
 
@@ -199,8 +201,8 @@ static void emit_barrier(struct spirv *e)
 
 static void ready(struct spirv *e, ir_id id);
 
-/* The place before the value, as WGSL has it. Under the Vulkan memory model others see only what is
- * said to be not private. */
+/* The address before the value, as WGSL has it. Under the Vulkan memory model others see only what
+ * is said to be not private. */
 static void emit_store(struct spirv *e, const struct ir_inst *inst)
 {
 	ready(e, inst->arg[0]);
@@ -343,90 +345,6 @@ static void walk(struct spirv *e)
 
 /* ---- The module. */
 
-#define SPIRV_1_3 0x00010300
-
-/* The operands of an instruction while they are put together. */
-struct operands {
-	uint32_t words[32], count;
-};
-
-static void add_words(struct operands *o, const uint32_t *words, uint32_t count)
-{
-	memcpy(o->words + o->count, words, count * sizeof *words);
-	o->count += count;
-}
-
-/* A literal string: NUL-terminated, filled up to whole words with zeros. */
-static void add_text(struct operands *o, const char *text)
-{
-	memcpy(o->words + o->count, text, strlen(text));
-	o->count += (uint32_t)strlen(text) / 4 + 1;
-}
-
-static void put_extension(struct buffer *out, const char *name)
-{
-	struct operands o = {0};
-
-	add_text(&o, name);
-	put_words(out, SpvOpExtension, o.words, o.count);
-}
-
-static void put_capabilities(const struct spirv *e, struct buffer *out)
-{
-	const struct ir_module *m = e->module;
-
-	PUT(out, SpvOpCapability, SpvCapabilityShader);
-	if (m->uses_subgroups || e->inputs[IR_SUBGROUP_INVOCATION] || e->inputs[IR_SUBGROUP_ID])
-		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniform);
-	if (m->uses_subgroups)
-		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformArithmetic);
-	if (m->uses_quads)
-		PUT(out, SpvOpCapability, SpvCapabilityGroupNonUniformQuad);
-	if (m->uses_f16) {
-		PUT(out, SpvOpCapability, SpvCapabilityFloat16);
-		PUT(out, SpvOpCapability, SpvCapabilityStorageBuffer16BitAccess);
-	}
-	if (m->matrices.m) {
-		PUT(out, SpvOpCapability, SPIRV_CAPABILITY_VULKAN_MEMORY_MODEL);
-		PUT(out, SpvOpCapability, SPIRV_CAPABILITY_COOPERATIVE_MATRIX);
-	}
-	if (m->uses_dot4) {
-		PUT(out, SpvOpCapability, SpvCapabilityDotProductKHR);
-		PUT(out, SpvOpCapability, SpvCapabilityDotProductInput4x8BitPackedKHR);
-	}
-}
-
-static void put_extensions(const struct ir_module *m, struct buffer *out)
-{
-	if (m->uses_dot4)
-		put_extension(out, "SPV_KHR_integer_dot_product");
-	if (!m->matrices.m)
-		return;
-	put_extension(out, "SPV_KHR_vulkan_memory_model");
-	put_extension(out, "SPV_KHR_cooperative_matrix");
-}
-
-static void put_header(struct spirv *e, struct buffer *out, uint32_t main_id)
-{
-	const uint32_t *size = e->module->workgroup_size;
-	struct operands import = {0}, entry = {0};
-	const uint32_t header[5] = {SpvMagicNumber, SPIRV_1_3, 0, e->next_id, 0};
-
-	buffer_append(out, header, sizeof header);
-	put_capabilities(e, out);
-	put_extensions(e->module, out);
-	add_words(&import, &e->glsl, 1);
-	add_text(&import, "GLSL.std.450");
-	put_words(out, SpvOpExtInstImport, import.words, import.count);
-	PUT(out, SpvOpMemoryModel, SpvAddressingModelLogical,
-	        e->module->matrices.m ? SPIRV_MEMORY_MODEL_VULKAN : SpvMemoryModelGLSL450);
-	add_words(&entry, (const uint32_t[]){SpvExecutionModelGLCompute, main_id}, 2);
-	add_text(&entry, "main");
-	add_words(&entry, e->input_vars, e->input_count);
-	put_words(out, SpvOpEntryPoint, entry.words, entry.count);
-	PUT(out, SpvOpExecutionMode, main_id, SpvExecutionModeLocalSize, size[0], size[1], size[2]);
-}
-
 static void put_function(struct spirv *e, struct buffer *out, uint32_t main_id, uint32_t type)
 {
 	PUT(out, SpvOpFunction, type_id(e, IR_VOID), main_id, SpvFunctionControlMaskNone, type);
@@ -450,7 +368,7 @@ static void emit_module(struct spirv *e, struct buffer *out)
 	PUT(&e->globals, SpvOpTypeFunction, type, type_id(e, IR_VOID));
 	PUT(&e->variables, SpvOpLabel, e->next_id++);
 	walk(e);
-	put_header(e, out, main_id);
+	spirv_put_header(e, out, main_id);
 	buffer_append(out, e->decorations.data, e->decorations.length);
 	buffer_append(out, e->globals.data, e->globals.length);
 	put_function(e, out, main_id, type);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Expressions and statements as text; plan.c has decided what stands inline. Names: v<n>
+ * Expressions and statements as text; ../plan.c has decided what stands inline. Names: v<n>
  * values and variables, i<n> loop counters, k<n> loop rounds, tile<n> workgroup arrays, dims the
  * uniform block.
  */

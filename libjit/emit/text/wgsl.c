@@ -2,7 +2,7 @@
  *
  * The WGSL dialect: words, declarations, and floats exact to the bit. Tint must accept the text
  * without a warning, and prove every loop finite and as many indices as it can within their arrays,
- * or it adds counters and clamps of its own (bounds.h).
+ * or it adds counters and clamps of its own (emit/bounds.h).
  */
 #include "emit/text/wgsl.h"
 
