@@ -117,9 +117,7 @@ const char *cost_bound_name(enum cost_bound bound)
 }
 
 /* A processor's gather costs by the places it goes to: where the invocations that run in lockstep
- * are of several rows, the operand that a row shares comes from as many. On lavapipe, eight
- * lanes, rows of four take 1.6 times as long in all as rows of eight or more, rows of one 5 times;
- * on SwiftShader, four lanes, rows of one 1.1 to 1.8 times. */
+ * are of several rows, the operand that a row shares comes from as many. */
 static double straddled(const struct work *work, const struct weights *w)
 {
 	return w->gathers && work->row > 0 ? fmax(1, w->simd / work->row) : 1;

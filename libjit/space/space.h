@@ -13,8 +13,8 @@
 
 #define SPACE_MAX 64 /* candidates of any operator on any device */
 
-/* Of a kernel, once unrolled. Longer ones take drivers seconds to compile (16x16 tiles with an erf
- * epilogue: 6 s on software devices) and gain nothing. */
+/* Of a kernel, once unrolled. Longer ones take drivers seconds to compile and gain
+ * nothing. */
 #define SPACE_INSTRUCTIONS_MAX 640
 
 struct candidate {
