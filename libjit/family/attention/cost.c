@@ -9,9 +9,9 @@
 /* Keys that a row sees, averaged over the rows. */
 static double keys_seen(const struct attention *a)
 {
-	double q = a->q, kv = a->kv;
+	double q = a->op.q, kv = a->op.kv;
 
-	if (!a->causal)
+	if (!a->op.causal)
 		return kv;
 	return q <= kv ? kv - (q - 1) / 2 : kv * (kv + 1) / 2 / q;
 }
@@ -31,30 +31,31 @@ uint32_t attention_instructions(const struct attention *a, const struct op *op)
 	uint32_t load = instructions_of_load(a, op), in_memory = a->stage_kv ? 1 : load;
 	uint32_t scores, rest;
 
-	if (a->split == 1) {
+	if (a->form == ATTENTION_ALONE) {
 		scores = a->unroll * a->tile;
 		rest = a->tile * a->chunks * (load + 4) + 2 * a->unroll * a->chunks * in_memory;
 		return 2 * scores * a->chunks + (rest + 8 * scores) / 2;
 	}
-	uint32_t keys = a->weight_loads * a->weight_width;
+	uint32_t keys = a->team.weight_loads * a->team.weight_width;
 	scores = a->step * a->tile;
-	rest = a->inner * (a->tile * load + a->step * in_memory) + keys * a->each * in_memory +
-	       a->packs * (a->slots < 32 ? a->slots : 32) + 4 * a->tile * a->each;
-	return scores * a->inner * a->width / 4 + keys * a->tile * a->each +
+	rest = a->team.inner * (a->tile * load + a->step * in_memory) +
+	       keys * a->team.each * in_memory +
+	       a->packs * (a->team.slots < 32 ? a->team.slots : 32) + 4 * a->tile * a->team.each;
+	return scores * a->team.inner * a->width / 4 + keys * a->tile * a->team.each +
 	       (rest + 3 * scores) / 2;
 }
 
 uint32_t attention_lanes(const struct attention *a)
 {
-	uint32_t keys = a->weight_loads * a->weight_width, vectors, products;
+	uint32_t keys = a->team.weight_loads * a->team.weight_width, vectors, products;
 
-	if (a->split == 1) {
+	if (a->form == ATTENTION_ALONE) {
 		vectors = 2 * a->chunks * (a->tile + a->unroll);
 		products = 2 * a->chunks * a->tile * a->unroll;
 	} else {
-		vectors = a->inner * (a->tile + a->step) + a->each * (keys + a->tile) +
-		          a->weight_loads * a->tile;
-		products = a->inner * a->tile * a->step + a->each * a->tile * keys;
+		vectors = a->team.inner * (a->tile + a->step) + a->team.each * (keys + a->tile) +
+		          a->team.weight_loads * a->tile;
+		products = a->team.inner * a->tile * a->step + a->team.each * a->tile * keys;
 	}
 	return vectors * a->width + products / 4;
 }
@@ -87,7 +88,7 @@ static void count_keys(const struct attention *a, double keys, double loads, str
 
 static void count_mask(const struct attention *a, double keys, struct work *w)
 {
-	double rows = a->mask == MASK_NONE ? 0 : a->mask == MASK_KEY ? 1 : a->tile;
+	double rows = a->op.mask == MASK_NONE ? 0 : a->op.mask == MASK_KEY ? 1 : a->tile;
 
 	count_memory(w, rows * keys / a->mask_width, a->mask_width);
 }
@@ -123,15 +124,15 @@ static void count_exchange(const struct attention *a, double turns, struct work 
 		count_shared_memory(w, turns * a->packs * reads, a->lanes);
 }
 
-static struct work work_shared(const struct attention *a, double keys)
+static struct work work_team(const struct attention *a, double keys)
 {
 	double rows = a->tile, own = keys / a->split, elements = a->chunks * a->width;
-	double accumulators = rows * a->each * a->width, turns = keys / a->block;
-	double summed = keys / a->parts;
+	double accumulators = rows * a->team.each * a->width, turns = keys / a->block;
+	double summed = keys / a->team.parts;
 	struct work w = {.arithmetic = rows * own * (elements + SCORE_COST) +
-	                               accumulators * summed + 8 * accumulators * a->parts,
-	        .turns = turns * (a->chunks / a->inner) +
-	                 summed / a->weight_width / a->weight_loads,
+	                               accumulators * summed + 8 * accumulators * a->team.parts,
+	        .turns = turns * (a->chunks / a->team.inner) +
+	                 summed / a->team.weight_width / a->team.weight_loads,
 	        .accumulators = accumulators,
 	        .registers = accumulators + rows * a->step + (rows + a->step) * a->width,
 	        .parallel = a->tile * a->step > 1 ? 2 : 1};
@@ -142,21 +143,31 @@ static struct work work_shared(const struct attention *a, double keys)
 		count_memory(&w, rows * a->chunks * turns, a->width);
 	count_memory(&w, rows * elements / a->split / a->width, a->width);
 	count_keys(a, keys, own * a->chunks, &w);
-	count_keys(a, keys, summed * a->each, &w);
-	count_shared_memory(&w, rows * summed / a->weight_width, a->weight_width);
+	count_keys(a, keys, summed * a->team.each, &w);
+	count_shared_memory(&w, rows * summed / a->team.weight_width, a->team.weight_width);
 	count_mask(a, own, &w);
 	count_exchange(a, turns + 1, &w);
 	return w;
 }
 
-struct work attention_work(const struct attention *a, const struct op *op)
+static struct work work_of(const struct attention *a, const struct op *op)
 {
 	double turns = ceil(keys_seen(a) / a->block), keys = turns * a->block;
-	double rows = (double)a->q * a->group, heads = (double)a->batch * a->kv_heads;
+	double rows = (double)a->op.q * a->op.group, heads = (double)a->op.batch * a->op.kv_heads;
 	double tiles = ceil(rows / ((double)a->tile * a->tiles)), elements = a->chunks * a->width;
-	struct work w = a->split > 1 ? work_shared(a, keys) : work_alone(a, keys);
+	struct work w = a->form != ATTENTION_ALONE ? work_team(a, keys) : work_alone(a, keys);
 	uint32_t bytes = dtype_bits((enum dtype)op->value[ATTENTION_DTYPE]) / 8;
 
 	w.traffic_bytes = bytes * heads * 2 * elements * (tiles * keys_seen(a) + rows);
 	return w;
+}
+
+void attention_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
+{
+	struct attention a;
+
+	if (attention_derive(op, schedule, &a, NULL))
+		return;
+	*ret_work = work_of(&a, op);
+	ret_work->instructions = attention_instructions(&a, op);
 }

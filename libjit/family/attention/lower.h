@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What attention's two lowerings share: where rows, keys and mask stand in memory, the online
- * softmax (Milakov and Gimelshein 2018; Dao et al. 2022) and the store of a row.
+ * Attention being lowered, for the lower*.c of this room and nobody else. lower.c finds the
+ * workgroup's head and rows; each section below is one file's, and a file calls only those further
+ * up here. The softmax is the online one (Milakov and Gimelshein 2018; Dao et al. 2022).
  *
  * The state of a row is the score its weights are measured against (`top`), the sum of its weights
  * (`total`) and its weighted sum of v (`acc`), weights being exp(score - top). Raising top means to
@@ -45,25 +46,19 @@ struct attend {
 	ir_id bias[ATTENTION_STEP_MAX][ATTENTION_PACKS_MAX]; /* of the mask; 0: none */
 };
 
-/* The workgroup's block of rows, from this one; both may stand in a loop over blocks. */
-void lower_attention_alone(struct attend *at, ir_id first);
-void lower_attention_shared(struct attend *at, ir_id first);
-/* The workgroup's two rows of out, neighbours in memory. */
-void lower_attention_pair(struct attend *at);
-
-/* ---- Places. */
+/* ---- lower_position.c: in memory. */
 /* What follows belongs to this head of k and v. */
-void attend_place_head(struct attend *at, ir_id batch, ir_id kv_head);
+void attend_position_head(struct attend *at, ir_id batch, ir_id kv_head);
 /* Row n of the tile is at this position, of head number `head` of those that share k and v. */
-void attend_place_row(struct attend *at, uint32_t n, ir_id position, ir_id head);
+void attend_position_row(struct attend *at, uint32_t n, ir_id position, ir_id head);
 /* The whole tile, its first row being number `first` of its head of k and v. */
-void attend_place_tile(struct attend *at, ir_id first);
+void attend_position_tile(struct attend *at, ir_id first);
 /* No loop needs to pass this key for rows up to number `last`. */
 ir_id attend_bound(struct attend *at, ir_id last);
 /* The vector that a key begins with; one past the last is taken as the last. */
 ir_id attend_key(struct attend *at, ir_id key);
 
-/* ---- The softmax of `keys` keys at once, the first being `key`. */
+/* ---- lower_softmax.c: of `keys` keys at once, the first being `key`. */
 void attend_begin(struct attend *at, uint32_t each);
 /* at->product become at->score: sums over lanes, times scale unless it is 1. */
 void attend_score(struct attend *at, ir_id key, uint32_t keys, float scale);
@@ -78,7 +73,8 @@ ir_id attend_own(struct attend *at, const ir_id packs[ATTENTION_PACKS_MAX], uint
 void attend_inverse(struct attend *at, ir_id packs[ATTENTION_PACKS_MAX]);
 float attend_scale(const struct attend *at);
 
-/* ---- Where invocations share a tile (attention_shared.c). */
+/* ---- lower_exchange.c */
+/* One of the invocations that own a tile together. */
 struct attend_team {
 	struct attend *at;
 	uint32_t queries, weights, slots;        /* workgroup arrays */
@@ -87,8 +83,20 @@ struct attend_team {
 	ir_id first_chunk, part;                 /* whose sums it has */
 	ir_id chunk[ATTENTION_ACCUMULATORS_MAX]; /* kept within the head */
 };
-struct attend_team attend_team(struct attend *at);
-/* All keys for the rows that are placed; then the factors of acc. */
+/* All of the tile's invocations get the maximum or sum of what each has. */
+void attend_agree(struct attend_team *x, enum ir_op op, ir_id packs[ATTENTION_PACKS_MAX]);
+
+/* ---- The forms. lower_alone.c: the workgroup's block of rows from this one; it may stand in a
+ * loop over blocks. */
+void attend_alone(struct attend *at, ir_id first);
+
+/* lower_team.c: the same. */
+void attend_team(struct attend *at, ir_id first);
+struct attend_team attend_begin_team(struct attend *at);
+/* All keys for the rows that are positioned; then the factors of acc. */
 void attend_rows(struct attend_team *x, ir_id bound, ir_id ret_inverse[ATTENTION_PACKS_MAX]);
 /* Whether this invocation has the sum of its vector number i of each row; 0: certainly. */
 ir_id attend_has_sum(struct attend_team *x, uint32_t i);
+
+/* lower_pair.c: the workgroup's two rows of out, neighbours in memory. */
+void attend_pair(struct attend *at);

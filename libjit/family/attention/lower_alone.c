@@ -85,9 +85,9 @@ static void turn(struct alone *x, ir_id key, ir_id staged)
 
 	for (uint32_t n = 0; n < keys; n++) {
 		if (at->a.stage_kv) {
-			ir_id place = lower_plus(at->l, staged, n);
-			x->k[n] = lower_times(at->l, place, at->a.pitch);
-			x->v[n] = lower_plus(at->l, x->k[n], at->a.block * at->a.pitch);
+			ir_id slot = lower_plus(at->l, staged, n);
+			x->k[n] = lower_times(at->l, slot, at->a.arrays.pitch);
+			x->v[n] = lower_plus(at->l, x->k[n], at->a.block * at->a.arrays.pitch);
 		} else {
 			x->k[n] = x->v[n] = attend_key(at, lower_plus(at->l, key, n));
 		}
@@ -106,9 +106,9 @@ static void stage(struct alone *x, ir_id key)
 	struct attend *at = x->at;
 	uint32_t count = at->a.block * at->a.chunks;
 	ir_id e = ir_loop(at->b, lower_local(at->l, 0), ir_u32(at->b, count), at->a.tiles);
-	ir_id place = lower_over(at->l, e, at->a.chunks);
+	ir_id slot = lower_over(at->l, e, at->a.chunks);
 	ir_id chunk = lower_modulo(at->l, e, at->a.chunks);
-	ir_id start = attend_key(at, ir_add(at->b, key, place));
+	ir_id start = attend_key(at, ir_add(at->b, key, slot));
 	ir_id index = ir_add(at->b, start, chunk);
 	ir_id k = lower_load(at->l, at->k, index), v = lower_load(at->l, at->v, index);
 
@@ -151,7 +151,7 @@ static void store_row(struct attend *at, uint32_t n, ir_id inverse)
 		ir_end(at->b);
 }
 
-void lower_attention_alone(struct attend *at, ir_id first)
+void attend_alone(struct attend *at, ir_id first)
 {
 	struct alone x = {.at = at};
 	ir_id mine = lower_times(at->l, lower_local(at->l, 0), at->a.tile), totals[4];
@@ -160,7 +160,7 @@ void lower_attention_alone(struct attend *at, ir_id first)
 	ir_id begin = ir_add(at->b, first, mine), from = at->a.stage_kv ? first : begin;
 	ir_id bound = attend_bound(at, lower_plus(at->l, from, rows - 1));
 
-	attend_place_tile(at, begin);
+	attend_position_tile(at, begin);
 	load_q(&x);
 	attend_begin(at, at->a.chunks);
 	if (at->a.stage_kv) {

@@ -8,13 +8,13 @@
 #include "family/attention/lower.h"
 
 /* Places row number `row` of all, as out has them in memory. */
-static ir_id place_of_all(struct attend *at, ir_id row)
+static ir_id position_of_all(struct attend *at, ir_id row)
 {
 	struct lower *l = at->l;
-	uint32_t heads = at->a.kv_heads * at->a.group;
+	uint32_t heads = at->a.op.kv_heads * at->a.op.group;
 	ir_id position, head, batch;
 
-	if (at->a.positions_first) {
+	if (at->a.op.positions_first) {
 		ir_id rest = lower_over(l, row, heads);
 		head = lower_modulo(l, row, heads);
 		position = ir_compute(at->b, IR_MOD, rest, at->positions, 0);
@@ -25,8 +25,8 @@ static ir_id place_of_all(struct attend *at, ir_id row)
 		head = lower_modulo(l, rest, heads);
 		batch = lower_over(l, rest, heads);
 	}
-	attend_place_head(at, batch, lower_over(l, head, at->a.group));
-	attend_place_row(at, 0, position, lower_modulo(l, head, at->a.group));
+	attend_position_head(at, batch, lower_over(l, head, at->a.op.group));
+	attend_position_row(at, 0, position, lower_modulo(l, head, at->a.op.group));
 	at->sees[0] = at->row[0].sees;
 	return at->sees[0];
 }
@@ -37,7 +37,7 @@ static void collect(struct attend_team *x, ir_id inverse, ir_id carried)
 	struct attend *at = x->at;
 
 	ir_barrier(at->b);
-	for (uint32_t i = 0; i < at->a.each; i++) {
+	for (uint32_t i = 0; i < at->a.team.each; i++) {
 		ir_id has = attend_has_sum(x, i);
 		if (has)
 			ir_if(at->b, has);
@@ -67,10 +67,10 @@ static void write_words(struct attend_team *x, ir_id to, ir_id from, ir_id words
 	ir_end(at->b);
 }
 
-void lower_attention_pair(struct attend *at)
+void attend_pair(struct attend *at)
 {
-	struct attend_team x = attend_team(at);
-	uint32_t heads = at->a.kv_heads * at->a.group, dim = at->a.chunks;
+	struct attend_team x = attend_begin_team(at);
+	uint32_t heads = at->a.op.kv_heads * at->a.op.group, dim = at->a.chunks;
 	ir_id batches = lower_dim(at->l, ATTENTION_BATCH), zero = ir_u32(at->b, 0);
 	ir_id rows = lower_times(at->l, ir_mul(at->b, batches, at->positions), heads);
 	ir_id first = lower_times(at->l, lower_flat_workgroup(at->l), 2);
@@ -79,7 +79,7 @@ void lower_attention_pair(struct attend *at)
 	ir_id second = ir_loop(at->b, zero, ir_u32(at->b, 2), 1);
 	ir_id row = ir_add(at->b, first, second), last = lower_plus(at->l, rows, UINT32_MAX);
 	ir_id kept = ir_compute(at->b, IR_MIN, row, last, 0);
-	ir_id bound = place_of_all(at, kept);
+	ir_id bound = position_of_all(at, kept);
 
 	attend_rows(&x, bound, inverse);
 	collect(&x, inverse[0], ir_get(at->b, carry));

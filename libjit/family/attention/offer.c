@@ -2,83 +2,13 @@
  *
  * Which schedules of attention are worth trying. Processors want tall tiles of rows, so that every
  * load of k and v serves many; GPUs want many invocations, which the rows of short sequences do not
- * give: there the keys and elements of a tile are shared.
+ * give: there a team divides the keys and elements of a tile.
  */
 #include "family/attention/shape.h"
 
-#include "base/error.h"
-#include "schedule/family.h"
 #include "space/pool.h"
-#include "space/space.h"
-
-#include <errno.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
-
-/* ---- The family. */
-
-/* Row tiles along x; heads of k and v along y and z. Where there may be more row tiles than a
- * dispatch takes, workgroups take every GRID_FOLD-th; lowering guards against heads past the end.
- * Pairs of rows are numbered through, whosever they are. */
-static void derive_grid(const struct op *op, const struct attention *a, struct geometry *g)
-{
-	struct extent rows = {.times = a->group, .over = (uint64_t)a->tile * a->tiles};
-	struct extent heads = {.times = a->kv_heads, .over = 1};
-	struct extent folded[3];
-
-	extent_times(op, &rows, ATTENTION_Q);
-	extent_times(op, &heads, ATTENTION_BATCH);
-	if (a->paired) {
-		struct extent pairs = {.times = op->value[ATTENTION_HEADS], .over = 2};
-		extent_times(op, &pairs, ATTENTION_Q);
-		extent_times(op, &pairs, ATTENTION_BATCH);
-		grid_fold(op, pairs, g->grid);
-		return;
-	}
-	grid_fold(op, heads, folded);
-	g->grid[1] = folded[0];
-	g->grid[2] = folded[1];
-	grid_fold(op, rows, folded);
-	g->grid[0] = folded[0];
-}
-
-#define INSTRUCTIONS_MAX 2048 /* of anything at all; what is offered is far below */
-
-static int derive(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
-{
-	struct attention a;
-	bool native = schedule->axis[AXIS_F16];
-	int r = attention_derive(op, schedule, &a, err);
-
-	if (r)
-		return r;
-	struct geometry g = {.workgroup_size = {a.workgroup_size[0], a.workgroup_size[1], 1},
-	        .workgroup_bytes = 4 * (a.width * (a.vector_length + a.q_length) +
-	                                       a.weight_width * a.weight_length +
-	                                       a.lanes * a.exchange_length),
-	        .features = (a.subgroup ? FEATURE_SUBGROUPS : 0u) | (native ? FEATURE_F16 : 0u),
-	        .subgroup = a.subgroup ? a.split : 0};
-	if (attention_instructions(&a, op) > INSTRUCTIONS_MAX)
-		return error_set(err, -ERANGE, "schedule",
-		        "too much is unrolled: tile_m, k_step or unroll must be smaller");
-	derive_grid(op, &a, &g);
-	*ret_geometry = g;
-	return 0;
-}
-
-static void cost(const struct op *op, const struct schedule *schedule, struct work *ret_work)
-{
-	struct attention a;
-
-	if (attention_derive(op, schedule, &a, NULL))
-		return;
-	*ret_work = attention_work(&a, op);
-	ret_work->instructions = attention_instructions(&a, op);
-}
-
-/* Kinds of schedules: by who shares a tile's keys, and through what k and v go. */
-enum kind { KIND_ALONE, KIND_ALONE_STAGED, KIND_SHARED, KIND_SHARED_STAGED };
 
 /* The widest load along a head. */
 static uint16_t widest(const struct op *op)
@@ -114,7 +44,7 @@ static bool compiles_slowly(const struct pool *pool, const struct schedule *s)
 }
 
 /* In both ways that f16 may be read. */
-static void offer_types(struct pool *pool, enum kind kind, struct schedule s)
+static void offer_types(struct pool *pool, enum attention_kind kind, struct schedule s)
 {
 	if (compiles_slowly(pool, &s))
 		return;
@@ -142,7 +72,7 @@ static const uint16_t tiles_alone[] = {4, 8, 16, 32, 64, 128};
 static const uint16_t heights[] = {1, 2, 4, 8, 16};
 static const uint16_t steps[] = {1, 2, 4, 8, 16};
 static const uint16_t staged_steps[] = {8, 16, 32};
-static const uint16_t tiles_shared[] = {1, 2, 4, 8, 16, 32};
+static const uint16_t tiles_team[] = {1, 2, 4, 8, 16, 32};
 static const uint16_t splits[] = {4, 8, 16, 32, 64, 128, 256};
 
 static void offer_staged(struct pool *pool, uint32_t tiles, uint32_t tile)
@@ -154,7 +84,7 @@ static void offer_staged(struct pool *pool, uint32_t tiles, uint32_t tile)
 		for (uint32_t unroll = 1; unroll <= 4; unroll *= 2) {
 			s.axis[AXIS_UNROLL] = (uint16_t)unroll;
 			if (!oversized(pool, &s))
-				offer_types(pool, KIND_ALONE_STAGED, s);
+				offer_types(pool, ATTENTION_KIND_ALONE_STAGED, s);
 		}
 	}
 }
@@ -169,7 +99,7 @@ static void offer_alone(struct pool *pool, uint32_t tiles, uint32_t tile)
 		struct schedule s = make(pool->op, tiles, 1, tile, steps[i]);
 
 		if (!oversized(pool, &s))
-			offer_types(pool, KIND_ALONE, s);
+			offer_types(pool, ATTENTION_KIND_ALONE, s);
 	}
 	if (!cpu)
 		offer_staged(pool, tiles, tile);
@@ -182,10 +112,11 @@ static void offer_ways(struct pool *pool, const struct schedule *from)
 
 		s.axis[AXIS_STAGE_A] = staged == 2;
 		s.axis[AXIS_STAGE_B] = staged > 0;
-		offer_types(pool, staged ? KIND_SHARED_STAGED : KIND_SHARED, s);
+		offer_types(pool, staged ? ATTENTION_KIND_TEAM_STAGED : ATTENTION_KIND_TEAM, s);
 		s.axis[AXIS_SUBGROUP] = 1;
 		if (s.axis[AXIS_WG_X] == 1 && s.axis[AXIS_SPLIT_K] == pool->limits->subgroup_max)
-			offer_types(pool, staged ? KIND_SHARED_STAGED : KIND_SHARED, s);
+			offer_types(
+			        pool, staged ? ATTENTION_KIND_TEAM_STAGED : ATTENTION_KIND_TEAM, s);
 	}
 }
 
@@ -194,7 +125,7 @@ static uint16_t unroll_gpu(uint32_t scores)
 	return scores <= 4 ? 16 : scores <= 8 ? 8 : scores <= 16 ? 4 : 2;
 }
 
-static void offer_shared(struct pool *pool, uint32_t tiles, uint32_t split, uint32_t tile)
+static void offer_team(struct pool *pool, uint32_t tiles, uint32_t split, uint32_t tile)
 {
 	uint32_t invocations = tiles * split;
 	bool cpu = pool->facts->cpu;
@@ -218,14 +149,14 @@ static void offer_shared(struct pool *pool, uint32_t tiles, uint32_t split, uint
 	}
 }
 
-static void offer(struct pool *pool)
+void attention_offer(struct pool *pool)
 {
 	for (uint32_t h = 0; h < LENGTH(heights); h++) {
 		for (uint32_t t = 0; t < LENGTH(tiles_alone); t++)
 			offer_alone(pool, tiles_alone[t], heights[h]);
-		for (uint32_t t = 0; t < LENGTH(tiles_shared); t++)
+		for (uint32_t t = 0; t < LENGTH(tiles_team); t++)
 			for (uint32_t s = 0; s < LENGTH(splits) && heights[h] <= 8; s++)
-				offer_shared(pool, tiles_shared[t], splits[s], heights[h]);
+				offer_team(pool, tiles_team[t], splits[s], heights[h]);
 	}
 }
 
@@ -242,7 +173,7 @@ static bool can_be_alone(const struct op *op)
 	       (op->value[ATTENTION_DTYPE] == DTYPE_F32 || vec > 1);
 }
 
-static struct schedule baseline(const struct op *op)
+struct schedule attention_baseline(const struct op *op)
 {
 	struct schedule s = make(op, 64, 1, 1, 1);
 
@@ -257,7 +188,7 @@ static struct schedule baseline(const struct op *op)
 
 /* One row an invocation and one key at a time, in ever smaller workgroups; where a row is too much
  * for that, a workgroup for each row. */
-static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
+bool attention_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule)
 {
 	static const uint16_t sizes[] = {64, 16, 4, 1};
 
@@ -269,16 +200,3 @@ static bool fallback(const struct op *op, uint32_t attempt, struct schedule *ret
 		*ret_schedule = make(op, 1, sizes[attempt], 1, 1);
 	return true;
 }
-
-const struct family family_attention = {.derive = derive,
-        .cost = cost,
-        .offer = offer,
-        .baseline = baseline,
-        .fallback = fallback,
-        .lower = lower_attention,
-        .shares = {[KIND_ALONE] = {4, 10},
-                [KIND_ALONE_STAGED] = {6, 0},
-                [KIND_SHARED] = {16, 26},
-                [KIND_SHARED_STAGED] = {20, 0}},
-        .room_gpu = SPACE_MAX - 2,
-        .room_cpu = 44};

@@ -10,7 +10,7 @@
 
 _Static_assert(CONTRACTION_KIND_COUNT <= SPACE_KINDS, "each kind has its quota");
 
-const struct family family_contraction = {.derive = contraction_geometry, /* derive.c, check.c */
+const struct family family_contraction = {.derive = contraction_geometry, /* geometry.c */
         .cost = contraction_cost,                                         /* cost.c */
         .offer = contraction_offer,                                       /* offer.c */
         .baseline = contraction_baseline,

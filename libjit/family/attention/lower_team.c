@@ -1,84 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention where `split` invocations share a tile of rows. In each turn they take a block of
- * keys: every one scores keys of its own for all rows of the tile, they agree on the greatest,
+ * Attention where a team of `split` invocations owns a tile of rows. In each turn they take a block
+ * of keys: every one scores keys of its own for all rows of the tile, they agree on the greatest,
  * and the weights go through workgroup memory; then every one adds to elements of its own, and
  * where there are more invocations than vectors in a head, for a part of the keys. Sums of parts
  * are joined at the end.
  *
- * The state of a row (top, total) is the same in all its invocations, but that each totals only
- * the weights of its own keys until the end.
+ * A turn, split=4, step=2, head of 2 chunks (across=2, parts=2):
+ *
+ *   keys of the block    0  1  2  3  4  5  6  7
+ *   scored by lane       0  0  1  1  2  2  3  3      all chunks of q and k
+ *   added by lane        0: chunk 0, part 0    1: chunk 1, part 0      of v
+ *                        2: chunk 0, part 1    3: chunk 1, part 1
+ *
+ * A block's k is staged so that neighbouring lanes find their keys side by side: key n is row
+ * (n % step) * split + n / step of the array.
+ *
+ * The state of a row (top, total) is the same in all its invocations, but that each totals only the
+ * weights of its own keys until the end.
  */
 #include "family/attention/lower.h"
-
-/* ---- Agreement. */
-
-static ir_id slot(struct attend_team *x, uint32_t pack, ir_id n)
-{
-	const struct attention *a = &x->at->a;
-	ir_id row = lower_plus(x->at->l, lower_times(x->at->l, x->tile, a->packs), pack);
-
-	return ir_add(x->at->b, lower_times(x->at->l, row, a->slots), n);
-}
-
-/* Joins `count` slots from number `first`. */
-static void join_slots(
-        struct attend_team *x, enum ir_op op, ir_id first, uint32_t count, ir_id *packs)
-{
-	struct attend *at = x->at;
-
-	for (uint32_t p = 0; p < at->a.packs; p++) {
-		ir_id from = slot(x, p, first);
-		packs[p] = ir_shared_load(at->b, x->slots, from);
-		for (uint32_t n = 1; n < count; n++) {
-			ir_id next = ir_shared_load(at->b, x->slots, lower_plus(at->l, from, n));
-			packs[p] = ir_compute(at->b, op, packs[p], next, 0);
-		}
-	}
-}
-
-static void store_slots(struct attend_team *x, ir_id n, const ir_id *packs)
-{
-	for (uint32_t p = 0; p < x->at->a.packs; p++) {
-		ir_id at = slot(x, p, n);
-		ir_shared_store(x->at->b, x->slots, at, packs[p]);
-	}
-}
-
-/* All of the tile's invocations get the maximum or sum of what each has; of many, in two steps:
- * first 16 neighbours, then those. */
-static void agree(struct attend_team *x, enum ir_op op, ir_id *packs)
-{
-	struct attend *at = x->at;
-	uint32_t split = at->a.split;
-
-	if (at->a.subgroup) {
-		enum ir_op over = op == IR_MAX ? IR_SUBGROUP_MAX : IR_SUBGROUP_ADD;
-		for (uint32_t p = 0; p < at->a.packs; p++)
-			packs[p] = ir_subgroup(at->b, over, packs[p]);
-		return;
-	}
-	store_slots(x, x->lane, packs);
-	ir_barrier(at->b);
-	if (split <= 16) {
-		join_slots(x, op, ir_u32(at->b, 0), split, packs);
-		return;
-	}
-	ir_id team = lower_over(at->l, x->lane, 16);
-	join_slots(x, op, lower_times(at->l, team, 16), 16, packs);
-	ir_id leads = lower_modulo(at->l, x->lane, 16);
-	ir_if(at->b, ir_compute(at->b, IR_EQ, leads, ir_u32(at->b, 0), 0));
-	store_slots(x, lower_plus(at->l, team, split), packs);
-	ir_end(at->b);
-	ir_barrier(at->b);
-	join_slots(x, op, ir_u32(at->b, split), split / 16, packs);
-}
 
 /* ---- Staging. */
 
 /* Where a block's key stands in the workgroup array. k is read by invocations that are `step` keys
  * apart; they find theirs side by side. */
-static ir_id place_of_k(struct attend_team *x, ir_id key)
+static ir_id slot_of_k(struct attend_team *x, ir_id key)
 {
 	const struct attention *a = &x->at->a;
 	ir_id within = lower_modulo(x->at->l, key, a->step);
@@ -98,9 +45,9 @@ static void stage(struct attend_team *x, uint32_t tensor, ir_id key)
 	ir_id n = lower_over(at->l, e, a->chunks), chunk = lower_modulo(at->l, e, a->chunks);
 	ir_id start = attend_key(at, ir_add(at->b, key, n));
 	ir_id value = lower_load(at->l, tensor, ir_add(at->b, start, chunk));
-	ir_id place = lower_times(at->l, tensor == at->k ? place_of_k(x, n) : n, a->pitch);
+	ir_id slot = lower_times(at->l, tensor == at->k ? slot_of_k(x, n) : n, a->arrays.pitch);
 
-	ir_shared_store(at->b, at->vectors, ir_add(at->b, place, chunk), value);
+	ir_shared_store(at->b, at->vectors, ir_add(at->b, slot, chunk), value);
 	ir_end(at->b);
 }
 
@@ -160,7 +107,7 @@ static void multiply(struct attend_team *x, ir_id chunk, const ir_id *starts)
 	struct attend *at = x->at;
 	ir_id q[ATTENTION_TILE_MAX];
 
-	for (uint32_t c = 0; c < at->a.inner; c++) {
+	for (uint32_t c = 0; c < at->a.team.inner; c++) {
 		ir_id from = lower_plus(at->l, chunk, c);
 		for (uint32_t r = 0; r < at->a.tile; r++)
 			q[r] = fetch_q(x, r, from);
@@ -181,7 +128,7 @@ static void multiply_loop(struct attend_team *x, const ir_id *starts)
 
 	for (uint32_t i = 0; i < count; i++)
 		variables[i] = ir_var(at->b, at->product[i / rows][i % rows]);
-	chunk = ir_loop(at->b, ir_u32(at->b, 0), ir_u32(at->b, at->a.chunks), at->a.inner);
+	chunk = ir_loop(at->b, ir_u32(at->b, 0), ir_u32(at->b, at->a.chunks), at->a.team.inner);
 	for (uint32_t i = 0; i < count; i++)
 		at->product[i / rows][i % rows] = ir_get(at->b, variables[i]);
 	multiply(x, chunk, starts);
@@ -200,13 +147,14 @@ static void score(struct attend_team *x, ir_id key)
 	ir_id zero = ir_f32(at->b, 0), starts[ATTENTION_STEP_MAX];
 
 	for (uint32_t n = 0; n < a->step; n++) {
-		ir_id place = lower_plus(at->l, x->lane, n * a->split);
+		ir_id slot = lower_plus(at->l, x->lane, n * a->split);
 		ir_id own = lower_plus(at->l, ir_add(at->b, key, x->own_keys), n);
-		starts[n] = a->stage_kv ? lower_times(at->l, place, a->pitch) : attend_key(at, own);
+		starts[n] = a->stage_kv ? lower_times(at->l, slot, a->arrays.pitch)
+		                        : attend_key(at, own);
 		for (uint32_t r = 0; r < a->tile; r++)
 			at->product[n][r] = zero;
 	}
-	if (a->inner == a->chunks)
+	if (a->team.inner == a->chunks)
 		multiply(x, ir_u32(at->b, 0), starts);
 	else
 		multiply_loop(x, starts);
@@ -219,7 +167,7 @@ static void score(struct attend_team *x, ir_id key)
 static ir_id weights_of(struct attend_team *x, uint32_t row)
 {
 	const struct attention *a = &x->at->a;
-	uint32_t pitch = a->block / a->weight_width;
+	uint32_t pitch = a->block / a->team.weight_width;
 	ir_id rows = lower_times(x->at->l, x->tile, a->tile * pitch);
 
 	return lower_plus(x->at->l, rows, row * pitch);
@@ -228,7 +176,7 @@ static ir_id weights_of(struct attend_team *x, uint32_t row)
 static void store_weights(struct attend_team *x)
 {
 	struct attend *at = x->at;
-	uint32_t width = at->a.weight_width, vectors = at->a.step / width;
+	uint32_t width = at->a.team.weight_width, vectors = at->a.step / width;
 	ir_id own = lower_times(at->l, x->lane, vectors), lanes[4];
 
 	for (uint32_t r = 0; r < at->a.tile; r++)
@@ -255,22 +203,22 @@ static void weigh_vector(struct attend_team *x, ir_id key, ir_id n, ir_id *sums)
 {
 	struct attend *at = x->at;
 	const struct attention *a = &at->a;
-	ir_id weights[ATTENTION_TILE_MAX], first = lower_times(at->l, n, a->weight_width);
+	ir_id weights[ATTENTION_TILE_MAX], first = lower_times(at->l, n, a->team.weight_width);
 
 	for (uint32_t r = 0; r < a->tile; r++) {
 		ir_id index = ir_add(at->b, weights_of(x, r), n);
 		weights[r] = ir_shared_load(at->b, x->weights, index);
 	}
-	for (uint32_t w = 0; w < a->weight_width; w++) {
+	for (uint32_t w = 0; w < a->team.weight_width; w++) {
 		ir_id own = lower_plus(at->l, first, w);
-		ir_id start = a->stage_kv ? lower_times(at->l, own, a->pitch)
+		ir_id start = a->stage_kv ? lower_times(at->l, own, a->arrays.pitch)
 		                          : attend_key(at, ir_add(at->b, key, own));
-		for (uint32_t i = 0; i < a->each; i++) {
+		for (uint32_t i = 0; i < a->team.each; i++) {
 			ir_id v = fetch_v(x, start, i);
 			for (uint32_t r = 0; r < a->tile; r++) {
 				ir_id lane = ir_extract(at->b, weights[r], w);
 				ir_id weight = ir_splat(at->b, lane, a->width);
-				ir_id *sum = &sums[r * a->each + i];
+				ir_id *sum = &sums[r * a->team.each + i];
 				*sum = ir_compute(at->b, IR_FMA, weight, v, *sum);
 			}
 		}
@@ -282,16 +230,17 @@ static void accumulate(struct attend_team *x, ir_id key)
 {
 	struct attend *at = x->at;
 	const struct attention *a = &at->a;
-	uint32_t count = a->tile * a->each, vectors = a->block / a->weight_width / a->parts;
+	uint32_t count = a->tile * a->team.each,
+	         vectors = a->block / a->team.weight_width / a->team.parts;
 	ir_id sums[ATTENTION_ACCUMULATORS_MAX], from = ir_u32(at->b, 0);
-	bool loop = vectors > a->weight_loads;
+	bool loop = vectors > a->team.weight_loads;
 
 	if (loop)
-		from = ir_loop(at->b, from, ir_u32(at->b, vectors), a->weight_loads);
+		from = ir_loop(at->b, from, ir_u32(at->b, vectors), a->team.weight_loads);
 	for (uint32_t i = 0; i < count; i++)
 		sums[i] = ir_get(at->b, at->acc[i]);
-	for (uint32_t i = 0; i < a->weight_loads; i++) {
-		ir_id turn = lower_times(at->l, lower_plus(at->l, from, i), a->parts);
+	for (uint32_t i = 0; i < a->team.weight_loads; i++) {
+		ir_id turn = lower_times(at->l, lower_plus(at->l, from, i), a->team.parts);
 		weigh_vector(x, key, ir_add(at->b, turn, x->part), sums);
 	}
 	for (uint32_t i = 0; i < count; i++)
@@ -315,7 +264,7 @@ static void turn(struct attend_team *x, ir_id key)
 	}
 	score(x, key);
 	attend_greatest(at, a->step, greatest);
-	agree(x, IR_MAX, greatest);
+	attend_agree(x, IR_MAX, greatest);
 	attend_raise(at, greatest);
 	attend_weigh(at, a->step);
 	store_weights(x);
@@ -340,13 +289,14 @@ static void join_parts(struct attend_team *x)
 	ir_id own = ir_add(at->b, lower_times(at->l, x->tile, a->split), x->lane);
 	ir_id first = ir_compute(at->b, IR_EQ, x->part, ir_u32(at->b, 0), 0), n;
 
-	for (uint32_t i = 0; i < a->tile * a->each; i++) {
+	for (uint32_t i = 0; i < a->tile * a->team.each; i++) {
 		if (i) /* the last ones have been read */
 			ir_barrier(at->b);
 		ir_shared_store(at->b, at->vectors, own, ir_get(at->b, at->acc[i]));
 		ir_barrier(at->b);
 		ir_if(at->b, first);
-		n = ir_loop(at->b, ir_u32(at->b, a->across), ir_u32(at->b, a->split), a->across);
+		n = ir_loop(at->b, ir_u32(at->b, a->team.across), ir_u32(at->b, a->split),
+		        a->team.across);
 		ir_id from = ir_add(at->b, own, n), sum = ir_get(at->b, at->acc[i]);
 		ir_id other = ir_shared_load(at->b, at->vectors, from);
 		ir_set(at->b, at->acc[i], ir_add(at->b, sum, other));
@@ -359,7 +309,7 @@ void attend_rows(struct attend_team *x, ir_id bound, ir_id ret_inverse[ATTENTION
 {
 	struct attend *at = x->at;
 
-	attend_begin(at, at->a.each);
+	attend_begin(at, at->a.team.each);
 	if (at->a.stage_q) {
 		stage_q(x);
 		ir_barrier(at->b);
@@ -368,9 +318,9 @@ void attend_rows(struct attend_team *x, ir_id bound, ir_id ret_inverse[ATTENTION
 	ir_end(at->b);
 	for (uint32_t p = 0; p < at->a.packs; p++)
 		ret_inverse[p] = ir_get(at->b, at->total[p]);
-	agree(x, IR_ADD, ret_inverse);
+	attend_agree(x, IR_ADD, ret_inverse);
 	attend_inverse(at, ret_inverse);
-	if (at->a.parts > 1)
+	if (at->a.team.parts > 1)
 		join_parts(x);
 }
 
@@ -380,10 +330,10 @@ ir_id attend_has_sum(struct attend_team *x, uint32_t i)
 	const struct attention *a = &at->a;
 	ir_id has = 0;
 
-	if (a->parts > 1)
+	if (a->team.parts > 1)
 		has = ir_compute(at->b, IR_EQ, x->part, ir_u32(at->b, 0), 0);
-	if (a->each * a->across > a->chunks) {
-		ir_id chunk = lower_plus(at->l, x->first_chunk, i * a->across);
+	if (a->team.each * a->team.across > a->chunks) {
+		ir_id chunk = lower_plus(at->l, x->first_chunk, i * a->team.across);
 		ir_id real = ir_compute(at->b, IR_LT, chunk, ir_u32(at->b, a->chunks), 0);
 		has = has ? ir_compute(at->b, IR_LAND, has, real, 0) : real;
 	}
@@ -395,13 +345,13 @@ static void store_row(struct attend_team *x, uint32_t row, ir_id inverse)
 	struct attend *at = x->at;
 	ir_id factor = ir_splat(at->b, inverse, at->a.width), exists = at->row[row].exists;
 
-	for (uint32_t i = 0; i < at->a.each; i++) {
+	for (uint32_t i = 0; i < at->a.team.each; i++) {
 		ir_id has = attend_has_sum(x, i);
 		if (exists)
 			has = has ? ir_compute(at->b, IR_LAND, has, exists, 0) : exists;
 		if (has)
 			ir_if(at->b, has);
-		ir_id sum = ir_get(at->b, at->acc[row * at->a.each + i]);
+		ir_id sum = ir_get(at->b, at->acc[row * at->a.team.each + i]);
 		ir_id index = ir_add(at->b, at->row[row].start, x->chunk[i]);
 		lower_store(at->l, at->out, index, ir_mul(at->b, sum, factor));
 		if (has)
@@ -409,38 +359,38 @@ static void store_row(struct attend_team *x, uint32_t row, ir_id inverse)
 	}
 }
 
-struct attend_team attend_team(struct attend *at)
+struct attend_team attend_begin_team(struct attend *at)
 {
 	const struct attention *a = &at->a;
 	struct attend_team x = {
 	        .at = at, .lane = lower_local(at->l, 0), .tile = lower_local(at->l, 1)};
-	ir_type weights = IR_TYPE(IR_F32, a->weight_width);
+	ir_type weights = IR_TYPE(IR_F32, a->team.weight_width);
 
-	x.weights = ir_shared(at->b, weights, a->weight_length);
+	x.weights = ir_shared(at->b, weights, a->arrays.weight_length);
 	if (!a->subgroup)
-		x.slots = ir_shared(at->b, IR_TYPE(IR_F32, a->lanes), a->exchange_length);
+		x.slots = ir_shared(at->b, IR_TYPE(IR_F32, a->lanes), a->arrays.exchange_length);
 	if (a->stage_q)
-		x.queries = ir_shared(at->b, IR_TYPE(IR_F32, a->width), a->q_length);
+		x.queries = ir_shared(at->b, IR_TYPE(IR_F32, a->width), a->arrays.q_length);
 	x.own_keys = lower_times(at->l, x.lane, a->step);
-	x.first_chunk = lower_modulo(at->l, x.lane, a->across);
-	x.part = lower_over(at->l, x.lane, a->across);
-	for (uint32_t i = 0; i < a->each; i++) {
+	x.first_chunk = lower_modulo(at->l, x.lane, a->team.across);
+	x.part = lower_over(at->l, x.lane, a->team.across);
+	for (uint32_t i = 0; i < a->team.each; i++) {
 		ir_id last = ir_u32(at->b, a->chunks - 1);
-		x.chunk[i] = lower_plus(at->l, x.first_chunk, i * a->across);
-		if ((i + 1) * a->across > a->chunks)
+		x.chunk[i] = lower_plus(at->l, x.first_chunk, i * a->team.across);
+		if ((i + 1) * a->team.across > a->chunks)
 			x.chunk[i] = ir_compute(at->b, IR_MIN, x.chunk[i], last, 0);
 	}
 	return x;
 }
 
-void lower_attention_shared(struct attend *at, ir_id first)
+void attend_team(struct attend *at, ir_id first)
 {
-	struct attend_team x = attend_team(at);
+	struct attend_team x = attend_begin_team(at);
 	ir_id inverse[ATTENTION_PACKS_MAX];
 	ir_id last = lower_plus(at->l, first, at->a.tiles * at->a.tile - 1);
 	ir_id bound = attend_bound(at, last);
 
-	attend_place_tile(at, ir_add(at->b, first, lower_times(at->l, x.tile, at->a.tile)));
+	attend_position_tile(at, ir_add(at->b, first, lower_times(at->l, x.tile, at->a.tile)));
 	attend_rows(&x, bound, inverse);
 	for (uint32_t n = 0; n < at->a.tile; n++)
 		store_row(&x, n, attend_own(at, inverse, n));
