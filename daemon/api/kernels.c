@@ -113,19 +113,6 @@ int handle_kernels(const struct request *request, json_t **ret_result, struct pr
 	return 0;
 }
 
-static const char *trial_state(enum store_trial_state state)
-{
-	static const char *const names[] = {
-	        [STORE_TRIAL_TIMED] = "timed",
-	        [STORE_TRIAL_WRONG] = "wrong",
-	        [STORE_TRIAL_REFUSED] = "refused",
-	        [STORE_TRIAL_LAUNCHED] = "launched",
-	        [STORE_TRIAL_POISONED] = "poisoned",
-	};
-
-	return names[state];
-}
-
 struct trial_listing {
 	const struct want *want;
 	json_t *array;
@@ -148,7 +135,7 @@ static bool list_trial(void *context, const struct store_trial *trial)
 {
 	const struct trial_listing *listing = context;
 	json_t *object = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I}", "schedule", trial->schedule,
-	        "state", trial_state(trial->state), "why", trial->why, "median_ns",
+	        "state", store_trial_state_name(trial->state), "why", trial->why, "median_ns",
 	        nanoseconds(trial->median_ns), "mad_ns", nanoseconds(trial->mad_ns), "samples",
 	        (int)trial->samples, "pipeline_ns", nanoseconds(trial->pipeline_ns), "spirv_bytes",
 	        (json_int_t)trial->code_bytes);

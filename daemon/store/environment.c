@@ -7,7 +7,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +25,10 @@
 #define CHECK_WRITES  1024                /* commits between two looks for readers that died */
 #define FORMAT        1u
 
-static const char *const table_names[STORE_TABLES] = {
-        [STORE_META] = "meta",
-        [STORE_KERNELS] = "kernels",
-        [STORE_TRIALS] = "trials",
-        [STORE_DEVICES] = "devices",
-        [STORE_JOBS] = "jobs",
-        [STORE_REPORTS] = "reports",
+static const char *const table_names[] = {
+#define NAME(name, text) [STORE_##name] = text,
+        STORE_EACH_TABLE(NAME)
+#undef NAME
 };
 
 int store_error(int lmdb)
@@ -179,7 +175,7 @@ static bool read_format(void *context, struct store_bytes key, struct store_byte
 {
 	struct record_reader reader;
 
-	if (!record_open(key.data, key.bytes, value.data, value.bytes, RECORD_META, &reader))
+	if (!record_open(key, value, RECORD_META, &reader))
 		*(uint32_t *)context = record_get_u32(&reader);
 	return false;
 }
@@ -201,9 +197,7 @@ static int check_format(struct store *store, const char *path, struct error *err
 		return code;
 	record_begin(&record, RECORD_META);
 	record_put_u32(&record, FORMAT);
-	code = record_seal(&record, key.data, key.bytes);
-	struct store_edit edit = {STORE_META, key, {record.data, record.length}};
-	return code ? code : store_commit(store, &edit, 1);
+	return store_put(store, STORE_META, key, &record);
 }
 
 static int open_all(struct store *store, const char *path, struct error *err)
@@ -325,6 +319,15 @@ int store_commit(struct store *store, const struct store_edit *edits, uint32_t c
 	if (!code && ++store->writes % CHECK_WRITES == 0)
 		mdb_reader_check(store->env, NULL);
 	return store_error(code == EIO && room_is_out(store) ? ENOSPC : code);
+}
+
+int store_put(
+        struct store *store, enum store_table table, struct store_bytes key, struct buffer *record)
+{
+	int code = record_seal(record, key);
+	struct store_edit edit = {table, key, {record->data, record->length}};
+
+	return code ? code : store_commit(store, &edit, 1);
 }
 
 static bool starts_with(const MDB_val *key, struct store_bytes prefix)

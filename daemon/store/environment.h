@@ -5,18 +5,24 @@
  */
 #pragma once
 
+#include "daemon/store/record.h"
 #include "daemon/store/store.h"
 
 #include <lmdb.h>
 
+/* The tables, with their names in the environment. */
+#define STORE_EACH_TABLE(TABLE)   \
+	TABLE(META, "meta")       \
+	TABLE(KERNELS, "kernels") \
+	TABLE(TRIALS, "trials")   \
+	TABLE(DEVICES, "devices") \
+	TABLE(JOBS, "jobs")       \
+	TABLE(REPORTS, "reports")
 enum store_table {
-	STORE_META,
-	STORE_KERNELS,
-	STORE_TRIALS,
-	STORE_DEVICES,
-	STORE_JOBS,
-	STORE_REPORTS,
-	STORE_TABLES
+#define VALUE(name, text) STORE_##name,
+	STORE_EACH_TABLE(VALUE)
+#undef VALUE
+	        STORE_TABLES
 };
 
 struct store {
@@ -27,11 +33,6 @@ struct store {
 	uint32_t writes;  /* since the last look for dead readers */
 };
 
-struct store_bytes {
-	const void *data;
-	size_t bytes;
-};
-
 /* One durable transaction. value.data NULL deletes, which is fine where there is nothing. */
 struct store_edit {
 	enum store_table table;
@@ -39,6 +40,10 @@ struct store_edit {
 };
 /* 0, -ENOSPC (nothing is changed), -ENOMEM, -EIO. */
 int store_commit(struct store *store, const struct store_edit *edits, uint32_t count);
+
+/* Seals one record and commits it alone. */
+int store_put(
+        struct store *store, enum store_table table, struct store_bytes key, struct buffer *record);
 
 /* Calls each for every record whose key starts with `prefix`, in key order, until it returns
  * false. Key and value are valid within the call. Writing from within the call is allowed. */

@@ -85,42 +85,43 @@ void record_put_text(struct buffer *record, const char *text, size_t bytes)
 }
 
 /* Over the key, the header up to the checksum, and the fields. */
-static uint64_t checksum(const void *key, size_t key_bytes, const uint8_t *record, size_t bytes)
+static uint64_t checksum(struct store_bytes key, const uint8_t *record, size_t bytes)
 {
-	uint64_t sum = hash_bytes(HASH_SEED, key, key_bytes);
+	uint64_t sum = hash_bytes(HASH_SEED, key.data, key.bytes);
 
 	sum = hash_bytes(sum, record, CHECKSUM_AT);
 	return hash_mix(hash_bytes(sum, record + HEADER_BYTES, bytes - HEADER_BYTES));
 }
 
-int record_seal(struct buffer *record, const void *key, size_t key_bytes)
+int record_seal(struct buffer *record, struct store_bytes key)
 {
 	uint8_t *data = (uint8_t *)record->data;
 
 	if (record->failed)
 		return -ENOMEM;
 	record_encode_u32(data + 8, (uint32_t)(record->length - HEADER_BYTES));
-	record_encode_u64(data + CHECKSUM_AT, checksum(key, key_bytes, data, record->length));
+	record_encode_u64(data + CHECKSUM_AT, checksum(key, data, record->length));
 	return 0;
 }
 
-int record_open(const void *key, size_t key_bytes, const void *data, size_t bytes,
-        enum record_kind kind, struct record_reader *ret_reader)
+int record_open(struct store_bytes key, struct store_bytes record, enum record_kind kind,
+        struct record_reader *ret_reader)
 {
-	const uint8_t *record = data;
+	const uint8_t *data = record.data;
 	uint32_t version;
 
-	if (bytes < HEADER_BYTES || record_decode_u32(record) != RECORD_MAGIC)
+	if (record.bytes < HEADER_BYTES || record_decode_u32(data) != RECORD_MAGIC)
 		return -EBADMSG;
-	version = record_decode_u32(record + 4) & 0xffff;
-	if (record_decode_u32(record + 4) >> 16 != (uint32_t)kind || !version ||
+	version = record_decode_u32(data + 4) & 0xffff;
+	if (record_decode_u32(data + 4) >> 16 != (uint32_t)kind || !version ||
 	        version > RECORD_VERSION)
 		return -EBADMSG;
-	if (record_decode_u32(record + 8) != bytes - HEADER_BYTES)
+	if (record_decode_u32(data + 8) != record.bytes - HEADER_BYTES)
 		return -EBADMSG;
-	if (record_decode_u64(record + CHECKSUM_AT) != checksum(key, key_bytes, record, bytes))
+	if (record_decode_u64(data + CHECKSUM_AT) != checksum(key, data, record.bytes))
 		return -EBADMSG;
-	*ret_reader = (struct record_reader){record + HEADER_BYTES, record + bytes, false, version};
+	*ret_reader = (struct record_reader){
+	        data + HEADER_BYTES, data + record.bytes, false, version};
 	return 0;
 }
 

@@ -11,6 +11,12 @@
 
 #include "nnjit.h"
 
+/* Some bytes, a key or a value: whose they are and until when is said where they are given. */
+struct store_bytes {
+	const void *data;
+	size_t bytes;
+};
+
 enum record_kind {
 	RECORD_META = 1,
 	RECORD_KERNEL,
@@ -28,7 +34,7 @@ void record_put_u64(struct buffer *record, uint64_t value);
 void record_put_f64(struct buffer *record, double value); /* IEEE 754 bits */
 void record_put_text(struct buffer *record, const char *text, size_t bytes);
 /* Fills in length and checksum. 0 or -ENOMEM. */
-int record_seal(struct buffer *record, const void *key, size_t key_bytes);
+int record_seal(struct buffer *record, struct store_bytes key);
 
 /* ---- Reading. A failed reader gives zeros; look at `failed` once at the end. */
 struct record_reader {
@@ -38,8 +44,8 @@ struct record_reader {
 };
 /* 0, or -EBADMSG if it is no intact record of this kind, and of a version that is known, under
  * this key. */
-int record_open(const void *key, size_t key_bytes, const void *data, size_t bytes,
-        enum record_kind kind, struct record_reader *ret_reader);
+int record_open(struct store_bytes key, struct store_bytes record, enum record_kind kind,
+        struct record_reader *ret_reader);
 uint8_t record_get_u8(struct record_reader *reader);
 uint32_t record_get_u32(struct record_reader *reader);
 uint64_t record_get_u64(struct record_reader *reader);

@@ -54,18 +54,31 @@ int store_each_kernel(struct store *store,
         bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
         void *context);
 
+/* What became of a schedule: stored as its place in this list, shown by the name beside it.
+ *   TIMED     right and measured
+ *   WRONG     failed verification
+ *   REFUSED   the driver would not build it
+ *   LAUNCHED  written before launch: still so after a crash means poisoned
+ *   POISONED  hung, crashed or lost the device; never tried again here */
+#define STORE_EACH_TRIAL_STATE(STATE) \
+	STATE(TIMED, "timed")         \
+	STATE(WRONG, "wrong")         \
+	STATE(REFUSED, "refused")     \
+	STATE(LAUNCHED, "launched")   \
+	STATE(POISONED, "poisoned")
+enum store_trial_state {
+#define VALUE(name, text) STORE_TRIAL_##name,
+	STORE_EACH_TRIAL_STATE(VALUE)
+#undef VALUE
+	        STORE_TRIAL_STATES
+};
+const char *store_trial_state_name(enum store_trial_state state);
+
 /* Trials of one kernel: one a schedule tried, so that a search resumes and `show` can explain.
  * Those of another nnjit_generation are kept but not shown: they timed other code. */
 struct store_trial {
 	char schedule[SCHEDULE_TEXT_BYTES];
-	enum store_trial_state {
-		STORE_TRIAL_TIMED,
-		STORE_TRIAL_WRONG,    /* failed verification */
-		STORE_TRIAL_REFUSED,  /* the driver would not build it */
-		STORE_TRIAL_LAUNCHED, /* written before launch: still so after a crash means
-		                         poisoned */
-		STORE_TRIAL_POISONED, /* hung, crashed or lost the device; never tried again here */
-	} state;
+	enum store_trial_state state;
 	char why[160]; /* "" for timed */
 	double median_ns, mad_ns, pipeline_ns;
 	uint32_t samples;

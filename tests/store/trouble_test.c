@@ -140,7 +140,7 @@ static void make_old(struct buffer *record, MDB_val key, size_t bytes)
 {
 	record->length -= bytes;
 	((char *)record->data)[4] = 1;
-	ck_assert_int_eq(record_seal(record, key.mv_data, key.mv_size), 0);
+	ck_assert_int_eq(record_seal(record, (struct store_bytes){key.mv_data, key.mv_size}), 0);
 }
 
 START_TEST(old_records_are_read)
@@ -209,17 +209,24 @@ START_TEST(record_bytes_are_fixed)
 	record_put_text(&record, "op", 2);
 	record_put_u32(&record, 0x01020304);
 	record_put_f64(&record, 1.5);
-	ck_assert_int_eq(record_seal(&record, "k", 1), 0);
+	ck_assert_int_eq(record_seal(&record, (struct store_bytes){"k", 1}), 0);
 	ck_assert_uint_eq(record.length, 20 + sizeof fields);
 	ck_assert_mem_eq(record.data, expected, sizeof expected);
 	ck_assert_mem_eq(record.data + 20, fields, sizeof fields);
 	/* The same record under another key does not check out. */
 	struct record_reader reader;
-	ck_assert_int_eq(record_open("k", 1, record.data, record.length, RECORD_JOB, &reader), 0);
 	ck_assert_int_eq(
-	        record_open("l", 1, record.data, record.length, RECORD_JOB, &reader), -EBADMSG);
+	        record_open((struct store_bytes){"k", 1},
+	                (struct store_bytes){record.data, record.length}, RECORD_JOB, &reader),
+	        0);
 	ck_assert_int_eq(
-	        record_open("k", 1, record.data, record.length, RECORD_KERNEL, &reader), -EBADMSG);
+	        record_open((struct store_bytes){"l", 1},
+	                (struct store_bytes){record.data, record.length}, RECORD_JOB, &reader),
+	        -EBADMSG);
+	ck_assert_int_eq(
+	        record_open((struct store_bytes){"k", 1},
+	                (struct store_bytes){record.data, record.length}, RECORD_KERNEL, &reader),
+	        -EBADMSG);
 }
 END_TEST
 

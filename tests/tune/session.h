@@ -62,7 +62,7 @@ struct store_key key_of(const char *text);
 
 /* The trials in the store. */
 struct tally {
-	uint32_t count, by_state[STORE_TRIAL_POISONED + 1];
+	uint32_t count, by_state[STORE_TRIAL_STATES];
 	char poisoned[SCHEDULE_TEXT_BYTES], why[160];
 };
 struct tally tally(const char *text);

@@ -6,7 +6,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,9 +21,7 @@ int store_put_device(struct store *store, uint64_t device, const json_t *object)
 	record_encode_u64(key, device);
 	record_begin(&record, RECORD_DEVICE);
 	record_put_text(&record, text, strlen(text));
-	int code = record_seal(&record, key, sizeof key);
-	struct store_edit edit = {STORE_DEVICES, {key, sizeof key}, {record.data, record.length}};
-	return code ? code : store_commit(store, &edit, 1);
+	return store_put(store, STORE_DEVICES, (struct store_bytes){key, sizeof key}, &record);
 }
 
 struct each_device {
@@ -38,8 +35,7 @@ static bool show(void *context, struct store_bytes key, struct store_bytes value
 	struct record_reader reader;
 	size_t bytes;
 
-	if (key.bytes != 8 ||
-	        record_open(key.data, key.bytes, value.data, value.bytes, RECORD_DEVICE, &reader))
+	if (key.bytes != 8 || record_open(key, value, RECORD_DEVICE, &reader))
 		return true;
 	const char *text = record_get_bytes(&reader, &bytes);
 	json_t *object = record_close(&reader) ? NULL : json_loadb(text, bytes, 0, NULL);

@@ -8,7 +8,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include "base/hash.h"
 
@@ -56,8 +55,7 @@ static void encode(struct buffer *record, const struct store_reports *reports)
 static int decode(struct store_bytes key, struct store_bytes value, struct store_reports *reports)
 {
 	struct record_reader reader;
-	int code = record_open(
-	        key.data, key.bytes, value.data, value.bytes, RECORD_REPORT, &reader);
+	int code = record_open(key, value, RECORD_REPORT, &reader);
 
 	if (code || key.bytes != KEY_BYTES)
 		return -EBADMSG;
@@ -183,8 +181,8 @@ int store_put_reports(
 	if (code)
 		return code;
 	encode(&record, reports);
-	code = record_seal(&record, bytes.bytes, KEY_BYTES);
-	edits[count++] = (struct store_edit){
-	        STORE_REPORTS, {bytes.bytes, KEY_BYTES}, {record.data, record.length}};
+	struct store_bytes whole = {bytes.bytes, KEY_BYTES};
+	code = record_seal(&record, whole);
+	edits[count++] = (struct store_edit){STORE_REPORTS, whole, {record.data, record.length}};
 	return code ? code : store_commit(store, edits, count);
 }

@@ -5,7 +5,6 @@
  */
 #include "base/buffer.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -27,6 +26,17 @@ static struct trial_key trial_key(const struct store_key *key, const char *sched
 	return to;
 }
 
+const char *store_trial_state_name(enum store_trial_state state)
+{
+	static const char *const names[] = {
+#define NAME(name, text) [STORE_TRIAL_##name] = text,
+	        STORE_EACH_TRIAL_STATE(NAME)
+#undef NAME
+	};
+
+	return names[state];
+}
+
 static void encode(struct buffer *record, const struct store_trial *trial)
 {
 	record_begin(record, RECORD_TRIAL);
@@ -44,7 +54,7 @@ static void encode(struct buffer *record, const struct store_trial *trial)
 static int decode(struct store_bytes key, struct store_bytes value, struct store_trial *trial)
 {
 	struct record_reader reader;
-	int code = record_open(key.data, key.bytes, value.data, value.bytes, RECORD_TRIAL, &reader);
+	int code = record_open(key, value, RECORD_TRIAL, &reader);
 	size_t schedule = key.bytes - PREFIX_BYTES;
 
 	if (code || key.bytes < PREFIX_BYTES || schedule >= sizeof trial->schedule)
@@ -61,7 +71,7 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 	trial->max_rel_err = reader.version > 1 ? record_get_f64(&reader) : 0;
 	trial->checked = reader.version > 1 ? record_get_u32(&reader) : 0;
 	trial->state = (enum store_trial_state)state;
-	return state > STORE_TRIAL_POISONED ? -EBADMSG : record_close(&reader);
+	return state >= STORE_TRIAL_STATES ? -EBADMSG : record_close(&reader);
 }
 
 int store_put_trials(struct store *store, const struct store_key *key,
@@ -75,9 +85,10 @@ int store_put_trials(struct store *store, const struct store_key *key,
 	for (uint32_t i = 0; !code && i < count; i++) {
 		keys[i] = trial_key(key, trials[i].schedule);
 		encode(&records[i], &trials[i]);
-		code = record_seal(&records[i], keys[i].bytes, keys[i].length);
-		edits[i] = (struct store_edit){STORE_TRIALS, {keys[i].bytes, keys[i].length},
-		        {records[i].data, records[i].length}};
+		struct store_bytes whole = {keys[i].bytes, keys[i].length};
+		code = record_seal(&records[i], whole);
+		edits[i] = (struct store_edit){
+		        STORE_TRIALS, whole, {records[i].data, records[i].length}};
 	}
 	if (!code && count)
 		code = store_commit(store, edits, count);

@@ -5,7 +5,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -20,9 +19,7 @@ int store_put_job(
 	record_begin(&record, RECORD_JOB);
 	record_put_text(&record, op_text, strlen(op_text));
 	record_put_u32(&record, priority);
-	int code = record_seal(&record, bytes, sizeof bytes);
-	struct store_edit edit = {STORE_JOBS, {bytes, sizeof bytes}, {record.data, record.length}};
-	return code ? code : store_commit(store, &edit, 1);
+	return store_put(store, STORE_JOBS, (struct store_bytes){bytes, sizeof bytes}, &record);
 }
 
 int store_delete_job(struct store *store, const struct store_key *key)
@@ -47,8 +44,7 @@ static bool show(void *context, struct store_bytes key, struct store_bytes value
 	struct store_key found;
 	char op[OP_TEXT_BYTES];
 
-	if (key.bytes != STORE_KEY_BYTES ||
-	        record_open(key.data, key.bytes, value.data, value.bytes, RECORD_JOB, &reader))
+	if (key.bytes != STORE_KEY_BYTES || record_open(key, value, RECORD_JOB, &reader))
 		return true;
 	record_get_text(&reader, op, sizeof op);
 	uint32_t priority = record_get_u32(&reader);

@@ -6,7 +6,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
-#include "daemon/store/record.h"
 
 #include <errno.h>
 #include <string.h>
@@ -55,8 +54,7 @@ static void encode(struct buffer *record, const struct store_kernel *kernel)
 static int decode(struct store_bytes key, struct store_bytes value, struct store_kernel *kernel)
 {
 	struct record_reader reader;
-	int code = record_open(
-	        key.data, key.bytes, value.data, value.bytes, RECORD_KERNEL, &reader);
+	int code = record_open(key, value, RECORD_KERNEL, &reader);
 
 	if (code || key.bytes != STORE_KEY_BYTES)
 		return -EBADMSG;
@@ -89,10 +87,7 @@ int store_put_kernel(
 
 	store_key_encode(key, bytes);
 	encode(&record, kernel);
-	int code = record_seal(&record, bytes, sizeof bytes);
-	struct store_edit edit = {
-	        STORE_KERNELS, {bytes, sizeof bytes}, {record.data, record.length}};
-	return code ? code : store_commit(store, &edit, 1);
+	return store_put(store, STORE_KERNELS, (struct store_bytes){bytes, sizeof bytes}, &record);
 }
 
 struct lookup {
