@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define S_NS      1000000000ull
 #define SPARE_FDS 256 /* beside the connections: store, workers, files of the page */
 
 struct daemon {
@@ -149,20 +148,13 @@ static void stop_signals(struct daemon *daemon)
 
 static int start_tune(struct daemon *daemon, struct error *err)
 {
-	const struct options *o = daemon->options;
+	const struct tune_options *o = &daemon->options->tune;
 
 	if (access(o->worker, X_OK))
 		return error_set(err, -errno, "worker",
 		        "the GPU worker %.120s cannot be run: %s; give its path with --worker",
 		        o->worker, strerror(errno));
-	return tune_create(daemon->loop, daemon->store,
-	        &(struct tune_options){
-	                .worker_path = o->worker,
-	                .budget_ns = o->budget_s * S_NS,
-	                .trials = o->trials,
-	                .idle_ns = o->idle_s * S_NS,
-	        },
-	        &daemon->tune);
+	return tune_create(daemon->loop, daemon->store, o, &daemon->tune);
 }
 
 static void stop_tune(struct daemon *daemon)

@@ -25,17 +25,29 @@ struct row {
 	uint64_t initial, min, max;
 };
 static const struct row rows[] = {
-#define TEXT(field, name, argument, doc) \
-	{name, argument, doc, offsetof(struct options, field), false, 0, 0, 0},
-#define NUMBER(field, name, argument, initial, min, max, doc) \
-	{name, argument, doc, offsetof(struct options, field), true, initial, min, max},
+#define OPTION_daemon(field) field
+#define OPTION_tune(field)   tune.field
+#define TEXT(part, field, name, argument, doc) \
+	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), false, 0, 0, 0},
+#define NUMBER(part, field, name, argument, initial, min, max, doc)                               \
+	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), true, initial, min, \
+	        max},
 #include "daemon/options.def"
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-static void *slot(struct options *options, const struct row *row)
+static uint64_t *number_slot(struct options *options, const struct row *row)
 {
-	return (char *)options + row->offset;
+	return (uint64_t *)(void *)((char *)options + row->offset);
+}
+
+/* Takes over `text`. */
+static void set_text(struct options *options, const struct row *row, char *text)
+{
+	const char **slot = (const char **)(void *)((char *)options + row->offset);
+
+	free((char *)(uintptr_t)*slot);
+	*slot = text;
 }
 
 /* `where` says who set it: "--port", or "FILE:LINE: port". */
@@ -47,8 +59,7 @@ static int set(struct options *options, const struct row *row, const char *value
 		if (!copy)
 			return error_set(err, *value ? -ENOMEM : -EINVAL, row->name,
 			        "%s needs a value that is not empty", where);
-		free(*(char **)slot(options, row));
-		*(char **)slot(options, row) = copy;
+		set_text(options, row, copy);
 		return 0;
 	}
 	char *end;
@@ -59,7 +70,7 @@ static int set(struct options *options, const struct row *row, const char *value
 		return error_set(err, -EINVAL, row->name,
 		        "%s must be a whole number from %llu to %llu, not '%.40s'", where,
 		        (unsigned long long)row->min, (unsigned long long)row->max, value);
-	*(uint64_t *)slot(options, row) = number;
+	*number_slot(options, row) = number;
 	return 0;
 }
 
@@ -222,8 +233,9 @@ static int set_defaults(struct options *options, struct error *err)
 	if (!options->state_dir)
 		return error_set(err, -EINVAL, "state-dir",
 		        "HOME is not set, so there is no default state folder; give --state-dir");
-	if (!options->worker)
-		options->worker = beside_or_installed("nnjit-gpu", X_OK, PROGRAMDIR "/nnjit-gpu");
+	if (!options->tune.worker)
+		options->tune.worker = beside_or_installed(
+		        "nnjit-gpu", X_OK, PROGRAMDIR "/nnjit-gpu");
 	if (!options->page_dir)
 		options->page_dir = beside_or_installed(
 		        "clients/web", R_OK | X_OK, PKGDATADIR "/web");
@@ -232,7 +244,8 @@ static int set_defaults(struct options *options, struct error *err)
 		        "protocol/models", R_OK | X_OK, PKGDATADIR "/models");
 	if (!options->log_level)
 		options->log_level = strdup("info");
-	if (!options->worker || !options->page_dir || !options->models_dir || !options->log_level)
+	if (!options->tune.worker || !options->page_dir || !options->models_dir ||
+	        !options->log_level)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	if (log_level_parse(options->log_level, &options->level))
 		return error_set(err, -EINVAL, "log-level",
@@ -248,7 +261,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 	for (size_t i = 0; i < ROWS; i++)
 		if (rows[i].number)
-			*(uint64_t *)slot(&options, &rows[i]) = rows[i].initial;
+			*number_slot(&options, &rows[i]) = rows[i].initial;
 	int r = walk(argc, argv, &options, &config, err);
 	if (r)
 		return r;
@@ -271,7 +284,7 @@ void options_free(struct options *options)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
 		if (!rows[i].number)
-			free(*(char **)slot(options, &rows[i]));
+			set_text(options, &rows[i], NULL);
 	*options = (struct options){0};
 }
 

@@ -131,7 +131,7 @@ static struct device *device_add(struct tune *tune, uint64_t id)
 		return NULL;
 	device->tune = tune;
 	device->public.id = id;
-	if (worker_create(tune->loop, tune->worker_path, &device->worker) ||
+	if (worker_create(tune->loop, tune->options.worker, &device->worker) ||
 	        loop_timer_create(tune->loop, idle_too_long, device, &device->idle)) {
 		device_free(device);
 		return NULL;
@@ -253,7 +253,7 @@ void device_ready(struct device *device, device_readied *done, void *context)
 
 void device_rest(struct device *device)
 {
-	loop_timer_set(device->idle, device->tune->idle_ns);
+	loop_timer_set(device->idle, device->tune->options.idle_s * S_NS);
 }
 
 /* ---- The enumeration after start. */
@@ -370,7 +370,7 @@ int devices_start(struct tune *tune)
 	for (uint32_t i = 0; i < tune->device_count; i++)
 		device_calibrate(tune->devices[i]);
 	devices_changed(tune);
-	code = worker_create(tune->loop, tune->worker_path, &tune->lister);
+	code = worker_create(tune->loop, tune->options.worker, &tune->lister);
 	if (!code)
 		list(tune);
 	return code;

@@ -9,7 +9,7 @@
 
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
-#include "daemon/tune/job.h"
+#include "daemon/tune/session.h"
 
 #include <errno.h>
 #include <string.h>
@@ -82,7 +82,6 @@ static struct job *job_create(
 	job->id.features &= id->device->limits.features;
 	job->priority = priority;
 	job->sequence = tune->job_sequence++;
-	job->launched = job->ahead = NO_CANDIDATE;
 	job->key = kernel_key(id);
 	op_print(&id->op, job->text);
 	job->unsaved = true;
@@ -106,7 +105,7 @@ static bool may_start(const struct tune *tune, const struct job *job)
 {
 	bool cpu = job->device->public.facts.cpu;
 
-	if (job->running || job->device->job || job->device->readied)
+	if (job->session || job->device->job || job->device->readied)
 		return false;
 	for (uint32_t i = 0; cpu && i < tune->device_count; i++)
 		if (tune->devices[i]->job && tune->devices[i]->public.facts.cpu)
@@ -125,7 +124,7 @@ static struct job *next_job(struct tune *tune)
 bool queue_overtaken(const struct job *job)
 {
 	for (const struct job *other = job->tune->jobs; other; other = other->next)
-		if (!other->running && other->priority < job->priority &&
+		if (!other->session && other->priority < job->priority &&
 		        (other->device == job->device ||
 		                (other->device->public.facts.cpu && job->device->public.facts.cpu)))
 			return true;
@@ -290,12 +289,13 @@ static int join(struct job *job, const struct tune_params *params,
         struct tune_subscription **ret_subscription)
 {
 	struct tune_subscription *subscription = NULL;
-	uint64_t budget_ns = params->budget_ns ? params->budget_ns : job->tune->budget_ns;
+	uint64_t budget_ns = params->budget_ns ? params->budget_ns
+	                                       : job->tune->options.budget_s * 1000000000ull;
 
-	job->shared |= params->budget_ns && job->priority == TUNE_PREFETCH;
+	job->pooled |= params->budget_ns && job->priority == TUNE_PREFETCH;
 	if (job->budget_ns < budget_ns)
 		job->budget_ns = budget_ns;
-	if (!job->running)
+	if (!job->session)
 		job->again |= params->again;
 	if (params->notify)
 		subscription = subscribe(job->tune, job, params);
@@ -309,7 +309,7 @@ static int join(struct job *job, const struct tune_params *params,
 }
 
 /* A naive one whose search was cut short by a dying worker is tried again. */
-static bool is_settled(const struct tune_kernel *kernel)
+static bool is_answered(const struct tune_kernel *kernel)
 {
 	return kernel->status == TUNE_TUNED ||
 	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
@@ -324,7 +324,7 @@ int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct t
 
 	if (code)
 		return code;
-	if (!params->again && is_settled(&kernel))
+	if (!params->again && is_answered(&kernel))
 		return subscribe_tuned(tune, &kernel, params, ret_subscription);
 	code = job_for(tune, id, params->priority, &job, err);
 	return code ? code : join(job, params, ret_subscription);
@@ -332,7 +332,9 @@ int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct t
 
 static bool nearly_done(const struct job *job)
 {
-	return job->search && search_measured(job->search) * 4 >= search_goal(job->search) * 3;
+	const struct search *search = job->session ? job->session->search : NULL;
+
+	return search && search_measured(search) * 4 >= search_goal(search) * 3;
 }
 
 void tune_unsubscribe(struct tune_subscription *subscription)
@@ -399,7 +401,5 @@ void queue_destroy(struct tune *tune)
 			free(first);
 		}
 		job_abandon(job);
-		queue_remove(job);
-		job_free(job);
 	}
 }

@@ -48,9 +48,7 @@ struct predicted {
 struct tune {
 	struct loop *loop;
 	struct store *store;
-	char *worker_path;
-	uint64_t budget_ns, idle_ns, answer_ns;
-	uint32_t trials;
+	struct tune_options options;
 
 	struct device *devices[DEVICES_MAX]; /* best first */
 	uint32_t device_count;
@@ -58,7 +56,7 @@ struct tune {
 	uint32_t lister_tries;
 	bool enumerated;
 
-	int64_t spare_ns; /* of shared budgets: left for the next job, or taken too much */
+	int64_t spare_ns; /* in the pool of budgets: left for the next job, or taken too much */
 	struct job *jobs; /* queued and running, most urgent first */
 	uint32_t job_count;
 	uint64_t job_sequence;
@@ -82,7 +80,7 @@ void device_rest(struct device *device); /* no job follows: stops the worker aft
 /* ---- calibrate.c */
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */
 
-/* ---- kernel.c */
+/* ---- known.c */
 struct store_key kernel_key(const struct kernel_id *id);
 /* What the store knows, if its schedule can still be used: 0 with status and schedule, or -ENOENT.
  */

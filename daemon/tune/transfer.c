@@ -5,7 +5,7 @@
  * tiles and caches see ratios. Invariant: a schedule that leaves here is legal for the job.
  */
 #include "daemon/log.h"
-#include "daemon/tune/job.h"
+#include "daemon/tune/session.h"
 #include "space/space.h"
 
 #include <math.h>

@@ -9,9 +9,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define TRIALS    50
-#define ANSWER_NS 40000000000ull /* the worker itself gives a compile 20 s and a kernel 10 s */
-
 /* The kernel's name for this boot: tells a crash of the machine from one of the daemon. */
 static void read_boot(char boot[40])
 {
@@ -25,6 +22,16 @@ static void read_boot(char boot[40])
 	fclose(file);
 }
 
+static void fill_defaults(struct tune_options *options)
+{
+#define OPTION_daemon(statement)
+#define OPTION_tune(statement) statement
+#define TEXT(part, field, ...)
+#define NUMBER(part, field, name, argument, initial, ...) \
+	OPTION_##part(if (!options->field) options->field = initial;)
+#include "daemon/options.def"
+}
+
 int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
         struct tune **ret_tune)
 {
@@ -34,16 +41,11 @@ int tune_create(struct loop *loop, struct store *store, const struct tune_option
 		return -ENOMEM;
 	tune->loop = loop;
 	tune->store = store;
-	tune->budget_ns = options->budget_ns;
-	tune->trials = options->trials ? options->trials : TRIALS;
-	tune->idle_ns = options->idle_ns;
-	tune->answer_ns = options->answer_ns ? options->answer_ns : ANSWER_NS;
+	tune->options = *options;
+	fill_defaults(&tune->options);
 	tune->version = 1;
 	read_boot(tune->boot);
-	tune->worker_path = strdup(options->worker_path);
-	int code = tune->worker_path ? 0 : -ENOMEM;
-	if (!code)
-		code = loop_timer_create(loop, queue_pump, tune, &tune->pump);
+	int code = loop_timer_create(loop, queue_pump, tune, &tune->pump);
 	if (!code)
 		code = devices_start(tune);
 	if (code) {
@@ -61,7 +63,6 @@ void tune_destroy(struct tune *tune)
 	queue_destroy(tune);
 	devices_stop(tune);
 	loop_timer_destroy(tune->pump);
-	free(tune->worker_path);
 	free(tune);
 }
 

@@ -15,14 +15,15 @@
 struct loop;
 struct tune;
 
+/* The rows of options.def that are the tuner's. A number that is 0 is its row's default. */
 struct tune_options {
-	const char *worker_path; /* the nnjit-gpu program */
-	uint64_t budget_ns;      /* default time budget of one job */
-	uint32_t trials;         /* candidates measured of one kernel at most; 0: 50 */
-	uint64_t idle_ns;        /* a worker idle this long is stopped */
-	uint64_t answer_ns;      /* a worker silent this long, beyond what the kernel itself may
-	                          * take, is killed; 0: 80 s, as it minds its driver itself */
+#define OPTION_daemon(member)
+#define OPTION_tune(member)      member
+#define TEXT(part, field, ...)   OPTION_##part(const char *field;)
+#define NUMBER(part, field, ...) OPTION_##part(uint64_t field;)
+#include "daemon/options.def"
 };
+/* The options' texts must outlive the tuner. -ENOMEM, -EIO. */
 int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
         struct tune **ret_tune);
 void tune_destroy(struct tune *tune); /* stops workers; unfinished jobs stay in the store */

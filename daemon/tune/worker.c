@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Starting, talking to and burying nnjit-gpu. Nothing waits: the end of a process is learnt from
- * its pidfd on the loop. Invariant: `done` is set exactly while a call is under way, and every way
- * out of a call goes through answer().
+ * its pidfd on the loop. Invariant: the process has been asked all of `calls`, the first of them
+ * has its deadline in `timer`, and every answer goes through answer().
  */
 #include "daemon/tune/worker.h"
 
@@ -12,6 +12,7 @@
 #include "nnjit.h"
 #include "protocol/wire/wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -30,6 +31,13 @@ extern char **environ;
 #define NICE     5          /* on a busy machine the daemon answers before its worker computes */
 #define GRACE_NS (2 * S_NS) /* between a worker's last sign and giving up on its exit status */
 
+struct call {
+	worker_done *done;
+	void *context;
+	char what[24]; /* the request's name */
+	uint64_t deadline_ns;
+};
+
 struct worker {
 	struct loop *loop;
 	char *path;
@@ -39,18 +47,19 @@ struct worker {
 	struct wire wire;
 	struct loop_watch *pid_watch, *fd_watch;
 	struct loop_timer *timer; /* deadline, grace period, or 0 for a call that failed at once */
+	struct loop_timer *more;  /* another answer may have been read along with the last one */
 	struct grave *graves;
 
-	worker_done *done;
-	void *context;
-	char what[24]; /* the request's name */
-	uint64_t asked_ns, deadline_ns;
-	bool ending;    /* no answer will come: waiting for the process to be gone */
-	bool never_ran; /* and the call did not reach it */
-	char why[200];  /* why it ends; "" if it is not our doing */
+	struct call calls[WORKER_CALLS_MAX]; /* under way, in the order they were made */
+	uint32_t call_count;
+	uint64_t begun_ns; /* when the first of them was its turn */
+	bool ending;       /* no answer will come: waiting for the process to be gone */
+	bool never_ran;    /* and the last call did not reach it */
+	char why[200];     /* why it ends; "" if it is not our doing */
 };
 
 static void timer_fired(void *context);
+static void fd_readable(void *context);
 
 int worker_create(struct loop *loop, const char *path, struct worker **ret_worker)
 {
@@ -61,7 +70,8 @@ int worker_create(struct loop *loop, const char *path, struct worker **ret_worke
 	worker->loop = loop;
 	worker->pidfd = worker->fd = -1;
 	worker->path = strdup(path);
-	if (!worker->path || loop_timer_create(loop, timer_fired, worker, &worker->timer)) {
+	if (!worker->path || loop_timer_create(loop, timer_fired, worker, &worker->timer) ||
+	        loop_timer_create(loop, fd_readable, worker, &worker->more)) {
 		worker_destroy(worker);
 		return -ENOMEM;
 	}
@@ -86,6 +96,8 @@ static void bury(struct worker *worker, bool now)
 {
 	loop_unwatch(worker->fd_watch);
 	loop_unwatch(worker->pid_watch);
+	loop_timer_stop(worker->timer);
+	loop_timer_stop(worker->more);
 	worker->fd_watch = worker->pid_watch = NULL;
 	if (worker->fd >= 0)
 		close(worker->fd);
@@ -96,38 +108,51 @@ static void bury(struct worker *worker, bool now)
 	worker->pid = 0;
 	worker->pidfd = worker->fd = -1;
 	worker->ending = worker->never_ran = false;
+	worker->why[0] = '\0';
 }
 
 void worker_stop(struct worker *worker)
 {
-	if (worker->pid && !worker->done)
-		bury(worker, false);
+	worker->call_count = 0;
+	bury(worker, false);
 }
 
 void worker_destroy(struct worker *worker)
 {
 	if (!worker)
 		return;
-	bury(worker, true);
+	if (worker->timer && worker->more)
+		bury(worker, true);
 	graves_close(&worker->graves);
 	loop_timer_destroy(worker->timer);
+	loop_timer_destroy(worker->more);
 	free(worker->path);
 	free(worker);
 }
 
-/* The last thing a callback of ours does: `done` may do anything, worker_destroy included. */
+/* The first call's turn has come. */
+static void begin_call(struct worker *worker)
+{
+	worker->begun_ns = loop_now_ns();
+	loop_timer_set(worker->timer, worker->calls[0].deadline_ns);
+}
+
+/* Of the first call. The last thing a callback of ours does: `done` may do anything, worker_destroy
+ * included. */
 static void answer(struct worker *worker, const struct worker_reply *reply)
 {
-	worker_done *done = worker->done;
+	struct call call = worker->calls[0];
 
-	if (done)
-		log_debug("worker %ld: %s took %.1f ms", (long)worker->pid, worker->what,
-		        (double)(loop_now_ns() - worker->asked_ns) / 1e6);
-
+	log_debug("worker %ld: %s took %.1f ms", (long)worker->pid, call.what,
+	        (double)(loop_now_ns() - worker->begun_ns) / 1e6);
 	loop_timer_stop(worker->timer);
-	worker->done = NULL;
-	if (done)
-		done(worker->context, reply);
+	worker->call_count--;
+	memmove(worker->calls, worker->calls + 1, worker->call_count * sizeof worker->calls[0]);
+	if (worker->call_count) {
+		begin_call(worker);
+		loop_timer_set(worker->more, 0);
+	}
+	call.done(call.context, reply);
 }
 
 static void lost(struct worker *worker, bool asked_to_end)
@@ -135,8 +160,10 @@ static void lost(struct worker *worker, bool asked_to_end)
 	char why[sizeof worker->why];
 
 	memcpy(why, worker->why, sizeof why);
-	worker->why[0] = '\0';
 	bury(worker, true);
+	if (!worker->call_count)
+		return;
+	worker->call_count = 1;
 	answer(worker, &(struct worker_reply){
 	                       .answer = WORKER_LOST, .text = why, .asked_to_end = asked_to_end});
 }
@@ -147,16 +174,17 @@ static bool describe_end(struct worker *worker, const siginfo_t *info)
 	int status = info->si_status;
 	bool asked = info->si_code != CLD_EXITED && (status == SIGTERM || status == SIGINT ||
 	                                                    status == SIGHUP || status == SIGQUIT);
+	const char *what = worker->calls[0].what;
 
 	if (worker->why[0])
 		return worker->never_ran;
 	if (info->si_code == CLD_EXITED)
 		snprintf(worker->why, sizeof worker->why,
-		        "the GPU worker ended with status %d during %s", status, worker->what);
+		        "the GPU worker ended with status %d during %s", status, what);
 	else
 		snprintf(worker->why, sizeof worker->why,
 		        "the GPU worker was ended by signal %d (%s) during %s", status,
-		        strsignal(status), worker->what);
+		        strsignal(status), what);
 	return asked;
 }
 
@@ -168,7 +196,7 @@ static bool look_for_end(struct worker *worker)
 	if (waitid(P_PIDFD, (id_t)worker->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
 	        !info.si_pid)
 		return false;
-	if (!worker->done)
+	if (!worker->call_count)
 		log_info("%s ended while idle; it is started again when needed", worker->path);
 	lost(worker, describe_end(worker, &info));
 	return true;
@@ -195,17 +223,18 @@ static void kill_it(struct worker *worker, const char *why)
 static void timer_fired(void *context)
 {
 	struct worker *worker = context;
+	const struct call *call = &worker->calls[0];
 	char why[sizeof worker->why];
 
 	if (!worker->pid || worker->ending) { /* it never ran, or does not go */
 		if (!worker->why[0])
 			snprintf(worker->why, sizeof worker->why,
-			        "the GPU worker hung up during %s", worker->what);
+			        "the GPU worker hung up during %s", call->what);
 		lost(worker, worker->never_ran);
 		return;
 	}
 	snprintf(why, sizeof why, "the GPU worker did not answer %s within %.1f s and was killed",
-	        worker->what, (double)worker->deadline_ns / 1e9);
+	        call->what, (double)call->deadline_ns / 1e9);
 	kill_it(worker, why);
 }
 
@@ -217,7 +246,7 @@ static void take(struct worker *worker, json_t *message)
 	const char *code = json_string_value(json_object_get(no, "code"));
 	const char *text = json_string_value(json_object_get(no, "text"));
 
-	if (!worker->done || (!json_is_object(ok) && !code)) {
+	if (!worker->call_count || (!json_is_object(ok) && !code)) {
 		kill_it(worker, "the GPU worker broke its protocol and was killed");
 	} else if (ok) {
 		answer(worker, &(struct worker_reply){.answer = WORKER_OK, .ok = ok});
@@ -233,7 +262,7 @@ static void fd_readable(void *context)
 {
 	struct worker *worker = context;
 	json_t *message;
-	int code = wire_receive(&worker->wire, worker->fd, &message);
+	int code = worker->ending ? -EAGAIN : wire_receive(&worker->wire, worker->fd, &message);
 
 	if (!code)
 		take(worker, message);
@@ -243,13 +272,14 @@ static void fd_readable(void *context)
 		kill_it(worker, "the GPU worker broke its protocol and was killed");
 }
 
-/* Its last words may still be in the socket: they count if they answer the call. */
+/* Its last words may still be in the socket: they count if they answer calls. */
 static void pid_readable(void *context)
 {
 	struct worker *worker = context;
 	json_t *message;
 
-	if (worker->done && !worker->ending && !wire_receive(&worker->wire, worker->fd, &message))
+	if (worker->call_count && !worker->ending &&
+	        !wire_receive(&worker->wire, worker->fd, &message))
 		take(worker, message);
 	else
 		look_for_end(worker);
@@ -327,7 +357,8 @@ static int start(struct worker *worker)
 	return watch(worker);
 }
 
-/* A call that cannot even be made is answered from the loop like any other. */
+/* A call that cannot even be made is answered from the loop like any other, as lost: what stands
+ * before it is lost with it. */
 static void fail_later(struct worker *worker, int code)
 {
 	snprintf(worker->why, sizeof worker->why, "the GPU worker %.80s cannot be %s: %s",
@@ -336,26 +367,31 @@ static void fail_later(struct worker *worker, int code)
 	loop_timer_set(worker->timer, 0);
 }
 
+static int ask(struct worker *worker, const json_t *request)
+{
+	int code = request ? 0 : -ENOMEM;
+
+	if (!code && !worker->pid)
+		code = start(worker);
+	return code ? code : wire_send(worker->fd, request);
+}
+
 void worker_call(struct worker *worker, json_t *request, uint64_t deadline_ns, worker_done *done,
         void *context)
 {
 	const char *what = json_string_value(json_object_get(request, "do"));
-	int code = request ? 0 : -ENOMEM;
+	bool first = !worker->call_count;
 
-	worker->done = done;
-	worker->context = context;
-	worker->asked_ns = loop_now_ns();
-	worker->deadline_ns = deadline_ns;
-	snprintf(worker->what, sizeof worker->what, "%s", what ? what : "a request");
-	if (worker->ending)
+	assert(worker->call_count < WORKER_CALLS_MAX);
+	struct call *call = &worker->calls[worker->call_count++];
+	*call = (struct call){.done = done, .context = context, .deadline_ns = deadline_ns};
+	snprintf(call->what, sizeof call->what, "%s", what ? what : "a request");
+	if (first && worker->ending)
 		bury(worker, true);
-	if (!code && !worker->pid)
-		code = start(worker);
-	if (!code)
-		code = wire_send(worker->fd, request);
+	int code = worker->ending ? 0 : ask(worker, request);
 	json_decref(request);
 	if (code)
 		fail_later(worker, code);
-	else
-		loop_timer_set(worker->timer, deadline_ns);
+	else if (first)
+		begin_call(worker);
 }

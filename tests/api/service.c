@@ -52,9 +52,9 @@ void set_up(void)
 	const char *source = getenv("NNJIT_SOURCE");
 	struct error err = {0};
 	const struct tune_options options = {
-	        .worker_path = "/bin/false",
-	        .budget_ns = 1000000000,
-	        .idle_ns = 1000000000,
+	        .worker = "/bin/false",
+	        .budget_s = 1,
+	        .idle_s = 1,
 	};
 
 	log_open(LOG_LEVEL_ERROR);

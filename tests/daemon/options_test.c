@@ -30,9 +30,9 @@ START_TEST(defaults)
 	ck_assert_int_eq(parse((const char *[]){NULL}, &options, &err), 0);
 	ck_assert_str_eq(options.state_dir, "/srv/one");
 	ck_assert_uint_eq(options.port, 6174);
-	ck_assert_uint_eq(options.budget_s, 30);
+	ck_assert_uint_eq(options.tune.budget_s, 30);
 	ck_assert_int_eq(options.level, LOG_LEVEL_INFO);
-	ck_assert_ptr_nonnull(strstr(options.worker, "nnjit-gpu"));
+	ck_assert_ptr_nonnull(strstr(options.tune.worker, "nnjit-gpu"));
 	options_free(&options);
 	options_free(&options);
 }
@@ -54,7 +54,7 @@ START_TEST(the_command_line_wins_over_the_file)
 	unlink(path);
 	ck_assert_msg(r == 0, "%s", err.text);
 	ck_assert_uint_eq(options.port, 7001);
-	ck_assert_uint_eq(options.budget_s, 5);
+	ck_assert_uint_eq(options.tune.budget_s, 5);
 	ck_assert_int_eq(options.level, LOG_LEVEL_DEBUG);
 	ck_assert_str_eq(options.state_dir, "/x");
 	options_free(&options);

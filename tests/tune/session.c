@@ -109,7 +109,7 @@ static void too_late(void *context)
 static int start(const char *path, uint64_t budget_ns, uint32_t trials)
 {
 	const struct tune_options options = {
-	        .worker_path = path, .budget_ns = budget_ns, .trials = trials, .idle_ns = S_NS};
+	        .worker = path, .budget_s = budget_ns / S_NS, .trials = trials, .idle_s = 1};
 	int code;
 
 	now = (struct session){0};

@@ -5,8 +5,8 @@
  * Invariant: a schedule that leaves here is legal under the device's limits of today.
  */
 #include "base/hash.h"
-#include "daemon/tune/job.h"
 #include "daemon/tune/queue.h"
+#include "daemon/tune/session.h"
 #include "space/space.h"
 
 #include <errno.h>
@@ -141,29 +141,32 @@ static int kernel_predicted(struct tune *tune, const struct kernel_id *id,
 	return 0;
 }
 
-/* The best of a job under way, once it has one. */
-static void kernel_in_tuning(const struct job *job, struct tune_kernel *ret_kernel)
+/* The best of a session, once it has one. */
+static void kernel_in_tuning(const struct session *session, struct tune_kernel *ret_kernel)
 {
-	*ret_kernel = (struct tune_kernel){.best = job->best};
-	fill(ret_kernel, &job->id, &job->best_schedule);
-	ret_kernel->status = job->best.naive ? TUNE_NAIVE : TUNE_TUNING;
+	const struct kernel_id *id = &session->job->id;
+
+	*ret_kernel = (struct tune_kernel){.best = session->best.kernel};
+	fill(ret_kernel, id, &session->best.schedule);
+	ret_kernel->status = session->best.kernel.naive ? TUNE_NAIVE : TUNE_TUNING;
 	ret_kernel->predicted_ns = space_predict_ns(
-	        &job->id.op, &job->best_schedule, &job->id.device->facts);
+	        &id->op, &session->best.schedule, &id->device->facts);
 }
 
 /* `job` NULL: none tunes it. */
 static int kernel_known(struct tune *tune, const struct kernel_id *id, const struct job *job,
         struct tune_kernel *ret_kernel, struct error *err)
 {
+	const struct session *session = job ? job->session : NULL;
 	int code = 0;
 
-	if (job && job->best.schedule[0])
-		kernel_in_tuning(job, ret_kernel);
+	if (session && session->best.kernel.schedule[0])
+		kernel_in_tuning(session, ret_kernel);
 	else if (kernel_stored(tune, id, ret_kernel))
 		code = kernel_predicted(tune, id, ret_kernel, err);
-	if (!code && job && job->search) {
-		ret_kernel->measured = search_measured(job->search);
-		ret_kernel->of = search_goal(job->search);
+	if (!code && session && session->search) {
+		ret_kernel->measured = search_measured(session->search);
+		ret_kernel->of = search_goal(session->search);
 	}
 	return code;
 }

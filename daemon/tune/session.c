@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The machine that drives a job's search against a worker. Each state waits for one answer; step()
+ * takes it and says which state follows.
+ *
+ *   OPENING -> UNLOADING -> LOADING -> DECIDING -> ask the search, or over
+ *                                       |  ^
+ *              BUILDING, TIMING, DROPPING  '
+ *
+ * While a batch is timed, a candidate that will probably be asked for next is built behind it: two
+ * calls are under way then, TIMING goes over to BUILDING, and the candidate is `ahead` until the
+ * search asks for it or for another. A worker that dies sends any state back to OPENING; the search
+ * keeps what it was told and asks again for what it was not. Must not know who waits for the job.
+ * Invariants: a candidate is recorded as launched before the worker gets it; the session ends, and
+ * may be freed, only as the last thing of advance().
+ */
+#include "daemon/tune/session.h"
+
+#include "daemon/log.h"
+#include "daemon/loop/loop.h"
+#include "daemon/tune/queue.h"
+#include "space/space.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#define S_NS      1000000000ull
+#define LOAD_NS   (60 * S_NS) /* includes the reference's sampled elements */
+#define UNLOAD_NS (10 * S_NS)
+#define DROP_NS   (10 * S_NS)
+#define ANSWER_NS (40 * S_NS) /* the worker itself gives a compile 20 s and a kernel 10 s */
+
+static void advance(struct session *session, const struct worker_reply *reply);
+
+int session_create(struct job *job, session_heard *heard, struct session **ret_session)
+{
+	struct session *session = calloc(1, sizeof *session);
+
+	if (!session)
+		return -ENOMEM;
+	session->job = job;
+	session->heard = heard;
+	session->building = session->ahead = NO_CANDIDATE;
+	session->builds = 1;
+	*ret_session = session;
+	return 0;
+}
+
+void session_destroy(struct session *session)
+{
+	if (!session)
+		return;
+	journal_take_back_all(session);
+	search_destroy(session->search);
+	free(session);
+}
+
+/* ---- Ends. */
+
+static enum session_state end(struct session *session, enum session_news news, const char *why)
+{
+	session->outcome.news = news;
+	snprintf(session->outcome.why, sizeof session->outcome.why, "%s", why);
+	return SESSION_OVER;
+}
+
+static enum session_state finish(struct session *session)
+{
+	const struct store_kernel *best = &session->best.kernel;
+	struct job *job = session->job;
+	char why[256];
+
+	if (search_done(session->search))
+		journal_finals(session);
+	if (best_finish(session)) {
+		snprintf(why, sizeof why, "none of %u schedules could be measured%s%s",
+		        session->count, session->refusal[0] ? "; the last one: " : "",
+		        session->refusal);
+		best_naive(session, search_measured(session->search) == session->count);
+		return end(session, SESSION_FAILED, why);
+	}
+	log_info("%s on %s: %.3f ms (baseline %.3f ms), %u of %u schedules in %.1f s: %s",
+	        job->text, job->device->public.name, best->median_ns / 1e6, best->baseline_ns / 1e6,
+	        best->measured, best->of, (double)budget_spent_ns(job) / 1e9, best->schedule);
+	device_calibrate(job->device);
+	return end(session, SESSION_FINISHED, "");
+}
+
+/* ---- Asking the worker. Each says in which state its answer is waited for. */
+
+static void answered(void *context, const struct worker_reply *reply)
+{
+	advance(context, reply);
+}
+
+static void call(struct session *session, json_t *request, uint64_t deadline_ns)
+{
+	worker_call(session->job->device->worker, request, deadline_ns, answered, session);
+}
+
+/* What the kernel itself may take comes on top of the worker's patience. */
+static uint64_t patience_ns(double kernel_ns)
+{
+	return ANSWER_NS + (isfinite(kernel_ns) && kernel_ns > 0 ? (uint64_t)kernel_ns : 0);
+}
+
+static enum session_state load(struct session *session)
+{
+	call(session,
+	        json_pack("{s:s,s:s,s:I}", "do", "load", "op", session->job->text, "seed",
+	                (json_int_t)(session->job->key.op >> 33)),
+	        LOAD_NS);
+	return SESSION_LOADING;
+}
+
+static enum session_state unload(struct session *session)
+{
+	call(session, json_pack("{s:s}", "do", "unload"), UNLOAD_NS);
+	return SESSION_UNLOADING;
+}
+
+static enum session_state drop(struct session *session, json_t *candidates)
+{
+	call(session, json_pack("{s:s,s:o}", "do", "drop", "candidates", candidates), DROP_NS);
+	return SESSION_DROPPING;
+}
+
+/* Of a candidate recorded as launched. */
+static enum session_state build(struct session *session, uint32_t candidate)
+{
+	const struct attempt *attempt = &session->attempts[candidate];
+
+	session->building = candidate;
+	call(session,
+	        json_pack("{s:s,s:I,s:s,s:b}", "do", "build", "candidate", (json_int_t)candidate,
+	                "schedule", attempt->text, "twin", attempt->builds > 0),
+	        patience_ns(8 * attempt->predicted_ns));
+	return SESSION_BUILDING;
+}
+
+static void send_timing(struct session *session)
+{
+	json_t *candidates = json_array();
+	double sum_ns = 0;
+
+	for (uint32_t i = 0; i < session->timing.count; i++) {
+		uint32_t candidate = session->timing.candidate[i];
+		json_array_append_new(candidates, json_integer((json_int_t)candidate));
+		sum_ns += session->builds * session->attempts[candidate].pilot_ns;
+	}
+	call(session,
+	        json_pack("{s:s,s:o,s:I}", "do", "time", "candidates", candidates, "samples",
+	                (json_int_t)session->samples),
+	        patience_ns(8 * sum_ns * session->samples));
+}
+
+/* What comes next is built behind it, where that is worth it and can be recorded. */
+static enum session_state time_batch(struct session *session)
+{
+	batch_choose_timing(session);
+	uint32_t next = batch_next_ahead(session);
+	bool ahead = next != NO_CANDIDATE && !journal_launch(session, next);
+	send_timing(session);
+	if (ahead)
+		build(session, next);
+	return SESSION_TIMING;
+}
+
+/* ---- The device is ready: the space, what is remembered of it. */
+
+/* A driver that changed moves the job to its new key. */
+static void take_key(struct session *session)
+{
+	struct job *job = session->job;
+	struct store_key key = kernel_key(&job->id);
+
+	if (job->key.driver == key.driver)
+		return;
+	store_delete_job(job->tune->store, &job->key);
+	job->key = key;
+	store_put_job(job->tune->store, &key, job->text, job->priority);
+	search_destroy(session->search);
+	session->search = NULL;
+	session->finals = false;
+	session->builds = 1;
+}
+
+static int prepare(struct session *session, struct error *err)
+{
+	const struct job *job = session->job;
+	const struct tune_device *device = &job->device->public;
+	struct limits limits = tune_limits(device, job->id.features);
+	struct space space;
+	int code = space_enumerate(&job->id.op, &limits, &device->facts, &space, err);
+
+	if (code)
+		return code;
+	code = candidates_take(session, &space);
+	if (code)
+		return error_set(err, code, "", "out of memory");
+	best_start(session);
+	code = journal_recall(session, 0);
+	if (code)
+		log_warning("%s: earlier trials cannot be read: %s; they are done again", job->text,
+		        strerror(-code));
+	return 0;
+}
+
+static enum session_state opened(struct session *session, const struct worker_reply *failure)
+{
+	struct error err = {0};
+
+	if (failure)
+		return end(session, SESSION_FAILED, failure->text);
+	take_key(session);
+	if (!session->search && prepare(session, &err))
+		return end(session, SESSION_FAILED, err.text);
+	return session->job->device->loaded ? unload(session) : load(session);
+}
+
+static enum session_state unloaded(struct session *session)
+{
+	session->job->device->loaded = false;
+	return load(session);
+}
+
+static enum session_state loaded(struct session *session, const struct worker_reply *reply)
+{
+	const struct job *job = session->job;
+
+	if (reply->answer != WORKER_OK)
+		return end(session, SESSION_FAILED, reply->text);
+	job->device->loaded = true;
+	double share = json_number_value(json_object_get(reply->ok, "share"));
+	session->share = share > 0 && share < 1 ? share : 1;
+	if (session->share < 1)
+		log_info("%s on %s: memory is short; its schedules are tried on %.0f%% of it",
+		        job->text, job->device->public.name, 100 * share);
+	return SESSION_DECIDING;
+}
+
+/* ---- A candidate was built, or a batch timed. */
+
+static void reject(
+        struct session *session, uint32_t candidate, enum store_trial_state state, const char *why)
+{
+	log_debug(
+	        "%s: '%s' is out: %s", session->job->text, session->attempts[candidate].text, why);
+	journal_reject(session, candidate, state, why);
+	batch_remove(&session->asked, candidate);
+}
+
+static void take_verdict(struct session *session, uint32_t candidate, const json_t *ok)
+{
+	struct attempt *attempt = &session->attempts[candidate];
+	const char *why = json_string_value(json_object_get(ok, "why"));
+
+	session->job->tune->stats.built_ahead += json_is_true(json_object_get(ok, "ahead"));
+	if (!json_is_true(json_object_get(ok, "right"))) {
+		reject(session, candidate, STORE_TRIAL_WRONG, why && *why ? why : "wrong results");
+		return;
+	}
+	attempt->builds++;
+	attempt->right = true;
+	attempt->trial.pipeline_ns = json_number_value(json_object_get(ok, "pipeline_ns"));
+	attempt->trial.code_bytes = (uint64_t)json_integer_value(json_object_get(ok, "code_bytes"));
+	attempt->trial.max_rel_err = json_number_value(json_object_get(ok, "max_rel_err"));
+	attempt->trial.checked = (uint32_t)json_integer_value(json_object_get(ok, "checked"));
+	attempt->pilot_ns = json_number_value(json_object_get(ok, "pilot_ns"));
+	if (!batch_has(&session->asked, candidate))
+		session->ahead = candidate;
+}
+
+static enum session_state built(struct session *session, const struct worker_reply *reply)
+{
+	uint64_t took_ns = loop_now_ns() - session->pace.begun_ns;
+	uint32_t candidate = session->building;
+
+	session->pace.build_ns = session->pace.build_ns ? (session->pace.build_ns + took_ns) / 2
+	                                                : took_ns;
+	session->deaths = 0;
+	session->building = NO_CANDIDATE;
+	if (reply->answer == WORKER_OK)
+		take_verdict(session, candidate, reply->ok);
+	else
+		reject(session, candidate, STORE_TRIAL_REFUSED, reply->text);
+	return SESSION_DECIDING;
+}
+
+/* All of the batch is told: the best of it is served. */
+static void look_back(struct session *session)
+{
+	session->open = session->alone = false;
+	bool improved = best_update(session);
+	kernels_changed(session->job->tune);
+	session->heard(session->job, improved ? SESSION_IMPROVED : SESSION_PROGRESS, NULL);
+}
+
+/* Which of several was at fault shows when each is timed alone. */
+static enum session_state timed(struct session *session, const struct worker_reply *reply)
+{
+	const char *clock = json_string_value(json_object_get(reply->ok, "clock"));
+
+	session->deaths = 0;
+	session->pace.time_ns = loop_now_ns() - session->pace.begun_ns;
+	if (reply->answer == WORKER_OK) {
+		session->batches++;
+		session->wall_clock = clock && !strcmp(clock, "wall");
+		const json_t *samples_ns = json_object_get(reply->ok, "samples_ns");
+		for (uint32_t i = 0; i < session->timing.count; i++)
+			batch_take_samples(session, session->timing.candidate[i], samples_ns);
+		journal_times(session);
+	} else {
+		session->alone = true;
+		if (session->timing.count == 1)
+			reject(session, session->timing.candidate[0], STORE_TRIAL_REFUSED,
+			        reply->text);
+	}
+	if (!session->asked.count)
+		look_back(session);
+	return session->building == NO_CANDIDATE ? SESSION_DECIDING : SESSION_BUILDING;
+}
+
+/* ---- What comes next. */
+
+/* What was built ahead is asked for now, or was built in vain. */
+static enum session_state claim_ahead(struct session *session)
+{
+	uint32_t ahead = session->ahead;
+
+	session->ahead = NO_CANDIDATE;
+	if (ahead == NO_CANDIDATE || batch_has(&session->asked, ahead))
+		return SESSION_DECIDING;
+	journal_take_back(session, ahead);
+	session->attempts[ahead].builds = 0;
+	return drop(session, json_pack("[I]", (json_int_t)ahead));
+}
+
+static enum session_state ask(struct session *session)
+{
+	const struct job *job = session->job;
+	uint64_t spent_ns = budget_spent_ns(job);
+	bool timed = search_best(session->search) < session->count;
+
+	if (queue_overtaken(job))
+		return end(session, SESSION_PARKED, "");
+	if (spent_ns > budget_screening_ns(job))
+		search_hurry(session->search);
+	candidates_expand(session);
+	if (spent_ns + session->pace.time_ns < (timed ? job->budget_ns : 4 * job->budget_ns))
+		session->asked.count = search_ask(
+		        session->search, session->asked.candidate, &session->samples);
+	session->open = session->asked.count;
+	return session->open ? claim_ahead(session) : finish(session);
+}
+
+static enum session_state build_next(struct session *session, uint32_t candidate)
+{
+	int code = journal_launch(session, candidate);
+
+	if (code) /* never launched unrecorded */
+		return end(session, SESSION_FAILED,
+		        code == -ENOSPC ? "the disk with the state folder is full"
+		                        : "the store cannot be written");
+	return build(session, candidate);
+}
+
+static enum session_state decide(struct session *session)
+{
+	if (session->job->cancelled)
+		return end(session, SESSION_CANCELLED, "");
+	batch_prepare(session);
+	uint32_t next = batch_unbuilt(session);
+	if (next != NO_CANDIDATE)
+		return build_next(session, next);
+	if (session->asked.count)
+		return time_batch(session);
+	if (session->open)
+		look_back(session);
+	json_t *losers = batch_losers(session);
+	if (json_array_size(losers))
+		return drop(session, losers);
+	json_decref(losers);
+	return ask(session);
+}
+
+/* ---- A worker that died. */
+
+/* An error after which the worker's device is of no use any more counts as well. */
+static bool is_gone(const struct worker_reply *reply)
+{
+	return reply &&
+	       (reply->answer == WORKER_LOST ||
+	               (reply->answer == WORKER_ERROR && !strcmp(reply->code, "device-lost")));
+}
+
+/* Whoever the worker was alone with. Of one that is timed and one that is built meanwhile nobody
+ * can tell, nor of several that are timed. */
+static void blame(struct session *session, const struct worker_reply *reply)
+{
+	bool timing = session->state == SESSION_TIMING;
+	uint32_t culprit = NO_CANDIDATE;
+
+	session->alone |= timing;
+	session->job->cautious |= timing && session->building != NO_CANDIDATE;
+	if (session->state == SESSION_BUILDING)
+		culprit = session->building;
+	else if (timing && session->timing.count == 1)
+		culprit = session->timing.candidate[0];
+	if (culprit != NO_CANDIDATE && !reply->asked_to_end)
+		reject(session, culprit, STORE_TRIAL_POISONED, reply->text);
+}
+
+static void forget_worker(struct session *session)
+{
+	worker_stop(session->job->device->worker);
+	session->job->device->loaded = false;
+	for (uint32_t i = 0; i < session->count; i++)
+		session->attempts[i].builds = 0;
+	session->asked.count = session->timing.count = 0;
+	session->open = false;
+	journal_take_back_all(session);
+}
+
+static enum session_state lost(struct session *session, const struct worker_reply *reply)
+{
+	struct job *job = session->job;
+	char why[256];
+
+	blame(session, reply);
+	forget_worker(session);
+	if (job->cancelled)
+		return end(session, SESSION_CANCELLED, "");
+	if (++session->deaths < DEATHS_MAX) {
+		log_warning("%s on %s: %s; the worker is started again and the search goes on",
+		        job->text, job->device->public.name, reply->text);
+		job->tune->stats.worker_restarts++;
+		return SESSION_OPENING;
+	}
+	if (session->search && session->best.ours) {
+		log_warning("%s on %s: %s, %u times in a row; the search ends with the best so far",
+		        job->text, job->device->public.name, reply->text, session->deaths);
+		return finish(session);
+	}
+	snprintf(why, sizeof why, "%.180s, %u times in a row", reply->text, session->deaths);
+	if (session->search && !session->best.kernel.schedule[0])
+		best_naive(session, false);
+	return end(session, SESSION_FAILED, why);
+}
+
+/* ---- The machine. */
+
+static enum session_state step(struct session *session, const struct worker_reply *reply)
+{
+	switch (session->state) {
+	case SESSION_OPENING:
+		return opened(session, reply);
+	case SESSION_UNLOADING:
+		return unloaded(session);
+	case SESSION_LOADING:
+		return loaded(session, reply);
+	case SESSION_BUILDING:
+		return built(session, reply);
+	case SESSION_TIMING:
+		return timed(session, reply);
+	case SESSION_DROPPING:
+		return SESSION_DECIDING;
+	case SESSION_DECIDING:
+		return decide(session);
+	case SESSION_OVER:
+		break;
+	}
+	return SESSION_OVER;
+}
+
+static void readied(void *context, const struct worker_reply *failure)
+{
+	advance(context, failure);
+}
+
+static void advance(struct session *session, const struct worker_reply *reply)
+{
+	session->state = is_gone(reply) ? lost(session, reply) : step(session, reply);
+	while (session->state == SESSION_DECIDING)
+		session->state = step(session, NULL);
+	session->pace.begun_ns = loop_now_ns();
+	if (session->state == SESSION_OPENING) {
+		device_ready(session->job->device, readied, session);
+	} else if (session->state == SESSION_OVER) {
+		journal_take_back_all(session);
+		session->heard(session->job, session->outcome.news, session->outcome.why);
+	}
+}
+
+void session_start(struct session *session)
+{
+	session->state = SESSION_OPENING;
+	device_ready(session->job->device, readied, session);
+}
