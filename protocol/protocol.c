@@ -162,25 +162,6 @@ static bool is_bool(const json_t *value)
 	return false;
 }
 
-static const char *const target_names[TARGET_COUNT] = {
-#define TARGET(name, text, ...) [TARGET_##name] = text,
-#include "protocol/targets.def"
-};
-
-const char *target_name(enum target target)
-{
-	return target_names[target];
-}
-
-enum target target_by_name(const char *name)
-{
-	uint32_t i = 0;
-
-	while (i < TARGET_COUNT && strcmp(target_names[i], name) != 0)
-		i++;
-	return (enum target)i;
-}
-
 static bool is_target(const json_t *value)
 {
 	return json_is_string(value) && target_by_name(json_string_value(value)) != TARGET_COUNT;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "nnjit.h"
+#include "protocol/artifact/target.h"
 
 #include <jansson.h>
 
@@ -35,15 +36,6 @@ enum method method_by_name(const char *name);
 enum method method_by_path(const char *path);
 /* Whether the method has a parameter of this present or former name. */
 bool method_takes(enum method method, const char *name);
-
-/* What a kernel's code may be asked for as. */
-enum target {
-#define TARGET(name, ...) TARGET_##name,
-#include "protocol/targets.def"
-	TARGET_COUNT
-};
-const char *target_name(enum target target);
-enum target target_by_name(const char *name); /* TARGET_COUNT if there is none */
 
 enum problem_code {
 	PROBLEM_NONE,

@@ -83,6 +83,7 @@ const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_r
 /* ---- Kernels (kernel.c). */
 enum artifact_status;
 enum artifact_status kernel_status(enum tune_status status);
+struct artifact kernel_artifact(const struct tune_kernel *kernel, enum target target);
 int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target target,
         json_t **ret_object, struct problem *ret_problem);
 /* As kernel_json, with what `origin` itself measured settling near-ties: may change the kernel. */

@@ -7,7 +7,7 @@
 #include "daemon/api/kernel_cache.h"
 #include "daemon/api/layouts.h"
 #include "daemon/api/parts.h"
-#include "protocol/artifact/artifact.h"
+#include "protocol/artifact_json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,12 +25,12 @@ enum artifact_status kernel_status(enum tune_status status)
 	return map[status];
 }
 
-int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target target,
-        json_t **ret_object, struct problem *ret_problem)
+struct artifact kernel_artifact(const struct tune_kernel *kernel, enum target target)
 {
 	bool measured = kernel->best.samples > 0;
 	const struct store_kernel *best = &kernel->best;
-	struct artifact artifact = {
+
+	return (struct artifact){
 	        .op = kernel->id.op,
 	        .schedule = kernel->schedule,
 	        .target = target,
@@ -51,6 +51,12 @@ int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target t
 	        .checked = measured ? best->checked : 0,
 	        .share = measured ? best->share : 0,
 	};
+}
+
+int kernel_json(struct api *api, const struct tune_kernel *kernel, enum target target,
+        json_t **ret_object, struct problem *ret_problem)
+{
+	struct artifact artifact = kernel_artifact(kernel, target);
 	int r = artifact_json(api->nnjit, &artifact, ret_object);
 
 	if (r)

@@ -6,7 +6,7 @@
 #include "daemon/api/parts.h"
 
 #include "base/cleanup.h"
-#include "protocol/artifact/artifact.h"
+#include "protocol/artifact_json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -49,36 +49,28 @@ int parts_read(const struct request *request, const struct want *want, struct pa
 	return answer;
 }
 
-static int kernel_of(
-        struct api *api, const struct want *want, json_t *kernels, struct problem *ret_problem)
-{
-	struct tune_kernel kernel;
-	json_t *object;
-	int answer = kernel_get(api, want, &kernel, ret_problem);
-
-	if (!answer)
-		answer = kernel_json(api, &kernel, want->target, &object, ret_problem);
-	if (!answer)
-		json_array_append_new(kernels, object);
-	return answer;
-}
-
 int parts_json(struct api *api, const struct parts *parts, json_t **ret_object,
         struct problem *ret_problem)
 {
 	struct artifact whole = {.op = parts->whole.id.op,
 	        .target = parts->whole.target,
 	        .device = parts->whole.id.device->id};
-	json_t *kernels = json_array();
-	int answer = 0;
+	struct artifact kernels[PARTS_KINDS];
+	const struct artifact_parts all = {.whole = &whole,
+	        .kernels = kernels,
+	        .kernel_count = parts->kind_count,
+	        .parts = parts->part,
+	        .kinds = parts->kind,
+	        .part_count = parts->count};
 
-	for (uint32_t i = 0; !answer && i < parts->kind_count; i++)
-		answer = kernel_of(api, &parts->want[i], kernels, ret_problem);
-	if (answer) {
-		json_decref(kernels);
-		return answer;
+	for (uint32_t i = 0; i < parts->kind_count; i++) {
+		const struct want *want = &parts->want[i];
+		struct tune_kernel kernel;
+		int answer = kernel_get(api, want, &kernel, ret_problem);
+		if (answer)
+			return answer;
+		kernels[i] = kernel_artifact(&kernel, want->target);
 	}
-	int r = artifact_parts_json(
-	        &whole, parts->part, parts->kind, parts->count, kernels, ret_object);
+	int r = artifact_parts_json(api->nnjit, &all, ret_object);
 	return r ? problem_set(ret_problem, PROBLEM_INTERNAL, "", "%s", strerror(-r)) : 0;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel artifact: the contract with every client, as JSON. Generates the code from the
+ * The kernel artifact: the contract with every client, as JSON text. Generates the code from the
  * operator and the schedule; everything else is what the caller knows of the kernel. Times of a
- * dynamic operator are means over the points at which it is tuned.
+ * dynamic operator are means over the points at which it is tuned. Needs libjit alone, so that a
+ * page can make artifacts of its own.
  */
 #pragma once
 
-#include "protocol/protocol.h"
+#include "base/buffer.h"
+#include "device/limits.h"
+#include "protocol/artifact/target.h"
 
 enum artifact_status {
 	ARTIFACT_PREDICTED, /* answered at once, not yet measured here */
@@ -36,16 +39,33 @@ struct artifact {
 	double max_rel_err;
 	uint32_t checked; /* output elements compared with the reference; 0: not verified */
 	double share;     /* of the operator that was tried; not told unless within (0, 1) */
+	bool settled;     /* by reports of the page's origin, among near-ties */
+	/* What lays a constant input out anew, once, and the input's name; NULL: nothing does. */
+	const struct artifact *prepare;
+	const char *prepare_input;
 };
-/* 0, -ENOMEM, or -EINVAL for a schedule that does not fit the operator. */
-int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
+/* An operator in parts (op_split). */
+struct artifact_parts {
+	const struct artifact *whole;   /* op, target and device; the rest is not looked at */
+	const struct artifact *kernels; /* the different ones */
+	uint32_t kernel_count;
+	const struct op_part *parts; /* in the order in which they are dispatched */
+	const uint32_t *kinds;       /* of each part: the index of its kernel */
+	uint32_t part_count;
+};
 
-/* An operator in parts (op_split): its identity (whole's op, target and device; the rest is not
- * looked at), whole bindings, the different kernels and which part runs which of them from which
- * offsets. kinds[i] is the index of part i's kernel in `kernels`, an array of artifacts that is
- * taken over. 0 or -ENOMEM. */
-int artifact_parts_json(const struct artifact *whole, const struct op_part *parts,
-        const uint32_t *kinds, uint32_t count, json_t *kernels, json_t **ret_object);
+/* Real numbers of JSON have so many significant digits: enough for people, or every bit. */
+#define ARTIFACT_DIGITS     12
+#define ARTIFACT_ALL_DIGITS 17
+/* Appends the artifact as compact JSON. 0, -ENOMEM, or -EINVAL for a schedule that does not fit the
+ * operator; what was appended until then is of no use. */
+int artifact_write(
+        struct nnjit *nnjit, const struct artifact *artifact, int digits, struct buffer *text);
+int artifact_parts_write(
+        struct nnjit *nnjit, const struct artifact_parts *parts, int digits, struct buffer *text);
+
+/* The least that is true of all of the kernels. */
+enum artifact_status artifact_parts_status(const struct artifact_parts *parts);
 
 /* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
  * its facts, arithmetic or memory, whichever takes longer (Williams et al., Roofline, CACM 2009); 0
@@ -55,6 +75,5 @@ double artifact_roofline(const struct op *op, const struct facts *facts, double 
 
 /* Appends the bytes as base64 (RFC 4648), or the bytes of such text; decoding answers -EINVAL for
  * what is none, -ENOMEM. */
-struct buffer;
 void base64_encode(struct buffer *buffer, const void *bytes, size_t count);
 int base64_decode(struct buffer *buffer, const char *text);

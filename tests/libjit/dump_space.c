@@ -18,6 +18,7 @@
 
 #include "protocol/artifact/artifact.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -72,11 +73,11 @@ static void print_kernel(struct nnjit *nnjit, const struct op *op, const struct 
 	        .schedule = *schedule,
 	        .target = TARGET_WGSL,
 	        .status = ARTIFACT_PREDICTED};
-	json_t *object;
+	AUTO(buffer_free) struct buffer text = {0};
 
-	if (artifact_json(nnjit, &artifact, &object))
+	if (artifact_write(nnjit, &artifact, ARTIFACT_ALL_DIGITS, &text))
 		exit(1);
-	print_line(object);
+	puts(text.data);
 }
 
 static void parse_or_exit(const char *text, struct op *op)

@@ -3,7 +3,7 @@
  * The kernel artifact, member by member, because clients and scripts read it so; and the base64 in
  * which SPIR-V travels.
  */
-#include "protocol/artifact/artifact.h"
+#include "protocol/artifact_json.h"
 
 #include "base/buffer.h"
 #include "space/space.h"
@@ -86,6 +86,48 @@ START_TEST(members_are_as_promised)
 	ck_assert_str_eq(text, wanted);
 	free(text);
 	json_decref(object);
+}
+END_TEST
+
+/* The text that is passed on is the text of the values. */
+static void check_same(struct buffer *text, json_t *object)
+{
+	char *dumped = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(ARTIFACT_DIGITS));
+
+	ck_assert(json_is_object(object));
+	ck_assert_str_eq(text->data, dumped);
+	buffer_free(text);
+	free(dumped);
+	json_decref(object);
+}
+
+START_TEST(text_and_values_are_the_same)
+{
+	struct artifact preparation = example("transpose shape=8,16 perm=1,0", NNJIT_WGSL);
+	struct artifact kernels[] = {example("matmul m=?20 n=48 k=16", NNJIT_SPIRV),
+	        example("attention heads=2 q=8 kv=8 dim=8", NNJIT_WGSL)};
+	const struct op_part parts[] = {{.offset_bytes = {0, 256}}, {.offset_bytes = {512}}};
+	const uint32_t kinds[] = {1, 0};
+	const struct artifact_parts all = {&kernels[1], kernels, 2, parts, kinds, 2};
+	struct buffer text = {0};
+	struct nnjit *nnjit;
+	json_t *object;
+
+	kernels[0].status = ARTIFACT_NAIVE;
+	kernels[1].share = 0.3333333333333;
+	kernels[1].settled = true;
+	kernels[1].prepare = &preparation;
+	kernels[1].prepare_input = "kv";
+	ck_assert_int_eq(nnjit_create(&nnjit), 0);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(artifact_write(nnjit, &kernels[i], ARTIFACT_DIGITS, &text), 0);
+		ck_assert_int_eq(artifact_json(nnjit, &kernels[i], &object), 0);
+		check_same(&text, object);
+	}
+	ck_assert_int_eq(artifact_parts_write(nnjit, &all, ARTIFACT_DIGITS, &text), 0);
+	ck_assert_int_eq(artifact_parts_json(nnjit, &all, &object), 0);
+	check_same(&text, object);
+	nnjit_destroy(nnjit);
 }
 END_TEST
 
@@ -350,6 +392,7 @@ int main(void)
 	TCase *tests = tcase_create("artifact");
 
 	tcase_add_test(tests, members_are_as_promised);
+	tcase_add_test(tests, text_and_values_are_the_same);
 	tcase_add_loop_test(tests, members_of_dynamic_operators, 0, LENGTH(member_rows));
 	tcase_add_loop_test(tests, bytes_follow_from_the_axes, 0, LENGTH(reckoned));
 	tcase_add_test(tests, features_of_the_language_stand_apart);

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Within protocol/artifact: the members of an artifact that say what to bind.
+ */
+#pragma once
+
+#include "nnjit.h"
+#include "protocol/artifact/writer.h"
+
+/* "bindings": the kernel's tensors, and the uniform block where it has open dimensions. */
+void write_bindings(struct writer *writer, const struct kernel *kernel, const struct op *op);
+/* "dimensions" and "dispatch", of a kernel with open dimensions. */
+void write_dynamic(struct writer *writer, const struct kernel *kernel);
+/* Bytes of the kernel's largest tensor. */
+uint64_t largest_binding(const struct kernel *kernel);
