@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char *const status_names[] = {
@@ -200,9 +201,8 @@ static void write_knowledge(struct writer *writer, const struct artifact *artifa
 static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, struct writer *writer)
 {
 	struct kernel kernel;
-	int r = nnjit_generate(
-	        nnjit, &artifact->op, &artifact->schedule, target_infos[artifact->target].emit,
-	        &kernel);
+	int r = nnjit_generate(nnjit, &artifact->op, &artifact->schedule,
+	        target_infos[artifact->target].emit, &kernel);
 
 	if (r)
 		return r;

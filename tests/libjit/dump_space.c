@@ -16,6 +16,7 @@
 #include "shapes.h"
 #include "space/space.h"
 
+#include "base/cleanup.h"
 #include "protocol/artifact/artifact.h"
 
 #include <jansson.h>

@@ -103,9 +103,9 @@ static void check_same(struct buffer *text, json_t *object)
 
 START_TEST(text_and_values_are_the_same)
 {
-	struct artifact preparation = example("transpose shape=8,16 perm=1,0", NNJIT_WGSL);
-	struct artifact kernels[] = {example("matmul m=?20 n=48 k=16", NNJIT_SPIRV),
-	        example("attention heads=2 q=8 kv=8 dim=8", NNJIT_WGSL)};
+	struct artifact preparation = example("transpose shape=8,16 perm=1,0", TARGET_WGSL);
+	struct artifact kernels[] = {example("matmul m=?20 n=48 k=16", TARGET_SPIRV),
+	        example("attention heads=2 q=8 kv=8 dim=8", TARGET_WGSL)};
 	const struct op_part parts[] = {{.offset_bytes = {0, 256}}, {.offset_bytes = {512}}};
 	const uint32_t kinds[] = {1, 0};
 	const struct artifact_parts all = {&kernels[1], kernels, 2, parts, kinds, 2};
