@@ -28,31 +28,36 @@ static int locate(const struct model *model, const char *where, int code, struct
 	        err, code, inner.field, "%s, %.60s: %.150s", model->name, where, inner.text);
 }
 
-int model_number(const struct model *model, const struct model_scope *scope, const char *what,
-        const json_t *value, uint64_t otherwise, uint64_t *ret_number, struct error *err)
+int model_number(const struct model_scope *scope, const struct model_stated *stated,
+        uint64_t *ret_number, struct error *err)
 {
-	const char *text = json_string_value(value);
-	bool dynamic;
+	const char *text = json_string_value(stated->value);
+	struct expression_value value;
 
 	if (!text) {
-		*ret_number = value ? (uint64_t)json_integer_value(value) : otherwise;
+		*ret_number = stated->value ? (uint64_t)json_integer_value(stated->value)
+		                            : stated->otherwise;
 		return 0;
 	}
-	int r = expression_value(text, strlen(text), &scope->names, ret_number, &dynamic, err);
-	return r ? locate(model, what, r, err) : 0;
+	int r = expression_evaluate(text, strlen(text), &scope->names, &value, err);
+	if (r)
+		return locate(scope->model, stated->whose, r, err);
+	*ret_number = value.number;
+	return 0;
 }
 
-static int check_bounds(
-        const struct model *model, const struct model_scope *scope, struct error *err)
+static int check_bounds(const struct model_scope *scope, struct error *err)
 {
+	const struct model *model = scope->model;
 	const char *name;
-	json_t *stated;
+	json_t *bound;
 
-	json_object_foreach(json_object_get(model->manifest, "at_most"), name, stated)
+	json_object_foreach(json_object_get(model->manifest, "at_most"), name, bound)
 	{
-		const char *rule = json_string_value(stated);
+		const struct model_stated stated = {.whose = name, .value = bound};
+		const char *rule = json_string_value(bound);
 		uint64_t most, value = 0;
-		int r = model_number(model, scope, name, stated, 0, &most, err);
+		int r = model_number(scope, &stated, &most, err);
 		if (r)
 			return r;
 		for (uint32_t i = 0; i < scope->names.count; i++)
@@ -71,19 +76,19 @@ int model_scope_fill(const struct model *model, struct model_scope *ret_scope, s
 {
 	struct model_scope *scope = ret_scope;
 
+	scope->model = model;
 	scope->names = (struct expression_names){scope->known, 0};
 	for (uint32_t i = 0; i < model->count; i++) {
 		const struct model_value *value = &model->values[i];
+		const struct model_stated stated = {.whose = value->name, .value = value->stated};
 		uint64_t number = value->set;
-		int r = value->given ? 0
-		                     : model_number(model, scope, value->name, value->stated, 0,
-		                               &number, err);
+		int r = value->given ? 0 : model_number(scope, &stated, &number, err);
 		if (r)
 			return r;
 		scope->known[i] = (struct expression_name){value->name, number, value->dynamic};
 		scope->names.count++;
 	}
-	return check_bounds(model, scope, err);
+	return check_bounds(scope, err);
 }
 
 static int list_values(
@@ -138,22 +143,20 @@ static int put_expression(
 {
 	const char *dots = memmem(inner, (size_t)(end - inner), "..", 2);
 	const char *stop = dots ? dots : end;
-	uint64_t value, most = 0;
-	bool dynamic, ignored;
-	int r = expression_value(
-	        inner, (size_t)(stop - inner), &w->scope->names, &value, &dynamic, err);
+	const struct expression_names *names = &w->scope->names;
+	struct expression_value value, most = {0};
+	int r = expression_evaluate(inner, (size_t)(stop - inner), names, &value, err);
 
 	if (!r && dots)
-		r = expression_value(
-		        dots + 2, (size_t)(end - dots - 2), &w->scope->names, &most, &ignored, err);
+		r = expression_evaluate(dots + 2, (size_t)(end - dots - 2), names, &most, err);
 	if (r)
 		return r;
-	if (!dynamic || !may || !w->dynamic)
-		put(w, "%llu", (unsigned long long)value);
+	if (!value.dynamic || !may || !w->dynamic)
+		put(w, "%llu", (unsigned long long)value.number);
 	else if (dots)
-		put(w, "?1..%llu", (unsigned long long)most);
+		put(w, "?1..%llu", (unsigned long long)most.number);
 	else
-		put(w, "?%llu", (unsigned long long)value);
+		put(w, "?%llu", (unsigned long long)value.number);
 	return 0;
 }
 
@@ -315,19 +318,30 @@ static void add_op(struct model_list *list, const struct op *op, const json_t *r
 	at->big |= json_is_true(json_object_get(row, "big"));
 }
 
-static int add_row(const struct model *model, const struct model_scope *scope, const json_t *row,
-        struct model_list *list, struct error *err)
+/* How often a row runs, and its weights are counted. */
+static int read_counts(const struct model_scope *scope, const json_t *row, uint64_t *ret_times,
+        uint64_t *ret_weights, struct error *err)
 {
+	const char *name = json_string_value(json_object_get(row, "name"));
+	const struct model_stated times = {name, json_object_get(row, "times"), 1};
+	const struct model_stated weights = {name, json_object_get(row, "weights"), 0};
+	int r = model_number(scope, &times, ret_times, err);
+
+	*ret_weights = 0;
+	return r || !*ret_times ? r : model_number(scope, &weights, ret_weights, err);
+}
+
+static int add_row(const struct model_scope *scope, const json_t *row, struct model_list *list,
+        struct error *err)
+{
+	const struct model *model = scope->model;
 	const char *name = json_string_value(json_object_get(row, "name"));
 	const char *text = json_string_value(json_object_get(row, "op"));
 	uint64_t times, weights, product;
 	struct op op;
-	int r = model_number(model, scope, name, json_object_get(row, "times"), 1, &times, err);
+	int r = read_counts(scope, row, &times, &weights, err);
 
 	if (r || !times)
-		return r;
-	r = model_number(model, scope, name, json_object_get(row, "weights"), 0, &weights, err);
-	if (r)
 		return r;
 	if (times > UINT32_MAX || __builtin_mul_overflow(times, weights, &product) ||
 	        __builtin_add_overflow(list->parameters, product, &list->parameters))
@@ -355,7 +369,7 @@ int model_expand(const struct model *model, struct model_list *ret_list, struct 
 	if (!r && !list.ops)
 		r = error_set(err, -ENOMEM, "", "out of memory");
 	for (size_t i = 0; !r && i < json_array_size(rows); i++)
-		r = add_row(model, &scope, json_array_get(rows, i), &list, err);
+		r = add_row(&scope, json_array_get(rows, i), &list, err);
 	if (r)
 		return r;
 	*ret_list = list;

@@ -159,8 +159,8 @@ static uint64_t sum(struct reader *r)
 	return value;
 }
 
-int expression_value(const char *text, size_t length, const struct expression_names *names,
-        uint64_t *ret_value, bool *ret_dynamic, struct error *err)
+int expression_evaluate(const char *text, size_t length, const struct expression_names *names,
+        struct expression_value *ret_value, struct error *err)
 {
 	struct reader r = {
 	        .text = text, .at = text, .end = text + length, .names = names, .err = err};
@@ -170,7 +170,6 @@ int expression_value(const char *text, size_t length, const struct expression_na
 		fail(&r, "it should end before %.*s", shown(&r, r.at), r.at);
 	if (r.failed)
 		return -EINVAL;
-	*ret_value = value;
-	*ret_dynamic = r.dynamic;
+	*ret_value = (struct expression_value){value, r.dynamic};
 	return 0;
 }

@@ -23,7 +23,11 @@ struct expression_names {
 	uint32_t count;
 };
 
-/* Evaluates the first `length` bytes of text. *ret_dynamic: whether a dynamic name is in it. 0; or
- * -EINVAL with err saying what is wrong in which expression. */
-int expression_value(const char *text, size_t length, const struct expression_names *names,
-        uint64_t *ret_value, bool *ret_dynamic, struct error *err);
+struct expression_value {
+	uint64_t number;
+	bool dynamic; /* a dynamic name is in the expression */
+};
+/* Evaluates the first `length` bytes of text. 0; or -EINVAL with err saying what is wrong in which
+ * expression. */
+int expression_evaluate(const char *text, size_t length, const struct expression_names *names,
+        struct expression_value *ret_value, struct error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Within protocol: a manifest in memory, for model.c, which reads it and sets its values, and
- * model_expand.c, which makes operators of it. What stands in `manifest` has been checked: members,
+ * expand.c, which makes operators of it. What stands in `manifest` has been checked: members,
  * their types, names without doubles.
  */
 #pragma once
@@ -32,10 +32,16 @@ extern const struct model_dtype model_dtypes[];
 
 /* The values of all names, computed. */
 struct model_scope {
+	const struct model *model;
 	struct expression_name known[MODEL_VALUES_MAX];
 	struct expression_names names;
 };
 int model_scope_fill(const struct model *model, struct model_scope *ret_scope, struct error *err);
-/* A number, or an expression in the scope; `what` says whose value it is. NULL: `otherwise`. */
-int model_number(const struct model *model, const struct model_scope *scope, const char *what,
-        const json_t *value, uint64_t otherwise, uint64_t *ret_number, struct error *err);
+/* What a manifest states. */
+struct model_stated {
+	const char *whose;   /* for a sentence: the name of the row or the value */
+	const json_t *value; /* a number or an expression; NULL: nothing */
+	uint64_t otherwise;  /* what nothing means */
+};
+int model_number(const struct model_scope *scope, const struct model_stated *stated,
+        uint64_t *ret_number, struct error *err);

@@ -50,27 +50,26 @@ START_TEST(expressions_are_exact)
 	        {"a", 10, false}, {"b", 7, true}, {"c", 5, false}, {"d", 4, false}};
 	static const struct expression_names names = {known, 4};
 	const char *text = expressions[_i].text;
-	bool fails = *expressions[_i].why, dynamic = false;
+	bool fails = *expressions[_i].why;
+	struct expression_value value = {0};
 	struct error err = {0};
-	uint64_t value = 0;
 
-	int r = expression_value(text, strlen(text), &names, &value, &dynamic, &err);
+	int r = expression_evaluate(text, strlen(text), &names, &value, &err);
 	ck_assert_int_eq(r, fails ? -EINVAL : 0);
 	ck_assert_str_eq(err.text, expressions[_i].why);
-	ck_assert_uint_eq(value, expressions[_i].value);
-	ck_assert_int_eq(dynamic, expressions[_i].dynamic);
+	ck_assert_uint_eq(value.number, expressions[_i].value);
+	ck_assert_int_eq(value.dynamic, expressions[_i].dynamic);
 }
 END_TEST
 
 START_TEST(an_expression_ends_where_it_is_told)
 {
 	static const struct expression_names none = {NULL, 0};
-	uint64_t value;
-	bool dynamic;
+	struct expression_value value;
 
-	ck_assert_int_eq(expression_value("12345", 2, &none, &value, &dynamic, NULL), 0);
-	ck_assert_uint_eq(value, 12);
-	ck_assert_int_eq(expression_value("12", 0, &none, &value, &dynamic, NULL), -EINVAL);
+	ck_assert_int_eq(expression_evaluate("12345", 2, &none, &value, NULL), 0);
+	ck_assert_uint_eq(value.number, 12);
+	ck_assert_int_eq(expression_evaluate("12", 0, &none, &value, NULL), -EINVAL);
 }
 END_TEST
 
