@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What Tint can prove of the numbers that index arrays, in the WGSL as text/wgsl.c writes it. An index
- * it cannot prove to be within its array costs a clamp at every access, a loop it cannot prove
- * finite a counter of 64 bits; both emitters that speak for the web ask here, so that WGSL is
+ * What Tint can prove of the numbers that index arrays, in the WGSL as text/wgsl.c writes it. An
+ * index it cannot prove to be within its array costs a clamp at every access, a loop it cannot
+ * prove finite a counter of 64 bits; both emitters that speak for the web ask here, so that WGSL is
  * written for the proofs and SPIR-V has the guards that are left.
  */
 #pragma once

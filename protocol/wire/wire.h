@@ -1,42 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Between nnjitd and its worker nnjit-gpu: newline-delimited JSON over a stream socket pair (the
- * worker's descriptor 3). The daemon asks {"do":NAME,...}, the worker answers one object to each,
- * in order, {"ok":{...}} or {"error":{"code":CODE,"text":SENTENCE}}. The worker generates its
- * kernels itself from (op, schedule): no code crosses.
- *
- *   list                                   {"devices":[DEVICE,...]} without facts
- *   open   device, profile "web"|"native"  DEVICE; profile web creates it as Dawn does
- *                                          (robustBufferAccess on)
- *   probe                                  {"facts":{the rows of facts.def, "caches":[{"bytes",
- *                                          "gbps"},...],"cpu":bool,"version":N}}; 0 is unknown
- *   load   op, seed                        {"share"}: 1, or the part of the operator that there
- *                                          is memory for: that is built, verified and timed, and
- *                                          times are for the whole all the same. Buffers, random
- *                                          inputs, sampled reference elements, at every point that
- *                                          a dynamic operator is tried at
- *   prepare candidate, schedule            {} at once: the pipeline is made meanwhile, and waits
- *                                          for the build of this candidate and schedule, which
- *                                          says what came of it; one candidate at a time
- *   build  candidate, schedule, twin       {"right":bool,"why":TEXT,"generate_ns","pipeline_ns",
- *                                          "first_ns","code_bytes","max_rel_err","checked",
- *                                          "pilot_ns"}: pipeline made, run on poisoned outputs,
- *                                          verified; stays loaded if right. twin true: once more
- *                                          beside the one that is loaded; `time` takes the better
- *   time   candidates [N,...], samples     {"samples_ns":{"N":[...]},"clock":"timestamp"|"wall"}:
- *                                          interleaved rounds, no submission over about 50 ms;
- *                                          of a dynamic operator the mean over op_points
- *   drop   candidates [N,...]              {}
- *   unload                                 {}: frees the op's buffers and pipelines
- * Error codes: bad-request, no-device, out-of-memory, device-lost, driver (the sentence says what
- * the driver answered; for `build`, the candidate is refused).
- *
- * DEVICE: {"id":HEX16,"name","kind":"discrete"|"integrated"|"virtual"|"cpu"|"other","api":"vulkan",
- *   "api_version":"1.3.0","vendor_id":N,"device_id":N,
- *   "driver":{"id":HEX16,"name","version","info"},
- *   "limits":{fields of struct limits},"features":[names of features.def],"timestamps":bool,
- *   "facts":{...}|null}
- * HEX16: 16 hexadecimal digits. A device's id survives driver updates; driver.id does not.
+ * worker's descriptor 3). wire.def says which messages there are, message.h reads and writes them;
+ * here are the lines, and what a device is described by, as JSON and back (values.c).
  */
 #pragma once
 
@@ -68,5 +34,5 @@ uint32_t wire_feature_parse(const char *name); /* its bit; 0 for what no kernel 
 uint32_t wire_features_parse(const json_t *array);
 json_t *wire_facts_json(const struct facts *facts);
 void wire_facts_parse(const json_t *object, struct facts *ret_facts);
-json_t *wire_hex(uint64_t id);               /* HEX16 */
+json_t *wire_hex(uint64_t id);               /* 16 hexadecimal digits */
 uint64_t wire_hex_parse(const json_t *text); /* 0 if it is none */

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Readers and writers of the worker's messages, from the rows of wire.def: one pair of functions a
+ * kind, and of each object one function that calls them member by member. A reader that fails
+ * leaves its answer untouched.
+ */
+#include "protocol/wire/message.h"
+
+#include "protocol/wire/wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A member's row. */
+struct rule {
+	const char *name;
+	uint64_t most;
+	const char *must;
+};
+
+static int refuse(const struct rule *rule, struct error *err)
+{
+	return error_set(err, -EBADMSG, rule->name, "%s must be %s", rule->name, rule->must);
+}
+
+/* False when memory ran out; takes over `value`. */
+static bool put(json_t *object, const char *name, json_t *value)
+{
+	return !json_object_set_new(object, name, value);
+}
+
+/* ---- Numbers. */
+
+static int read_U64(
+        const json_t *object, const struct rule *rule, uint64_t *ret_value, struct error *err)
+{
+	const json_t *value = json_object_get(object, rule->name);
+
+	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+	        (uint64_t)json_integer_value(value) > rule->most)
+		return error_set(err, -EBADMSG, rule->name,
+		        "%s must be a whole number from 0 to %" PRIu64, rule->name, rule->most);
+	*ret_value = (uint64_t)json_integer_value(value);
+	return 0;
+}
+
+static bool write_U64(json_t *object, const char *name, const uint64_t *value)
+{
+	return put(object, name, json_integer((json_int_t)*value));
+}
+
+static int read_U32(
+        const json_t *object, const struct rule *rule, uint32_t *ret_value, struct error *err)
+{
+	uint64_t value;
+	int r = read_U64(object, rule, &value, err);
+
+	if (!r)
+		*ret_value = (uint32_t)value;
+	return r;
+}
+
+static bool write_U32(json_t *object, const char *name, const uint32_t *value)
+{
+	return put(object, name, json_integer(*value));
+}
+
+static int read_REAL(
+        const json_t *object, const struct rule *rule, double *ret_value, struct error *err)
+{
+	const json_t *value = json_object_get(object, rule->name);
+
+	if (!json_is_number(value))
+		return refuse(rule, err);
+	*ret_value = json_number_value(value);
+	return 0;
+}
+
+/* JSON has no infinity: a number that large is as good as 1e300. */
+static bool write_REAL(json_t *object, const char *name, const double *value)
+{
+	return put(object, name, json_real(*value < 1e300 ? *value : 1e300));
+}
+
+static int read_BOOL(
+        const json_t *object, const struct rule *rule, bool *ret_value, struct error *err)
+{
+	const json_t *value = json_object_get(object, rule->name);
+
+	if (value && !json_is_boolean(value))
+		return refuse(rule, err);
+	*ret_value = json_is_true(value);
+	return 0;
+}
+
+static bool write_BOOL(json_t *object, const char *name, const bool *value)
+{
+	return put(object, name, json_boolean(*value));
+}
+
+/* ---- Text. */
+
+static int read_TEXT(
+        const json_t *object, const struct rule *rule, const char **ret_value, struct error *err)
+{
+	const char *text = json_string_value(json_object_get(object, rule->name));
+
+	if (!text)
+		return refuse(rule, err);
+	*ret_value = text;
+	return 0;
+}
+
+/* A driver's text that is not UTF-8 is replaced byte by byte. */
+static json_t *text_json(const char *text)
+{
+	char plain[512];
+	json_t *json = json_string(text);
+
+	if (json)
+		return json;
+	snprintf(plain, sizeof plain, "%s", text);
+	for (char *c = plain; *c; c++)
+		if ((unsigned char)*c >= 128)
+			*c = '?';
+	return json_string(plain);
+}
+
+static bool write_TEXT(json_t *object, const char *name, const char *const *value)
+{
+	return put(object, name, text_json(*value));
+}
+
+static int read_HEX(
+        const json_t *object, const struct rule *rule, uint64_t *ret_value, struct error *err)
+{
+	uint64_t id = wire_hex_parse(json_object_get(object, rule->name));
+
+	if (!id)
+		return refuse(rule, err);
+	*ret_value = id;
+	return 0;
+}
+
+static bool write_HEX(json_t *object, const char *name, const uint64_t *value)
+{
+	return put(object, name, wire_hex(*value));
+}
+
+/* The index of the member's text among the words; `count` if it is none of them. */
+static uint32_t find_word(
+        const json_t *object, const char *name, const char *const *words, uint32_t count)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	uint32_t i = text ? 0 : count;
+
+	while (i < count && strcmp(words[i], text) != 0)
+		i++;
+	return i;
+}
+
+static const char *const profiles[WIRE_PROFILE_COUNT] = {
+#define PROFILE(id, text) [WIRE_##id] = text,
+#include "protocol/wire/wire.def"
+};
+
+static int read_PROFILE(const json_t *object, const struct rule *rule, enum wire_profile *ret_value,
+        struct error *err)
+{
+	uint32_t i = find_word(object, rule->name, profiles, WIRE_PROFILE_COUNT);
+
+	if (i == WIRE_PROFILE_COUNT)
+		return refuse(rule, err);
+	*ret_value = (enum wire_profile)i;
+	return 0;
+}
+
+static bool write_PROFILE(json_t *object, const char *name, const enum wire_profile *value)
+{
+	return put(object, name, json_string(profiles[*value]));
+}
+
+static const char *const clocks[WIRE_CLOCK_COUNT] = {
+#define CLOCK(id, text) [WIRE_##id] = text,
+#include "protocol/wire/wire.def"
+};
+
+static int read_CLOCK(const json_t *object, const struct rule *rule, enum wire_clock *ret_value,
+        struct error *err)
+{
+	uint32_t i = find_word(object, rule->name, clocks, WIRE_CLOCK_COUNT);
+
+	if (i == WIRE_CLOCK_COUNT)
+		return refuse(rule, err);
+	*ret_value = (enum wire_clock)i;
+	return 0;
+}
+
+static bool write_CLOCK(json_t *object, const char *name, const enum wire_clock *value)
+{
+	return put(object, name, json_string(clocks[*value]));
+}
+
+/* ---- Candidates and their times. */
+
+static int read_CANDIDATES(const json_t *object, const struct rule *rule,
+        struct wire_candidates *ret_value, struct error *err)
+{
+	const json_t *array = json_object_get(object, rule->name), *number;
+	struct wire_candidates candidates = {.count = (uint32_t)json_array_size(array)};
+	bool seen[WIRE_CANDIDATES_MAX] = {0};
+	size_t i;
+
+	if (!json_array_size(array) || json_array_size(array) > WIRE_CANDIDATES_MAX)
+		return refuse(rule, err);
+	json_array_foreach(array, i, number)
+	{
+		json_int_t at = json_is_integer(number) ? json_integer_value(number) : -1;
+		if (at < 0 || at >= WIRE_CANDIDATES_MAX || seen[at])
+			return error_set(err, -EBADMSG, rule->name,
+			        "%s must be distinct numbers from 0 to %d", rule->name,
+			        WIRE_CANDIDATES_MAX - 1);
+		seen[at] = true;
+		candidates.at[i] = (uint32_t)at;
+	}
+	*ret_value = candidates;
+	return 0;
+}
+
+static bool write_CANDIDATES(json_t *object, const char *name, const struct wire_candidates *value)
+{
+	json_t *array = json_array();
+	bool done = true;
+
+	for (uint32_t i = 0; i < value->count; i++)
+		done &= !json_array_append_new(array, json_integer(value->at[i]));
+	return put(object, name, array) && done;
+}
+
+void wire_samples_free(struct wire_samples *samples)
+{
+	free(samples->candidates);
+	free(samples->ns);
+	*samples = (struct wire_samples){0};
+}
+
+/* One candidate's times; they must be as many as the first one's. */
+static bool take_times(
+        struct wire_samples *samples, uint32_t i, const char *name, const json_t *times)
+{
+	char *end;
+	unsigned long candidate = strtoul(name, &end, 10);
+
+	if (*end || !*name || candidate >= WIRE_CANDIDATES_MAX ||
+	        json_array_size(times) != samples->rounds)
+		return false;
+	samples->candidates[i] = (uint32_t)candidate;
+	for (uint32_t round = 0; round < samples->rounds; round++)
+		samples->ns[round * samples->count + i] = json_number_value(
+		        json_array_get(times, round));
+	return true;
+}
+
+static int read_SAMPLES(const json_t *object, const struct rule *rule,
+        struct wire_samples *ret_value, struct error *err)
+{
+	json_t *all = json_object_get(object, rule->name), *times;
+	void *first = json_object_iter(all);
+	struct wire_samples samples = {.count = (uint32_t)json_object_size(all),
+	        .rounds = (uint32_t)json_array_size(json_object_iter_value(first))};
+	const char *name;
+	uint32_t i = 0;
+	bool good = json_is_object(all) && samples.count <= WIRE_CANDIDATES_MAX &&
+	            samples.rounds <= WIRE_SAMPLES_MAX;
+
+	if (!good)
+		return refuse(rule, err);
+	samples.candidates = calloc(samples.count + 1, sizeof *samples.candidates);
+	samples.ns = calloc((size_t)samples.count * samples.rounds + 1, sizeof *samples.ns);
+	good = samples.candidates && samples.ns;
+	json_object_foreach(all, name, times) good = good && take_times(&samples, i++, name, times);
+	if (good)
+		*ret_value = samples;
+	else
+		wire_samples_free(&samples);
+	return good ? 0 : refuse(rule, err);
+}
+
+static bool write_SAMPLES(json_t *object, const char *name, const struct wire_samples *value)
+{
+	json_t *all = json_object();
+	bool done = true;
+	char number[16];
+
+	for (uint32_t i = 0; i < value->count; i++) {
+		json_t *times = json_array();
+		for (uint32_t round = 0; round < value->rounds; round++)
+			done &= !json_array_append_new(
+			        times, json_real(value->ns[round * value->count + i]));
+		snprintf(number, sizeof number, "%" PRIu32, value->candidates[i]);
+		done &= put(all, number, times);
+	}
+	return put(object, name, all) && done;
+}
+
+/* ---- Devices. */
+
+static int read_DEVICES(
+        const json_t *object, const struct rule *rule, const json_t **ret_value, struct error *err)
+{
+	const json_t *array = json_object_get(object, rule->name);
+
+	if (!json_is_array(array))
+		return refuse(rule, err);
+	*ret_value = array;
+	return 0;
+}
+
+static bool write_DEVICES(json_t *object, const char *name, const json_t *const *value)
+{
+	return !json_object_set(object, name, (json_t *)*value);
+}
+
+static int read_LIMITS(
+        const json_t *object, const struct rule *rule, struct limits *ret_value, struct error *err)
+{
+	const json_t *limits = json_object_get(object, rule->name);
+
+	if (!json_is_object(limits))
+		return refuse(rule, err);
+	wire_limits_parse(limits, json_object_get(object, "features"), ret_value);
+	return 0;
+}
+
+static bool write_LIMITS(json_t *object, const char *name, const struct limits *value)
+{
+	return put(object, name, wire_limits_json(value)) &&
+	       put(object, "features", wire_features_json(value->features));
+}
+
+static int read_FACTS(
+        const json_t *object, const struct rule *rule, struct facts *ret_value, struct error *err)
+{
+	const json_t *facts = json_object_get(object, rule->name);
+
+	if (facts && !json_is_object(facts) && !json_is_null(facts))
+		return refuse(rule, err);
+	wire_facts_parse(facts, ret_value);
+	return 0;
+}
+
+static bool write_FACTS(json_t *object, const char *name, const struct facts *value)
+{
+	return put(object, name, value->version ? wire_facts_json(value) : json_null());
+}
+
+static int read_DRIVER(const json_t *object, const struct rule *rule, struct wire_driver *ret_value,
+        struct error *err)
+{
+	const json_t *driver = json_object_get(object, rule->name);
+
+	return json_is_object(driver) ? wire_read_driver(driver, ret_value, err)
+	                              : refuse(rule, err);
+}
+
+static bool write_DRIVER(json_t *object, const char *name, const struct wire_driver *value)
+{
+	return put(object, name, wire_write_driver(value));
+}
+
+/* ---- Objects, from their rows. */
+
+/* clang-format off */
+#define OBJECT(object_name) \
+	int wire_read_##object_name( \
+	        const json_t *object, struct wire_##object_name *ret, struct error *err) \
+	{ \
+		struct wire_##object_name message = {}; \
+		int r = 0; \
+		(void)object; \
+		(void)err;
+#define REQUEST(id, name, reply) OBJECT(name)
+#define FIELD(name, kind, most, must) \
+		if (!r) \
+			r = read_##kind(object, &(struct rule){#name, most, must}, &message.name, err);
+#define END(name) \
+		if (!r) \
+			*ret = message; \
+		return r; \
+	}
+#include "protocol/wire/wire.def"
+
+#define OBJECT(object_name) \
+	json_t *wire_write_##object_name(const struct wire_##object_name *message) \
+	{ \
+		json_t *object = json_object(); \
+		bool done = object; \
+		(void)message;
+#define REQUEST(id, name, reply) \
+	OBJECT(name) \
+		done = done && put(object, "do", json_string(#name));
+#define FIELD(name, kind, most, must) \
+		done = done && write_##kind(object, #name, &message->name);
+#define END(name) \
+		if (done) \
+			return object; \
+		json_decref(object); \
+		return NULL; \
+	}
+#include "protocol/wire/wire.def"
+/* clang-format on */
+
+/* ---- Which request, and how it ended. */
+
+static const char *const requests[WIRE_REQUEST_COUNT] = {
+#define REQUEST(id, name, reply) [WIRE_##id] = #name,
+#include "protocol/wire/wire.def"
+};
+
+const char *wire_request_name(enum wire_request request)
+{
+	return requests[request];
+}
+
+int wire_read_request(const json_t *message, enum wire_request *ret_request, struct error *err)
+{
+	uint32_t request = find_word(message, "do", requests, WIRE_REQUEST_COUNT);
+	char known[160] = "";
+	size_t at = 0;
+
+	for (uint32_t i = 0; i < WIRE_REQUEST_COUNT && at < sizeof known; i++)
+		at += (size_t)snprintf(known + at, sizeof known - at, "%s%s",
+		        !i                           ? ""
+		        : i + 1 < WIRE_REQUEST_COUNT ? ", "
+		                                     : " or ",
+		        requests[i]);
+	if (request == WIRE_REQUEST_COUNT)
+		return error_set(err, -EBADMSG, "do", "do must be %s", known);
+	*ret_request = (enum wire_request)request;
+	return 0;
+}
+
+static const char *const failures[WIRE_FAILURE_COUNT] = {
+#define FAILURE(id, code, doc) [WIRE_##id] = code,
+#include "protocol/wire/wire.def"
+};
+
+int wire_read_answer(const json_t *message, struct wire_answer *ret_answer)
+{
+	const json_t *ok = json_object_get(message, "ok"), *no = json_object_get(message, "error");
+	const char *text = json_string_value(json_object_get(no, "text"));
+	uint32_t failure = find_word(no, "code", failures, WIRE_FAILURE_COUNT);
+
+	if (!json_is_object(ok) && failure == WIRE_FAILURE_COUNT)
+		return -EBADMSG;
+	*ret_answer = json_is_object(ok) ? (struct wire_answer){.ok = ok}
+	                                 : (struct wire_answer){.failure = failure,
+	                                           .text = text ? text : failures[failure]};
+	return 0;
+}
+
+json_t *wire_write_ok(json_t *ok)
+{
+	return ok ? json_pack("{s:o}", "ok", ok)
+	          : wire_write_failure(WIRE_OUT_OF_MEMORY, "no memory for the reply");
+}
+
+json_t *wire_write_failure(enum wire_failure failure, const char *text)
+{
+	return json_pack(
+	        "{s:{s:s,s:o}}", "error", "code", failures[failure], "text", text_json(text));
+}
