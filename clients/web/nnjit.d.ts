@@ -3,7 +3,7 @@
 // Types of nnjit-web. GPU* types are those of @webgpu/types or of TypeScript's own DOM library; what the
 // daemon answers with is in protocol.d.ts.
 
-import type { DType, Kernel, LeadersAnswer, PrefetchProgress, Progress, ReportAnswer } from './protocol.js';
+import type { DType, Kernel, KernelInParts, LeadersAnswer, PrefetchProgress, Progress, ReportAnswer } from './protocol.js';
 export * from './protocol.js';
 
 /** The operator in its text form ('matmul m=?128 n=256 k=256 act=relu') or as an object. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Is what nnjit.d.ts declares what the modules export? Nothing here runs: types.test.mjs compiles it.
+// Is what nnjit.d.ts declares what the modules export? Nothing here runs: package.test.mjs compiles it.
 
 import type * as declared from '../../clients/web/nnjit.js';
 import { Client, connect } from '../../clients/web/connect/client.js';

@@ -9,8 +9,9 @@ import { loopbackFetch, limited } from './probe.js';
 import { NnjitError } from './problem.js';
 
 const CALL_MS = 15000;
-/** @type {Record<string, string>} */
-const PATHS = { kernel: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels', trials: '/v1/trials', leaders: '/v1/leaders' };
+/** Methods that REST has; `get` is an old name. @type {Record<string, string>} */
+const PATHS = { kernel: '/v1/kernel', get: '/v1/kernel', status: '/v1/status', devices: '/v1/devices', kernels: '/v1/kernels',
+	trials: '/v1/trials', leaders: '/v1/leaders' };
 
 /** What a kernel's status means for a watch. @type {Record<string, string>} */
 const ENDINGS = { tuned: 'tuned', naive: 'failed' };
