@@ -79,6 +79,13 @@ static const struct exchange {
         {"above the pages", "GET /../../etc/passwd HTTP/1.1\r\n" HOST "\r\n", 404, "\"not-found\""},
         {"above the pages, encoded", "GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n" HOST "\r\n", 404,
                 "\"not-found\""},
+        {"above the pages, from a folder of theirs",
+                "GET /connect/../../../etc/passwd HTTP/1.1\r\n" HOST "\r\n", 404, "\"not-found\""},
+        {"out of a folder of the pages", "GET /connect/../nnjit.js HTTP/1.1\r\n" HOST "\r\n", 404,
+                "\"not-found\""},
+        {"a folder of the pages", "GET /connect HTTP/1.1\r\n" HOST "\r\n", 404, "\"not-found\""},
+        {"a hidden page in a folder", "GET /connect/.git HTTP/1.1\r\n" HOST "\r\n", 404,
+                "\"not-found\""},
         {"a hidden page", "GET /.git/config HTTP/1.1\r\n" HOST "\r\n", 404, "\"not-found\""},
         {"preflight",
                 "OPTIONS /v1/kernel HTTP/1.1\r\n" HOST "Origin: http://localhost\r\n"
