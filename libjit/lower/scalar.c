@@ -306,7 +306,7 @@ ir_id lower_scalar(struct ir_builder *b, enum scalar function, ir_id x, ir_id y,
 	switch (function) {
 #define IR(instruction) ir_compute(b, IR_##instruction, x, y, z)
 #define CALL(name)      name(b, &o)
-#define SCALAR(name, text, arity, takes, gives, lowering, meaning, doc) \
+#define SCALAR(name, text, arity, takes, gives, instructions, cost, lowering, meaning, doc) \
 	case SCALAR_##name:                                             \
 		return lowering;
 #include "op/scalar.def"

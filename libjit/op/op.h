@@ -49,6 +49,8 @@ struct scalar_info {
 	uint32_t arity;
 	enum { TAKES_FLOAT, TAKES_NUMBER, TAKES_LOGIC, TAKES_CHOICE } takes;
 	enum { GIVES_SAME, GIVES_BOOL } gives;
+	uint32_t instructions; /* of its lowering */
+	uint32_t cost;         /* of one element, in multiply-adds */
 };
 const struct scalar_info *scalar_info(enum scalar function); /* of functions */
 
@@ -225,6 +227,8 @@ int op_relaid(const struct op *op, const char *input, struct op *ret_other,
 float op_float(const struct op *op, uint32_t value); /* of a FLOAT */
 /* The activations of an ACTS, in order; returns how many. */
 uint32_t op_acts(const struct op *op, uint32_t value, enum scalar ret_acts[static OP_ACTS_MAX]);
+uint32_t op_acts_cost(const struct op *op, uint32_t value); /* of all of them, as scalar_info's */
+uint32_t op_acts_instructions(const struct op *op, uint32_t value);
 /* Whether it is a function of numbers or several: an operator of scalar.def, or a map. */
 bool op_has_steps(const struct op *op);
 /* What such an operator does, ended by SCALAR_END; returns how many steps. */

@@ -43,8 +43,8 @@ static const struct {
 };
 
 static const struct scalar_info scalars[SCALAR_FUNCTION_END] = {
-#define SCALAR(name, text, arity, takes, gives, lowering, meaning, doc) \
-	[SCALAR_##name] = {text, doc, arity, TAKES_##takes, GIVES_##gives},
+#define SCALAR(name, text, arity, takes, gives, instructions, cost, lowering, meaning, doc) \
+	[SCALAR_##name] = {text, doc, arity, TAKES_##takes, GIVES_##gives, instructions, cost},
 #include "op/scalar.def"
 };
 
@@ -163,6 +163,26 @@ static uint32_t unpack(const uint32_t *values, uint32_t most, enum scalar *ret_s
 uint32_t op_acts(const struct op *op, uint32_t value, enum scalar ret_acts[static OP_ACTS_MAX])
 {
 	return unpack(&op->value[value], OP_ACTS_MAX, ret_acts);
+}
+
+uint32_t op_acts_cost(const struct op *op, uint32_t value)
+{
+	enum scalar acts[OP_ACTS_MAX];
+	uint32_t cost = 0;
+
+	for (uint32_t i = 0, count = op_acts(op, value, acts); i < count; i++)
+		cost += scalars[acts[i]].cost;
+	return cost;
+}
+
+uint32_t op_acts_instructions(const struct op *op, uint32_t value)
+{
+	enum scalar acts[OP_ACTS_MAX];
+	uint32_t instructions = 0;
+
+	for (uint32_t i = 0, count = op_acts(op, value, acts); i < count; i++)
+		instructions += scalars[acts[i]].instructions;
+	return instructions;
 }
 
 bool op_has_steps(const struct op *op)

@@ -22,38 +22,15 @@ static uint32_t fetching(const struct contraction_operand *x, uint32_t unroll)
 	return x->staged ? 0 : x->tile * unroll / x->lanes * unpacking(x);
 }
 
-/* Of an activation, as lower/scalar.c writes it. */
-static uint32_t acting(enum scalar act)
-{
-	switch (act) {
-	case SCALAR_GELU:
-	case SCALAR_ERF:
-		return 20;
-	case SCALAR_GELU_TANH:
-		return 12;
-	case SCALAR_SILU:
-	case SCALAR_QUICK_GELU:
-	case SCALAR_SIGMOID:
-	case SCALAR_TANH:
-	case SCALAR_SOFTPLUS:
-		return 8;
-	default:
-		return scalar_info(act)->takes == TAKES_NUMBER ? 1 : 4;
-	}
-}
-
 /* Of one store: what is added, where it goes, and f16 taken out of words and put into them. */
 static uint32_t finishing(const struct contraction *c, const struct op *op)
 {
 	const struct contraction_fields *f = contraction_fields(op);
-	enum scalar acts[OP_ACTS_MAX];
-	uint32_t count = op_acts(op, f->act, acts), sum = 6;
+	uint32_t sum = 6 + op_acts_instructions(op, f->act);
 
 	if (c->out.pairs)
 		sum += c->out.width *
 		       (1u + contraction_has(op, f->bias) + contraction_has(op, f->residual));
-	for (uint32_t i = 0; i < count; i++)
-		sum += acting(acts[i]);
 	return sum;
 }
 

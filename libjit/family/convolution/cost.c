@@ -58,12 +58,10 @@ static uint32_t unpacking(const struct convolution *c, uint32_t lanes)
 
 static uint32_t count_epilogue(const struct convolution *c, const struct op *op)
 {
-	enum scalar acts[OP_ACTS_MAX];
 	const uint32_t *v = op->value;
-	uint32_t each = 4, store = unpacking(c, c->out_width);
+	uint32_t store = unpacking(c, c->out_width),
+	         each = 4 + op_acts_instructions(op, c->fields->act);
 
-	for (uint32_t i = 0, count = op_acts(op, c->fields->act, acts); i < count; i++)
-		each += acts[i] == SCALAR_RELU || acts[i] == SCALAR_RELU6 ? 2 : 16;
 	each += (2 + store) * v[c->fields->residual] + v[c->fields->bias] + store;
 	return c->tile_m * c->rows.tile * c->columns.tile / c->out_width * each;
 }

@@ -7,33 +7,6 @@
 
 #include <math.h>
 
-double map_scalar_cost(enum scalar function)
-{
-	static const uint8_t costs[SCALAR_COUNT] = {[SCALAR_X] = 0,
-	        [SCALAR_SQRT] = 4,
-	        [SCALAR_RSQRT] = 4,
-	        [SCALAR_RECIPROCAL] = 4,
-	        [SCALAR_DIV] = 4,
-	        [SCALAR_EXP] = 9,
-	        [SCALAR_LOG] = 9,
-	        [SCALAR_SIN] = 20,
-	        [SCALAR_COS] = 20,
-	        [SCALAR_SIGMOID] = 14,
-	        [SCALAR_TANH] = 17,
-	        [SCALAR_ERF] = 26,
-	        [SCALAR_SOFTPLUS] = 20,
-	        [SCALAR_GELU] = 28,
-	        [SCALAR_GELU_TANH] = 19,
-	        [SCALAR_QUICK_GELU] = 16,
-	        [SCALAR_SILU] = 15,
-	        [SCALAR_ELU] = 12,
-	        [SCALAR_POW] = 24,
-	        [SCALAR_SILU_MUL] = 16,
-	        [SCALAR_GELU_MUL] = 29};
-
-	return function >= SCALAR_FUNCTION_END ? 0 : costs[function] ? costs[function] : 2;
-}
-
 struct counting {
 	const struct op *op;
 	struct map map;

@@ -194,8 +194,8 @@ static void plan_elementwise(struct planner *p)
 	for (uint32_t i = 0; i < count; i++) {
 		if (steps[i] >= SCALAR_X && steps[i] <= SCALAR_Z)
 			used |= 1u << (steps[i] - SCALAR_X);
-		else
-			p->plan->cost += map_scalar_cost(steps[i]);
+		else if (steps[i] < SCALAR_FUNCTION_END)
+			p->plan->cost += scalar_info(steps[i])->cost;
 	}
 	for (uint32_t i = 0; i < 3; i++)
 		if (used >> i & 1)
@@ -211,16 +211,6 @@ static void plan_cast(struct planner *p)
 	collapse(p);
 }
 
-static double acts_cost(const struct op *op, uint32_t value)
-{
-	enum scalar acts[OP_ACTS_MAX];
-	double cost = 0;
-
-	for (uint32_t i = 0, count = op_acts(op, value, acts); i < count; i++)
-		cost += map_scalar_cost(acts[i]);
-	return cost;
-}
-
 static void plan_batchnorm(struct planner *p)
 {
 	add_field(p, BATCHNORM_BATCH);
@@ -229,7 +219,7 @@ static void plan_batchnorm(struct planner *p)
 	add_flat(p, 0);
 	add_channels(p, 1);
 	add_channels(p, 2);
-	p->plan->cost = 1 + acts_cost(p->op, BATCHNORM_ACT);
+	p->plan->cost = 1 + op_acts_cost(p->op, BATCHNORM_ACT);
 	collapse(p);
 }
 
@@ -258,7 +248,7 @@ static void plan_gate(struct planner *p)
 		view->stride[1] = fixed(1);
 		view->offset = map_times(n, fixed(half));
 	}
-	p->plan->cost = 1 + acts_cost(p->op, GATE_ACT);
+	p->plan->cost = 1 + op_acts_cost(p->op, GATE_ACT);
 	collapse(p);
 }
 

@@ -85,8 +85,6 @@ uint32_t map_moved(const struct op *op, const struct map_plan *plan);
 struct map_size map_times(struct map_size x, struct map_size y);
 /* Workgroups that do `over` elements each. */
 struct extent map_extent(struct map_size size, uint64_t over);
-/* What a function of scalar.def costs, in multiply-adds. */
-double map_scalar_cost(enum scalar function);
 
 /* ---- The family (family.c): see struct family. */
 

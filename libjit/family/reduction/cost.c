@@ -11,12 +11,9 @@ static double cost_of_steps(const uint8_t *steps)
 {
 	double cost = 0;
 
-	for (uint32_t i = 0; i < REDUCTION_STEPS && steps[i]; i++) {
-		bool slow = steps[i] == SCALAR_EXP || steps[i] == SCALAR_LOG ||
-		            steps[i] == SCALAR_SQRT || steps[i] == SCALAR_RSQRT ||
-		            steps[i] == SCALAR_RECIPROCAL;
-		cost += slow ? 8 : steps[i] < SCALAR_FUNCTION_END ? 1 : 0;
-	}
+	for (uint32_t i = 0; i < REDUCTION_STEPS && steps[i]; i++)
+		if (steps[i] < SCALAR_FUNCTION_END)
+			cost += scalar_info((enum scalar)steps[i])->cost;
 	return cost;
 }
 
@@ -60,7 +57,6 @@ static bool writes_elements(const struct reduction *r)
 static double count_arithmetic(const struct op *op, const struct reduction *r)
 {
 	const struct reduction_row *row = r->row;
-	enum scalar acts[OP_ACTS_MAX];
 	double cost = 2 + cost_of_steps(row->pass[0].term) + cost_of_steps(row->pass[1].term);
 
 	if (row->output == OUTPUT_INDICES)
@@ -68,8 +64,7 @@ static double count_arithmetic(const struct op *op, const struct reduction *r)
 	if (row->output == OUTPUT_ELEMENTS)
 		cost += cost_of_steps(row->write) + 1;
 	if (r->lines.act)
-		for (uint32_t i = 0, n = op_acts(op, r->lines.act, acts); i < n; i++)
-			cost += acts[i] == SCALAR_RELU ? 1 : 12;
+		cost += op_acts_cost(op, r->lines.act);
 	return cost;
 }
 
