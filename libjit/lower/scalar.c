@@ -257,6 +257,13 @@ FUNCTION(elu)
 
 	return ir_select(b, positive(b, o->x), o->x, below);
 }
+FUNCTION(mish) /* tanh(log(1 + e)) = n / (n + 2), n = e * (e + 2): no difference of near values */
+{
+	ir_id e = exponential(b, at_most(b, o->x, is_half(b, o->x) ? 5.0f : 20.0f));
+	ir_id n = ir_mul(b, e, plus(b, e, 2));
+
+	return ir_mul(b, o->x, ir_compute(b, IR_FDIV, n, plus(b, n, 2), 0));
+}
 FUNCTION(power) /* of the magnitude; the sign stays where y is odd */
 {
 	ir_id base = at_least(b, absolute(b, o->x), is_half(b, o->x) ? 6e-8f : 1e-37f);
