@@ -39,10 +39,6 @@ static const struct {
         {"groupnorm c=6 groups=3 inner=7", "groupnorm c=6 inner=7 groups=3"},
         {"instancenorm batch=2 c=6 act=silu", "instancenorm batch=2 c=6 act=silu"},
         {"reduce_sum rows=1 n=2", "reduce_sum rows=1 n=2"},
-        {"reduce_mean rows=1 n=2", "reduce_mean rows=1 n=2"},
-        {"reduce_max rows=1 n=2", "reduce_max rows=1 n=2"},
-        {"reduce_min rows=1 n=2", "reduce_min rows=1 n=2"},
-        {"reduce_prod rows=1 n=2", "reduce_prod rows=1 n=2"},
         {"reduce_l2 rows=1 n=2 dtype=f16", "reduce_l2 rows=1 n=2 dtype=f16"},
         {"argmax rows=1 n=2", "argmax rows=1 n=2"},
         {"argmin rows=1 n=2", "argmin rows=1 n=2"},
@@ -72,6 +68,8 @@ static const struct {
                 "attention heads=4 q=5 kv=?1..9 dim=8 capacity=9"},
         {"where shape=3,4 x=3,1", "where shape=3,4 x=3,1"},
         {"add shape=?2,?3,?4,?5", "add shape=?2,?3,?4,?5"},
+#define REDUCE(NAME, text, ...) {text " rows=1 n=2", text " rows=1 n=2"},
+#include "op/reductions.def"
 #define SCALAR(NAME, text, ...) {text " shape=2,3", text " shape=2,3"},
 #include "op/scalar.def"
 };
