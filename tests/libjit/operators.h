@@ -96,6 +96,7 @@ static const struct operator_row operator_rows[] = {
         {OP_REDUCE_MAX, "reduce_max rows=6 n=34"},
         {OP_REDUCE_MIN, "reduce_min rows=6 n=34 inner=3"},
         {OP_REDUCE_PROD, "reduce_prod rows=6 n=34"},
+        {OP_REDUCE_L1, "reduce_l1 rows=6 n=34"},
         {OP_REDUCE_L2, "reduce_l2 rows=6 n=34"},
         {OP_ARGMAX, "argmax rows=6 n=34"},
         {OP_ARGMAX, "argmax rows=1 n=2500"},
