@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a family of operators brings to the space: its geometry and the schedules worth offering.
- * Legality under limits, the share of each kind, order and the bound of SPACE_MAX are space.c's.
+ * What a family of operators implements. derive() turns a schedule into its geometry, cost() counts
+ * its work, offer() lists candidate schedules, lower() writes the kernel. The functions are pure:
+ * they look at the operator, the schedule and what they are handed. Legality under a device's
+ * limits, the order of candidates and the bound of SPACE_MAX are space/'s.
  */
 #pragma once
 
@@ -32,9 +34,9 @@ struct family {
 	/* Fills a module that was begun (lower/lower.h). */
 	void (*lower)(struct lower *l);
 	/* Of each kind: how many candidates it gets at least, where it has as many. */
-	struct share {
+	struct quota {
 		uint8_t gpu, cpu;
-	} shares[SPACE_KINDS];
+	} quotas[SPACE_KINDS];
 	uint8_t room_gpu, room_cpu; /* candidates in all: at most SPACE_MAX - 2 */
 };
 

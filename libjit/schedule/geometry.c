@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dispatch sizes as formulas of the dynamic dimensions.
+ * Dispatch sizes as formulas of the dynamic dimensions: made of an operator's values here, computed
+ * for one dispatch by extent_at. A line of workgroups is folded only where it may be too long.
  */
 #include "schedule/geometry.h"
 

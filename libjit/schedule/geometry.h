@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a schedule comes to, whatever the family: all that legality and dispatch need.
+ * What a schedule comes to, whatever the family: all that legality and dispatch need. Sizes of a
+ * dispatch are formulas of the operator's dynamic dimensions, so that one kernel serves them all.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A schedule's text form, from the rows of axes.def: `wg_x=8 wg_y=8 tile_m=4 ...`.
+ * A schedule's text form, from the rows of axes.def: `wg_x=8 wg_y=8 tile_m=4 ...`. Axes at their
+ * initial value are left out; parsing takes them in any order. Knows no axis's meaning.
  */
 #include "schedule/schedule.h"
 

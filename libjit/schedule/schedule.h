@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A schedule: one value an axis. The text form is stable and is what the store keeps.
+ * A schedule: one value for each axis of axes.def. The text form is stable: the store keeps it, and
+ * artifacts name their kernels by it. Which values make sense is a family's to say.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a kernel does, counted: all that the cost model needs to know of it. A family counts, cost/
- * says what a count is worth on a device.
+ * What a kernel does, counted: all that the cost model knows of it. A family counts; cost/ says
+ * what a count is worth on a device.
  */
 #pragma once
 

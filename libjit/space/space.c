@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Prediction and enumeration, whatever the family: of everything that the family offers, the space
- * keeps what is legal, and of that the best predicted. Each kind of schedule has a share, so that a
+ * keeps what is legal, and of that the best predicted. Each kind of schedule has a quota, so that a
  * wrong prediction about one kind cannot empty the space of the others.
  */
 #include "space/space.h"
@@ -107,7 +107,7 @@ static void take(struct space *space, const struct candidate *candidate)
 		space->candidates[space->count++] = *candidate;
 }
 
-/* First each kind's share, then whatever is predicted best among the rest. */
+/* First each kind's quota, then whatever is predicted best among the rest. */
 static void choose(const struct pool *pool, struct space *space)
 {
 	const struct family *family = family_of(pool->op);
@@ -116,9 +116,9 @@ static void choose(const struct pool *pool, struct space *space)
 	uint32_t taken[SPACE_KINDS] = {0};
 
 	for (uint32_t kind = 0; kind < SPACE_KINDS; kind++) {
-		uint32_t share = pool->facts->cpu ? family->shares[kind].cpu
-		                                  : family->shares[kind].gpu;
-		while (taken[kind] < share && taken[kind] < kept->count[kind])
+		uint32_t quota = pool->facts->cpu ? family->quotas[kind].cpu
+		                                  : family->quotas[kind].gpu;
+		while (taken[kind] < quota && taken[kind] < kept->count[kind])
 			take(space, &kept->best[kind][taken[kind]++]);
 	}
 	while (space->count < room) {

@@ -36,7 +36,7 @@ static inline struct limits case_limits(void)
  * words instead. */
 static inline bool case_is_foreign(const struct schedule *schedule)
 {
-	return schedule->axis[AXIS_MATRIX] != 0;
+	return schedule->axis[AXIS_CONTRACTION_MATRIX] != 0;
 }
 
 /* ---- Dimensions. */

@@ -274,8 +274,8 @@ START_TEST(kinds_are_all_there)
 			staged += a[AXIS_STAGE_A] || a[AXIS_STAGE_B];
 			split += a[AXIS_SPLIT_K] > 1 && !a[AXIS_SUBGROUP];
 			subgroup += a[AXIS_SUBGROUP];
-			quad += a[AXIS_QUAD];
-			ahead += a[AXIS_AHEAD];
+			quad += a[AXIS_CONTRACTION_QUAD];
+			ahead += a[AXIS_CONTRACTION_AHEAD];
 			direct += !a[AXIS_STAGE_A] && !a[AXIS_STAGE_B] && a[AXIS_SPLIT_K] == 1;
 			large += a[AXIS_TILE_M] * a[AXIS_TILE_N] >= 128;
 		}

@@ -22,14 +22,14 @@ static const struct full_row rows[] = {
         {AXIS_SUBGROUP, FULL_ALL, 0, 1},
         {AXIS_F16, FULL_ALL, 0, 1},
         {AXIS_DOT4, FULL_ALL, 0, 1},
-        {AXIS_MATRIX, FULL_ALL, 0, 0},
-        {AXIS_MATRIX, FULL_ALL, 111, 111},
-        {AXIS_MATRIX, FULL_ALL, 211, 212},
-        {AXIS_MATRIX, FULL_ALL, 222, 222},
-        {AXIS_SLABS, FULL_ALL, 0, 0},
-        {AXIS_SLABS, FULL_ALL, 2, 2},
-        {AXIS_QUAD, FULL_ALL, 0, 1},
-        {AXIS_AHEAD, FULL_ALL, 0, 1},
+        {AXIS_CONTRACTION_MATRIX, FULL_ALL, 0, 0},
+        {AXIS_CONTRACTION_MATRIX, FULL_ALL, 111, 111},
+        {AXIS_CONTRACTION_MATRIX, FULL_ALL, 211, 212},
+        {AXIS_CONTRACTION_MATRIX, FULL_ALL, 222, 222},
+        {AXIS_CONTRACTION_SLABS, FULL_ALL, 0, 0},
+        {AXIS_CONTRACTION_SLABS, FULL_ALL, 2, 2},
+        {AXIS_CONTRACTION_QUAD, FULL_ALL, 0, 1},
+        {AXIS_CONTRACTION_AHEAD, FULL_ALL, 0, 1},
 };
 
 const struct full_rows full_contraction = {

@@ -24,7 +24,7 @@ static bool may_be_legal(const struct op *op, enum axis axis, uint32_t value)
 	switch (axis) {
 	case AXIS_TILE_M:
 		return value <= c.outputs && (!c.diagonal || value <= 4);
-	case AXIS_TILE_H:
+	case AXIS_CONVOLUTION_TILE_H:
 		return value <= c.rows.out && tiles(&c.rows, value);
 	case AXIS_TILE_N:
 		return value <= 2 || (value <= c.columns.out && tiles(&c.columns, value));
@@ -46,8 +46,8 @@ static const struct full_row rows[] = {
         {AXIS_TILE_M, FULL_ALL, 0, 4},
         {AXIS_TILE_M, FULL_POWERS, 8, 64},
         {AXIS_TILE_N, FULL_ALL, 1, 64},
-        {AXIS_TILE_H, FULL_ALL, 0, 0},
-        {AXIS_TILE_H, FULL_ALL, 2, 64},
+        {AXIS_CONVOLUTION_TILE_H, FULL_ALL, 0, 0},
+        {AXIS_CONVOLUTION_TILE_H, FULL_ALL, 2, 64},
         {AXIS_VEC, FULL_POWERS, 1, 4},
         {AXIS_K_STEP, FULL_ALL, 1, 64},
         {AXIS_STAGE_A, FULL_ALL, 0, 1},

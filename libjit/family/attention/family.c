@@ -16,7 +16,7 @@ const struct family family_attention = {.derive = attention_geometry, /* geometr
         .baseline = attention_baseline,
         .fallback = attention_fallback,
         .lower = attention_lower, /* lower.c */
-        .shares = {[ATTENTION_KIND_ALONE] = {4, 10},
+        .quotas = {[ATTENTION_KIND_ALONE] = {4, 10},
                 [ATTENTION_KIND_ALONE_STAGED] = {6, 0},
                 [ATTENTION_KIND_TEAM] = {16, 26},
                 [ATTENTION_KIND_TEAM_STAGED] = {20, 0}},

@@ -57,7 +57,7 @@ static int check_steps(const struct contraction *c, struct error *err)
 static int check_quad(
         const struct contraction *c, const struct schedule *schedule, struct error *err)
 {
-	if (!schedule->axis[AXIS_QUAD])
+	if (!schedule->axis[AXIS_CONTRACTION_QUAD])
 		return 0;
 	if (c->wg.x != CONTRACTION_QUAD_SIZE || c->wg.y > 1 || c->wg.split > 1 || c->a.staged ||
 	        c->b.staged)
@@ -97,7 +97,7 @@ static int check_nbits(const struct contraction *c, struct error *err)
 
 static int check_types(const struct op *op, const struct schedule *schedule, struct error *err)
 {
-	if (schedule->axis[AXIS_SLABS] > 1)
+	if (schedule->axis[AXIS_CONTRACTION_SLABS] > 1)
 		return refuse(err, "slabs", "slabs say nothing without cooperative matrices");
 	if (schedule->axis[AXIS_F16] && !contraction_has_half(op))
 		return refuse(err, "f16", "f16 says nothing where no tensor is f16");
@@ -135,7 +135,7 @@ static int check_out(const struct contraction *c, const struct op *op, struct er
 int contraction_check(const struct contraction *c, const struct op *op,
         const struct schedule *schedule, struct error *err)
 {
-	if (schedule->axis[AXIS_MATRIX])
+	if (schedule->axis[AXIS_CONTRACTION_MATRIX])
 		return contraction_matrix_check(c, op, schedule, err);
 	int r = check_sizes(c, err);
 

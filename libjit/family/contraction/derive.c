@@ -110,11 +110,11 @@ static void derive_operands(
 /* Matrices are asked for by their digits; that pairs run on follows from the operator. */
 static enum contraction_form form_of(const struct schedule *schedule, bool flat)
 {
-	if (schedule->axis[AXIS_MATRIX] >= 100)
+	if (schedule->axis[AXIS_CONTRACTION_MATRIX] >= 100)
 		return CONTRACTION_MATRIX;
 	if (flat)
 		return CONTRACTION_FLAT;
-	return schedule->axis[AXIS_QUAD] ? CONTRACTION_QUAD : CONTRACTION_TILE;
+	return schedule->axis[AXIS_CONTRACTION_QUAD] ? CONTRACTION_QUAD : CONTRACTION_TILE;
 }
 
 static void derive_out(struct contraction *c, const struct op *op, const struct schedule *schedule)
@@ -212,10 +212,10 @@ static struct contraction read_axes(const struct op *op, const struct schedule *
 	        .unroll = at_least_1(s[AXIS_UNROLL]),
 	        .scale_step = nbits ? op->value[MATMUL_NBITS_BLOCK] : 0,
 	        .sum = sum,
-	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_MATRIX] &&
+	        .half_sums = !nbits && s[AXIS_F16] && !s[AXIS_CONTRACTION_MATRIX] &&
 	                     op->value[MATMUL_ACC] == DTYPE_F16,
 	        .subgroup = s[AXIS_SUBGROUP],
-	        .ahead = s[AXIS_AHEAD]};
+	        .ahead = s[AXIS_CONTRACTION_AHEAD]};
 }
 
 /* Neighbours read what is larger of a and b from neighbouring addresses. */

@@ -16,7 +16,7 @@ const struct family family_contraction = {.derive = contraction_geometry, /* geo
         .baseline = contraction_baseline,
         .fallback = contraction_fallback,
         .lower = contraction_lower, /* lower.c */
-        .shares = {[CONTRACTION_KIND_DIRECT] = {14, 14},
+        .quotas = {[CONTRACTION_KIND_DIRECT] = {14, 14},
                 [CONTRACTION_KIND_STAGED] = {14, 4},
                 [CONTRACTION_KIND_SPLIT] = {6, 4},
                 [CONTRACTION_KIND_SUBGROUP] = {4, 2},

@@ -192,7 +192,8 @@ struct copies gemm_copies(struct gemm *g, const struct operand *x, ir_id k); /* 
 struct copy gemm_begin_copy(struct gemm *g, const struct copies *all, uint32_t i);
 void gemm_end_copy(struct gemm *g, const struct copies *all, uint32_t i);
 /* From memory to registers, and on to workgroup memory. */
-void gemm_copy_in(struct gemm *g, const struct operand *x, const struct copy *copy, ir_id ret[]);
+void gemm_copy_in(
+        struct gemm *g, const struct operand *x, const struct copy *copy, ir_id ret_vectors[]);
 void gemm_copy_out(
         struct gemm *g, const struct operand *x, const struct copy *copy, const ir_id vectors[]);
 

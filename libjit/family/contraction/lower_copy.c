@@ -15,8 +15,8 @@
  *         -  pad
  *                             pitch = k_step / lanes
  *
- * A group is what one invocation reads. The vector of padding behind each makes neighbouring
- * invocations begin in different banks.
+ * A group is neighbours of one invocation's tile. The vector of padding behind each makes
+ * neighbouring invocations begin in different banks.
  */
 #include "family/contraction/lower.h"
 
@@ -56,7 +56,8 @@ static ir_id or_zeros(struct gemm *g, ir_id inside, ir_id vector)
 	return ir_select(g->b, inside, vector, zeros);
 }
 
-void gemm_copy_in(struct gemm *g, const struct operand *x, const struct copy *copy, ir_id ret[])
+void gemm_copy_in(
+        struct gemm *g, const struct operand *x, const struct copy *copy, ir_id ret_vectors[])
 {
 	const struct contraction_operand *s = x->shape;
 	uint32_t vectors = s->width / s->lanes;
@@ -67,14 +68,14 @@ void gemm_copy_in(struct gemm *g, const struct operand *x, const struct copy *co
 
 	if (s->bits == 4) {
 		struct dequant d = gemm_dequant(g, copy->position, copy->k);
-		gemm_load(g, x, at, d.zero, ret);
+		gemm_load(g, x, at, d.zero, ret_vectors);
 		for (uint32_t i = 0; i < vectors; i++)
-			ret[i] = ir_mul(g->b, ret[i], d.factor);
+			ret_vectors[i] = ir_mul(g->b, ret_vectors[i], d.factor);
 	} else {
-		gemm_load(g, x, at, 0, ret);
+		gemm_load(g, x, at, 0, ret_vectors);
 	}
 	for (uint32_t i = 0; copy->inside && i < vectors; i++)
-		ret[i] = or_zeros(g, copy->inside, ret[i]);
+		ret_vectors[i] = or_zeros(g, copy->inside, ret_vectors[i]);
 }
 
 void gemm_copy_out(

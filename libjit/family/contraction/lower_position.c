@@ -4,19 +4,19 @@
  * and in the arrays that stage these. Loads clamp their outer position, so that no edge is passed;
  * what they compute there is never stored.
  *
- *   out              n: block of the workgroup, wg_x * tile_n columns
- *              +-----------+-----------+-----------+-----------+
- *              | x=0   x=1 | x=0   x=1 |           |           |
- *   m: block,  +---------- +-----------+           |           |
- *   wg_y *     |   y=1     |           |           |           |
- *   tile_m     +-----------+-----------+-----------+-----------+
+ *   out           block: wg_x * tile_n columns            the next block
+ *                 x=0      x=1      x=0      x=1           x=0
+ *             +--------+--------+--------+--------+ +--------+--
+ *   y=0       |        |        |        |        | |        |        tile_m rows
+ *             +--------+--------+--------+--------+ +--------+--
+ *   y=1       |        |        |        |        | |        |
+ *             +--------+--------+--------+--------+ +--------+--
+ *               group 0 of each   group 1 of each
  *
  * An invocation's tile_m rows are neighbours. Its tile_n columns are groups of `group` neighbours,
  * wg_x * group columns apart, so that neighbouring invocations read neighbouring vectors of b:
  *
- *   wg_x=2, tile_n=8, group=4    columns   0-3   4-7   8-11  12-15
- *                                x         0     1     0     1
- *   tile column i of invocation x = (i / group * wg_x + x) * group + i % group
+ *   column i of x's tile = (i / group * wg_x + x) * group + i % group
  *
  * Dynamic dimensions that may pass what a dispatch holds are walked in turns by the workgroups
  * there are (strided).

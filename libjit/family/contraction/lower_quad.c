@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A contraction whose workgroup is a quad: four invocations that can swap values. Tile row i of
- * invocation l is row i ^ l within each four rows of the block, so the four together cover the rows
- * in every step. Each invocation loads only its rows 0, 4, 8, ...; the three after each are loaded
- * by the others and swapped for:
+ * A contraction whose workgroup is a quad: four invocations that can swap values. Row i of
+ * invocation l's tile is row i ^ l within each four rows of the block. Each invocation loads only
+ * its rows 0, 4, 8, ...; the three after each are loaded by the others and swapped for:
  *
  *   row of the block   l=0  l=1  l=2  l=3
  *   tile row 0          0    1    2    3     loaded

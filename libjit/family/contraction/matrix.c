@@ -52,8 +52,10 @@ static struct contraction_slab derive_slab(
 struct contraction_matrix contraction_matrix_derive(
         const struct contraction *c, const struct schedule *schedule)
 {
-	uint32_t digits = schedule->axis[AXIS_MATRIX];
-	uint32_t slabs = schedule->axis[AXIS_SLABS] > 1 ? schedule->axis[AXIS_SLABS] : 1;
+	uint32_t digits = schedule->axis[AXIS_CONTRACTION_MATRIX];
+	uint32_t slabs = schedule->axis[AXIS_CONTRACTION_SLABS] > 1
+	                         ? schedule->axis[AXIS_CONTRACTION_SLABS]
+	                         : 1;
 	struct contraction_matrix x = {.slabs = slabs,
 	        .shape = {(uint16_t)(digits / 100 * 8), (uint16_t)(digits / 10 % 10 * 8),
 	                (uint16_t)(digits % 10 * 8)}};
@@ -90,10 +92,10 @@ static int check_axes(const struct schedule *schedule, struct error *err)
 
 	if (!s[AXIS_F16] || !s[AXIS_SUBGROUP])
 		return refuse(err, "matrix", "cooperative matrices need f16=1 and subgroup=1");
-	if (s[AXIS_STAGE_A] || s[AXIS_STAGE_B] || s[AXIS_DOT4] || s[AXIS_TILE_H])
+	if (s[AXIS_STAGE_A] || s[AXIS_STAGE_B] || s[AXIS_DOT4] || s[AXIS_CONVOLUTION_TILE_H])
 		return refuse(err, "matrix",
 		        "stage_a, stage_b, dot4 and tile_h say nothing of cooperative matrices");
-	if (s[AXIS_MATRIX] > 999 || s[AXIS_SLABS] > 2 || s[AXIS_VEC] != 4 ||
+	if (s[AXIS_CONTRACTION_MATRIX] > 999 || s[AXIS_CONTRACTION_SLABS] > 2 || s[AXIS_VEC] != 4 ||
 	        s[AXIS_UNROLL] != s[AXIS_K_STEP])
 		return refuse(err, "matrix",
 		        "cooperative matrices need three digits, at most 2 slabs, vec=4 and "
@@ -133,9 +135,8 @@ int contraction_matrix_check(const struct contraction *c, const struct op *op,
 /* ---- What is worth offering. */
 
 /* Subgroups of a workgroup along n and m, the tile of each, k_step and slabs. Large ones feed the
- * matrix units best: two thirds of an H200's time goes into reading workgroup memory where a
- * subgroup's tile is 64x64, all of it where it is 32x32. Small ones are for small products, which
- * would leave most of the device idle. */
+ * matrix units best: reading workgroup memory takes less of the time (docs/BENCHMARKS.md). Small
+ * ones are for small products, which would leave most of the device idle. */
 static const struct {
 	uint8_t x, y, m, n, k, slabs;
 } tiles[] = {{4, 2, 64, 64, 32, 1}, {4, 2, 64, 64, 16, 2}, {2, 2, 64, 64, 32, 1},
@@ -151,18 +152,19 @@ bool contraction_matrix_offer(
 
 	if (i >= sizeof tiles / sizeof *tiles)
 		return false;
-	*ret_schedule = (struct schedule){.axis = {[AXIS_WG_X] = tiles[i].x,
-	                                          [AXIS_WG_Y] = tiles[i].y,
-	                                          [AXIS_TILE_M] = tiles[i].m,
-	                                          [AXIS_TILE_N] = tiles[i].n,
-	                                          [AXIS_VEC] = 4,
-	                                          [AXIS_K_STEP] = tiles[i].k,
-	                                          [AXIS_UNROLL] = tiles[i].k,
-	                                          [AXIS_SPLIT_K] = (uint16_t)subgroup,
-	                                          [AXIS_SUBGROUP] = 1,
-	                                          [AXIS_F16] = 1,
-	                                          [AXIS_MATRIX] = (uint16_t)digits,
-	                                          [AXIS_SLABS] = tiles[i].slabs > 1 ? 2 : 0}};
+	*ret_schedule = (struct schedule){
+	        .axis = {[AXIS_WG_X] = tiles[i].x,
+	                [AXIS_WG_Y] = tiles[i].y,
+	                [AXIS_TILE_M] = tiles[i].m,
+	                [AXIS_TILE_N] = tiles[i].n,
+	                [AXIS_VEC] = 4,
+	                [AXIS_K_STEP] = tiles[i].k,
+	                [AXIS_UNROLL] = tiles[i].k,
+	                [AXIS_SPLIT_K] = (uint16_t)subgroup,
+	                [AXIS_SUBGROUP] = 1,
+	                [AXIS_F16] = 1,
+	                [AXIS_CONTRACTION_MATRIX] = (uint16_t)digits,
+	                [AXIS_CONTRACTION_SLABS] = tiles[i].slabs > 1 ? 2 : 0}};
 	return true;
 }
 

@@ -126,7 +126,7 @@ static void offer_quad(const struct offering *o, struct schedule s)
 {
 	if (!o->cpu || o->pool->limits->subgroup_max != CONTRACTION_QUAD_SIZE)
 		return;
-	s.axis[AXIS_QUAD] = 1;
+	s.axis[AXIS_CONTRACTION_QUAD] = 1;
 	put(o, CONTRACTION_KIND_QUAD, &s);
 }
 
@@ -149,7 +149,7 @@ static void offer_ahead(const struct offering *o, struct schedule s)
 	if (o->cpu || s.axis[AXIS_TILE_M] * s.axis[AXIS_TILE_N] < 16 ||
 	        4u * s.axis[AXIS_K_STEP] > o->k)
 		return;
-	s.axis[AXIS_AHEAD] = 1;
+	s.axis[AXIS_CONTRACTION_AHEAD] = 1;
 	put(o, CONTRACTION_KIND_STAGED, &s);
 }
 

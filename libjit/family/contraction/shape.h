@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a schedule means for a contraction: the numbers that legality, cost and lowering all need,
- * derived once here from (operator, schedule) and from nothing else.
+ * What a schedule means for a contraction, out = act(scale * a x b + bias + residual): the numbers
+ * that legality, cost and lowering all need, derived from (operator, schedule) and from nothing
+ * else. The axes:
+ *   WG_X, WG_Y      invocations along n and m; of cooperative matrices, subgroups
+ *   TILE_M, TILE_N  rows and columns of out that one of them computes
+ *   SPLIT_K         invocations that divide a tile's k; of matrices, the size of a subgroup
+ *   SUBGROUP        these are a subgroup
+ *   VEC             the widest load, in words
+ *   K_STEP, UNROLL  k of one turn of the main loop, and of one stretch of straight code in it
+ *   STAGE_A, STAGE_B   a, b go through workgroup memory
+ *   F16, DOT4       the features
+ *   CONTRACTION_*   MATRIX and SLABS, QUAD, AHEAD: see enum contraction_form, and `ahead`
  */
 #pragma once
 

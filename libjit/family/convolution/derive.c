@@ -108,7 +108,7 @@ static void read_schedule(struct convolution *c, const struct schedule *schedule
 	bool all = taps == c->w.kh * c->w.kw;
 
 	c->tile_m = at_least_1(s[AXIS_TILE_M]);
-	c->rows.tile = at_least_1(s[AXIS_TILE_H]);
+	c->rows.tile = at_least_1(s[AXIS_CONVOLUTION_TILE_H]);
 	c->columns.tile = at_least_1(s[AXIS_TILE_N]);
 	c->flat.outputs = s[AXIS_TILE_M] ? 0 : c->columns.tile;
 	c->wg_x = at_least_1(s[AXIS_WG_X]);

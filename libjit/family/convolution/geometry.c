@@ -25,7 +25,8 @@ static bool power_of_two(uint32_t x)
 static int check_axes(const struct schedule *schedule, struct error *err)
 {
 	const uint16_t *s = schedule->axis;
-	uint32_t rows = at_least_1(s[AXIS_TILE_H]), columns = at_least_1(s[AXIS_TILE_N]);
+	uint32_t rows = at_least_1(s[AXIS_CONVOLUTION_TILE_H]),
+	         columns = at_least_1(s[AXIS_TILE_N]);
 	uint64_t invocations = (uint64_t)at_least_1(s[AXIS_WG_X]) * at_least_1(s[AXIS_WG_Y]) *
 	                       at_least_1(s[AXIS_SPLIT_K]);
 

@@ -61,7 +61,7 @@ static struct schedule make(struct shape wg, struct tile tile, uint32_t k_step, 
 	                                 [AXIS_SPLIT_K] = wg.k,
 	                                 [AXIS_TILE_M] = tile.m,
 	                                 [AXIS_TILE_N] = tile.n,
-	                                 [AXIS_TILE_H] = tile.h > 1 ? tile.h : 0,
+	                                 [AXIS_CONVOLUTION_TILE_H] = tile.h > 1 ? tile.h : 0,
 	                                 [AXIS_VEC] = 4,
 	                                 [AXIS_K_STEP] = (uint16_t)k_step,
 	                                 [AXIS_UNROLL] = (uint16_t)taps}};
