@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How everything in this room says that it cannot go on: 0, or one of these answers with a
+ * How everything in the worker says that it cannot go on: 0, or one of these answers with a
  * sentence in `struct error`. They are the wire's error codes, one for one.
  */
 #pragma once
 
 #include "base/error.h"
-
-#include <vulkan/vulkan.h>
 
 enum answer {
 	ANSWER_DONE,
@@ -22,6 +20,4 @@ enum answer {
 #define EXIT_DEVICE_LOST 3 /* the process's exit status after ANSWER_DEVICE_LOST */
 
 const char *answer_code(enum answer answer);
-/* What the driver's result means; `doing` completes "while ...". 0 for VK_SUCCESS. */
-int answer_of(VkResult result, const char *doing, struct error *err);
 int answer_no_memory(const char *what, struct error *err); /* ANSWER_OUT_OF_MEMORY of the host */

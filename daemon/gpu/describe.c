@@ -33,19 +33,14 @@ static json_t *driver_json(const struct adapter *adapter)
 
 json_t *describe_adapter(const struct adapter *adapter)
 {
-	char version[32];
-
-	snprintf(version, sizeof version, "%u.%u.%u", VK_API_VERSION_MAJOR(adapter->api_version),
-	        VK_API_VERSION_MINOR(adapter->api_version),
-	        VK_API_VERSION_PATCH(adapter->api_version));
 	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:b, s:n}", "id",
 	        wire_hex(adapter->id), "name", text_json(adapter->name), "kind",
-	        adapter_kind_name(adapter->kind), "api", "vulkan", "api_version", version,
-	        "vendor_id", (json_int_t)adapter->vendor_id, "device_id",
+	        adapter_kind_name(adapter->kind), "api", adapter->api->name, "api_version",
+	        adapter->api_version, "vendor_id", (json_int_t)adapter->vendor_id, "device_id",
 	        (json_int_t)adapter->device_id, "driver", driver_json(adapter), "limits",
 	        wire_limits_json(&adapter->limits), "features",
-	        wire_features_json(adapter->limits.features), "timestamps",
-	        adapter->timestamp_bits != 0, "facts");
+	        wire_features_json(adapter->limits.features), "timestamps", adapter->timestamps,
+	        "facts");
 }
 
 json_t *describe_adapters(const struct adapters *adapters)
@@ -53,7 +48,7 @@ json_t *describe_adapters(const struct adapters *adapters)
 	json_t *devices = json_array();
 
 	for (uint32_t i = 0; i < adapters->count; i++)
-		json_array_append_new(devices, describe_adapter(&adapters->all[i]));
+		json_array_append_new(devices, describe_adapter(adapters->all[i]));
 	return json_pack("{s:o}", "devices", devices);
 }
 
@@ -70,17 +65,18 @@ static void print_one(const struct adapter *adapter)
 	        adapter_kind_name(adapter->kind), adapter->name,
 	        *adapter->driver_info ? adapter->driver_info : adapter->driver_version,
 	        limits->invocations, limits->workgroup_bytes, subgroups,
-	        adapter->timestamp_bits ? "yes" : "no");
+	        adapter->timestamps ? "yes" : "no");
 }
 
 void describe_print(const struct adapters *adapters)
 {
 	if (!adapters->count) {
-		puts("No Vulkan device was found. Install a driver (Debian: mesa-vulkan-drivers).");
+		for (uint32_t i = 0; i < GPU_API_COUNT; i++)
+			puts(gpu_apis[i]->none_found);
 		return;
 	}
 	printf("%-16s  %-10s  %-40s  %-28s  %5s  %6s  %9s  %s\n", "ID", "KIND", "NAME", "DRIVER",
 	        "INVOC", "SHARED", "SUBGROUPS", "TIMESTAMPS");
 	for (uint32_t i = 0; i < adapters->count; i++)
-		print_one(&adapters->all[i]);
+		print_one(adapters->all[i]);
 }

@@ -3,9 +3,8 @@
  * Planted faults. The daemon must survive what drivers do, and can only be tested against a worker
  * that does it on demand.
  */
-#include "base/buffer.h"
 #include "daemon/gpu/fault.h"
-#include "emit/spirv/spirv.h"
+#include "base/buffer.h"
 #include "ir/ir.h"
 
 #include <stdlib.h>
@@ -26,6 +25,7 @@ static const struct {
         {"untimed:", FAULT_UNTIMED},
         {"lame:", FAULT_LAME},
         {"memory:", FAULT_MEMORY},
+        {"ahead:", FAULT_AHEAD},
 };
 
 /* The fault at `text`, up to the next comma; *ret_number is UINT64_MAX for `*`. */
@@ -70,11 +70,10 @@ bool fault_planted(enum fault fault, uint64_t *ret_number)
 
 /* Counting by two from 0 never meets an odd bound: the counter wraps around, which is defined. The
  * store keeps compilers from taking the loop away. */
-static int build_endless(
-        struct ir_builder *b, const struct tensor tensors[], uint32_t count, struct buffer *out)
+static int build_endless(struct ir_builder *b, const struct tensor tensors[], uint32_t count,
+        const struct ir_module **ret_module)
 {
 	const uint32_t one[3] = {1, 1, 1};
-	const struct ir_module *module;
 	uint32_t target = 0;
 
 	ir_begin(b, one);
@@ -86,18 +85,21 @@ static int build_endless(
 	ir_id turn = ir_loop(b, ir_u32(b, 0), ir_u32(b, UINT32_MAX), 2);
 	ir_store(b, target, ir_u32(b, 0), ir_convert(b, turn, IR_F32));
 	ir_end(b);
-	int failure = ir_finish(b, &module);
-	return failure ? failure : emit_spirv(module, out);
+	return ir_finish(b, ret_module);
 }
 
-int fault_endless_kernel(const struct tensor tensors[], uint32_t count, struct buffer *out)
+int fault_endless_kernel(const struct gpu_api *api, const struct tensor tensors[], uint32_t count,
+        struct buffer *out)
 {
+	const struct ir_module *module;
 	struct ir_builder *builder;
 	int failure = ir_builder_create(&builder);
 
 	if (failure)
 		return failure;
-	failure = build_endless(builder, tensors, count, out);
+	failure = build_endless(builder, tensors, count, &module);
+	if (!failure)
+		failure = api->emit(module, out);
 	ir_builder_destroy(builder);
 	return failure;
 }

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "daemon/gpu/api.h"
 #include "nnjit.h"
 
 enum fault {
@@ -23,12 +24,14 @@ enum fault {
 	FAULT_UNTIMED,                 /* there are no timestamps */
 	FAULT_LAME,                    /* first builds take so many times as long as twins */
 	FAULT_MEMORY,                  /* no allocation of more than so many bytes succeeds */
+	FAULT_AHEAD,                   /* processors, too, compile ahead while they time */
 };
 
 enum fault fault_of(uint32_t candidate);
 /* Whether such a fault of the device is planted, and its number. */
 bool fault_planted(enum fault fault, uint64_t *ret_number);
-/* SPIR-V of a kernel over these tensors that really never ends, and how often it is started.
- * -ENOMEM. */
-int fault_endless_kernel(const struct tensor tensors[], uint32_t count, struct buffer *out);
+/* Code of a kernel over these tensors that really never ends, as the API wants it, and how often it
+ * is started. -ENOMEM. */
+int fault_endless_kernel(const struct gpu_api *api, const struct tensor tensors[], uint32_t count,
+        struct buffer *out);
 void fault_endless_workgroups(uint32_t ret_workgroups[3]);

@@ -7,6 +7,7 @@
 #include <config.h>
 
 #include "daemon/gpu/allocator.h"
+#include "daemon/gpu/answer.h"
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/serve.h"
@@ -107,7 +108,7 @@ static int probe(bool as_json)
 	if (find(&adapters))
 		return 1;
 	for (uint32_t i = 0; i < adapters.count; i++)
-		failed |= probe_one(&adapters.all[i], as_json) != 0;
+		failed |= probe_one(adapters.all[i], as_json) != 0;
 	adapters_free(&adapters);
 	return fflush(stdout) || failed;
 }

@@ -35,32 +35,23 @@ uint32_t workload_rounds(const struct workload *workload)
 	return poisons[dtype_of(workload)].rounds;
 }
 
-int workload_poison(
-        struct device *device, struct workload *workload, uint32_t round, struct error *err)
+int workload_poison(struct workload *workload, uint32_t round, struct error *err)
 {
-	return buffers_fill(device, &workload->buffers[workload->output],
-	        poisons[dtype_of(workload)].words[round], err);
+	return workload->device->api->buffer_fill(
+	        workload->buffers[workload->output], poisons[dtype_of(workload)].words[round], err);
 }
 
-int workload_spoil(
-        struct device *device, struct workload *workload, uint32_t point, struct error *err)
+int workload_spoil(struct workload *workload, uint32_t point, struct error *err)
 {
 	const struct samples *samples = &workload->points[point].samples;
 	enum dtype dtype = dtype_of(workload);
 	uint32_t per_word = 32 / dtype_bits(dtype), at = samples->count / 2, word = 0;
 	double right = samples->references[at];
 	double wrong = dtype == DTYPE_BOOL ? right == 0 : right > 0 ? -100 : 100;
-	VkCommandBuffer commands;
 
 	reference_write(dtype, &word, samples->elements[at] % per_word, wrong);
-	int answer = device_begin(device, &commands, err);
-	if (answer)
-		return answer;
-	device_barrier(commands);
-	vkCmdUpdateBuffer(commands, workload->buffers[workload->output].vk,
-	        4 * (samples->elements[at] / per_word), sizeof word, &word);
-	device_barrier(commands);
-	return device_submit_once(device, commands, err);
+	return workload->device->api->buffer_write(workload->buffers[workload->output],
+	        4 * (samples->elements[at] / per_word), &word, sizeof word, err);
 }
 
 /* ---- Looking. */
@@ -71,7 +62,8 @@ struct sight {
 	const uint32_t *words;
 	enum dtype dtype;
 	uint32_t bits, shift; /* of an element; 2^shift of them are a word */
-	bool by_element;
+	bool whole;           /* all elements are looked at, else the samples */
+	bool by_element;      /* words holds all elements, else one word a sample */
 };
 
 /* Where among which words sample i lies. */
@@ -111,17 +103,18 @@ static void compare_samples(const struct sight *sight, struct comparison *compar
 	}
 }
 
-/* Whether element number i of those looked at (all, or the samples) still holds the poison;
- * *ret_element is which of the output's it is. */
-static bool is_poisoned(const struct sight *sight, const struct poison *poison, uint32_t round,
-        bool whole, uint64_t i, uint64_t *ret_element)
+/* Whether element number i of those looked at still holds the round's poison; *ret_element is which
+ * of the output's it is. */
+static bool is_poisoned(
+        const struct sight *sight, uint32_t round, uint64_t i, uint64_t *ret_element)
 {
 	const uint32_t *words = sight->words;
-	uint64_t index = whole ? i : place(sight, (uint32_t)i, &words);
+	uint64_t index = sight->whole ? i : place(sight, (uint32_t)i, &words);
 	uint64_t lane = index & ((1u << sight->shift) - 1);
 
-	*ret_element = whole ? i : sight->samples->elements[i];
-	return bits_at(sight, words, index) == bits_at(sight, &poison->words[round], lane);
+	*ret_element = sight->whole ? i : sight->samples->elements[i];
+	return bits_at(sight, words, index) ==
+	       bits_at(sight, &poisons[sight->dtype].words[round], lane);
 }
 
 /* After the first of two rounds nothing is known, as each element may hold a number that happens to
@@ -129,17 +122,17 @@ static bool is_poisoned(const struct sight *sight, const struct poison *poison, 
 static void count_poison(struct workload *workload, const struct point *point,
         const struct sight *sight, uint32_t round, struct comparison *comparison)
 {
-	const struct poison *poison = &poisons[sight->dtype];
-	uint64_t count = point->whole ? point->tensors[workload->output].elements
+	uint32_t rounds = poisons[sight->dtype].rounds;
+	uint64_t count = sight->whole ? point->tensors[workload->output].elements
 	                              : sight->samples->count;
 
 	for (uint64_t i = 0, element; i < count; i++) {
-		bool poisoned = is_poisoned(sight, poison, round, point->whole, i, &element);
-		if (poison->rounds > 1 && round == 0) {
+		bool poisoned = is_poisoned(sight, round, i, &element);
+		if (rounds > 1 && round == 0) {
 			workload->first[i] = poisoned;
 			continue;
 		}
-		poisoned &= poison->rounds == 1 || workload->first[i];
+		poisoned &= rounds == 1 || workload->first[i];
 		if (samples_between_rows(sight->samples, element))
 			comparison->trespassed += !poisoned;
 		else
@@ -147,25 +140,26 @@ static void count_poison(struct workload *workload, const struct point *point,
 	}
 }
 
-int workload_compare(struct device *device, struct workload *workload, uint32_t point,
-        uint32_t round, struct comparison *ret_comparison, struct error *err)
+int workload_compare(struct workload *workload, uint32_t point, uint32_t round,
+        struct comparison *ret_comparison, struct error *err)
 {
 	const struct point *at = &workload->points[point];
-	const void *mapped = workload->buffers[workload->output].mapped;
+	const void *mapped = workload->buffers[workload->output]->mapped;
 	enum dtype dtype = dtype_of(workload);
 	struct sight sight = {.samples = &at->samples,
 	        .words = mapped,
 	        .dtype = dtype,
 	        .bits = dtype_bits(dtype),
 	        .shift = (uint32_t)__builtin_ctz(32 / dtype_bits(dtype)),
+	        .whole = at->whole,
 	        .by_element = mapped || at->whole};
 	struct comparison comparison = {.checked = at->samples.count};
 
 	if (!mapped) {
-		int answer = device_submit(device, at->collect, NULL, err);
+		int answer = workload->device->api->submit(at->collect, NULL, err);
 		if (answer)
 			return answer;
-		sight.words = workload->results.mapped;
+		sight.words = workload->results->mapped;
 	}
 	count_poison(workload, at, &sight, round, &comparison);
 	compare_samples(&sight, &comparison);

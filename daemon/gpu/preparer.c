@@ -1,48 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A thread a candidate: starting one costs some ten microseconds, compiling thousands of times as
- * much, and no lock is needed where everything is handed over by start and join. It uses a
- * generator and a validator of its own, and of the device only what Vulkan lets threads share: it
- * makes a pipeline and submits nothing. Invariant: between calls, `busy` says whether a thread is
+ * much, and no lock is needed where everything is handed over by start and join. The
+ * thread has a builder of its own and submits nothing. Invariant: `begun` says whether a thread is
  * to be joined, and nobody but it touches the rest until then.
  */
 #include "base/cleanup.h"
 #include "daemon/gpu/preparer.h"
+#include "daemon/gpu/answer.h"
 #include "daemon/gpu/watchdog.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct preparer {
-	struct nnjit *nnjit;
-	struct validator *validator;
-	bool busy;
+	struct builder *builder;
+	bool begun; /* a thread is to be joined */
 	pthread_t thread;
-	struct bench bench;
 	uint32_t candidate;
 	struct schedule schedule;
-	struct attempt *attempt;
+	struct built *built;
 	int answer;
 	struct error err;
 };
 
-int preparer_create(struct preparer **ret_preparer)
+int preparer_create(struct device *device, struct preparer **ret_preparer, struct error *err)
 {
 	struct preparer *preparer = calloc(1, sizeof *preparer);
 
 	if (!preparer)
-		return -ENOMEM;
-	int failure = nnjit_create(&preparer->nnjit);
-	if (!failure)
-		failure = validator_create(&preparer->validator);
-	if (failure) {
+		return answer_no_memory("a second builder", err);
+	int answer = builder_create(device, &preparer->builder, err);
+	if (answer)
 		preparer_destroy(preparer);
-		return failure;
-	}
-	*ret_preparer = preparer;
-	return 0;
+	else
+		*ret_preparer = preparer;
+	return answer;
 }
 
 void preparer_destroy(struct preparer *preparer)
@@ -50,8 +44,7 @@ void preparer_destroy(struct preparer *preparer)
 	if (!preparer)
 		return;
 	preparer_drop(preparer);
-	validator_destroy(preparer->validator);
-	nnjit_destroy(preparer->nnjit);
+	builder_destroy(preparer->builder);
 	free(preparer);
 }
 
@@ -60,56 +53,51 @@ static void *prepare(void *context)
 	struct preparer *preparer = context;
 
 	watchdog_second_thread();
-	preparer->answer = trial_make(&preparer->bench, preparer->candidate, &preparer->schedule,
-	        &preparer->attempt, &preparer->err);
+	preparer->answer = builder_build(preparer->builder, preparer->candidate,
+	        &preparer->schedule, &preparer->built, &preparer->err);
 	return NULL;
 }
 
-int preparer_start(struct preparer *preparer, struct device *device, struct workload *workload,
-        uint32_t candidate, const struct schedule *schedule, struct error *err)
+void preparer_begin(struct preparer *preparer, struct workload *workload, uint32_t candidate,
+        const struct schedule *schedule)
 {
-	preparer_drop(preparer);
-	preparer->bench = (struct bench){device, workload, preparer->nnjit, preparer->validator};
+	assert(!preparer->begun);
+	preparer->builder->workload = workload;
 	preparer->candidate = candidate;
 	preparer->schedule = *schedule;
-	preparer->attempt = NULL;
+	preparer->built = NULL;
 	preparer->err = (struct error){0};
-	if (pthread_create(&preparer->thread, NULL, prepare, preparer))
-		return answer_no_memory("a thread", err);
-	preparer->busy = true;
-	return 0;
+	preparer->begun = !pthread_create(&preparer->thread, NULL, prepare, preparer);
+}
+
+bool preparer_has_begun(const struct preparer *preparer)
+{
+	return preparer->begun;
 }
 
 static void wait_for(struct preparer *preparer)
 {
+	watchdog_await_second(true);
 	pthread_join(preparer->thread, NULL);
-	preparer->busy = false;
+	watchdog_await_second(false);
+	preparer->begun = false;
 }
 
-int preparer_take(struct preparer *preparer, uint32_t candidate, const struct schedule *schedule,
-        struct attempt **ret_attempt, struct error *err)
+int preparer_take(struct preparer *preparer, struct built **ret_built, struct error *err)
 {
-	*ret_attempt = NULL;
-	if (!preparer->busy || preparer->candidate != candidate ||
-	        memcmp(&preparer->schedule, schedule, sizeof *schedule))
-		return 0;
+	assert(preparer->begun);
 	wait_for(preparer);
-	*ret_attempt = TAKE(preparer->attempt);
 	if (preparer->answer)
 		*err = preparer->err;
+	else
+		*ret_built = TAKE(preparer->built);
 	return preparer->answer;
 }
 
 void preparer_drop(struct preparer *preparer)
 {
-	if (!preparer->busy)
+	if (!preparer || !preparer->begun)
 		return;
 	wait_for(preparer);
-	attempt_free(TAKE(preparer->attempt));
-}
-
-void preparer_drop_one(struct preparer *preparer, uint32_t candidate)
-{
-	if (preparer->busy && preparer->candidate == candidate)
-		preparer_drop(preparer);
+	built_free(TAKE(preparer->built));
 }

@@ -5,6 +5,7 @@
  * is passed over; only a lost device ends the probe.
  */
 #include "daemon/gpu/probe.h"
+#include "daemon/gpu/answer.h"
 #include "daemon/gpu/probe_measures.h"
 
 #define PEAKS_NS  1.2e9 /* for the two peaks that bound every kernel */
@@ -56,7 +57,7 @@ static int measure(struct probe *probe, struct facts *facts, struct error *err)
 int probe_facts(struct device *device, FILE *trace, struct facts *ret_facts, struct error *err)
 {
 	struct facts facts = {.lanes = device->adapter->limits.subgroup_min,
-	        .cpu = device->adapter->kind == ADAPTER_CPU,
+	        .cpu = device_is_cpu(device),
 	        .version = FACTS_VERSION};
 	struct probe probe = {.trace = trace};
 	int answer = probe_prepare(&probe, device, err);

@@ -4,25 +4,27 @@
  * that what they reach can be reached. Must not know a device.
  */
 #include "daemon/gpu/probe_kernels.h"
-#include "emit/spirv/spirv.h"
 
 static const ir_type vec4 = IR_TYPE(IR_F32, 4);
 
-static void begin(struct ir_builder *b, uint32_t invocations, uint32_t length)
+static struct ir_builder *begin(struct probe_writer *writer, uint32_t invocations)
 {
 	const uint32_t size[3] = {invocations, 1, 1};
+	struct ir_builder *b = writer->builder;
 
 	ir_begin(b, size);
-	ir_binding(b, "source", vec4, false, length);
-	ir_binding(b, "target", vec4, true, length);
+	ir_binding(b, "source", vec4, false, writer->length);
+	ir_binding(b, "target", vec4, true, writer->length);
+	return b;
 }
 
-static int end(struct ir_builder *b, struct buffer *out)
+static int end(struct probe_writer *writer)
 {
 	const struct ir_module *module;
-	int failure = ir_finish(b, &module);
+	int failure = ir_finish(writer->builder, &module);
 
-	return failure ? failure : emit_spirv(module, out);
+	buffer_clear(&writer->code);
+	return failure ? failure : writer->emit(module, &writer->code);
 }
 
 /* The first element of this workgroup's, plus this invocation's. */
@@ -35,47 +37,51 @@ static ir_id element(struct ir_builder *b, uint32_t per_workgroup)
 
 /* ---- Arithmetic. */
 
-/* One step of a chain: of `x`, given two values that no compiler knows. */
+/* What chains begin with, and two values that no compiler knows, for their steps. */
+struct chains {
+	ir_id first[PROBE_CHAINS_MAX], scale, offset;
+};
+
+/* One step of a chain: of `x`. */
 typedef ir_id step_of(
-        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset);
+        struct ir_builder *b, const struct fma_shape *shape, const struct chains *chains, ir_id x);
 
 static ir_id step_fma(
-        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset)
+        struct ir_builder *b, const struct fma_shape *shape, const struct chains *chains, ir_id x)
 {
 	if (shape->fused)
-		return ir_compute(b, IR_FMA, x, scale, offset);
-	return ir_add(b, ir_mul(b, x, scale), offset);
+		return ir_compute(b, IR_FMA, x, chains->scale, chains->offset);
+	return ir_add(b, ir_mul(b, x, chains->scale), chains->offset);
 }
 
 static ir_id step_dot4(
-        struct ir_builder *b, const struct fma_shape *shape, ir_id x, ir_id scale, ir_id offset)
+        struct ir_builder *b, const struct fma_shape *shape, const struct chains *chains, ir_id x)
 {
 	ir_id word = ir_bitcast(b, x, IR_TYPE(IR_U32, 1));
 
 	(void)shape;
-	(void)offset;
-	return ir_add(b, x, ir_dot4i8(b, word, scale));
+	return ir_add(b, x, ir_dot4i8(b, word, chains->scale));
 }
 
-/* Chain i begins with first[i]. Returns the sum of all. */
+/* Returns the sum of all. */
 static ir_id run_chains(struct ir_builder *b, const struct fma_shape *shape, step_of *step,
-        const ir_id first[PROBE_CHAINS_MAX], ir_id scale, ir_id offset)
+        const struct chains *chains)
 {
-	ir_id chains[PROBE_CHAINS_MAX];
+	ir_id values[PROBE_CHAINS_MAX];
 
 	for (uint32_t i = 0; i < shape->chains; i++)
-		chains[i] = ir_var(b, first[i]);
+		values[i] = ir_var(b, chains->first[i]);
 	ir_loop(b, ir_u32(b, 0), ir_u32(b, shape->turns), 1);
 	for (uint32_t i = 0; i < shape->chains; i++) {
-		ir_id x = ir_get(b, chains[i]);
+		ir_id x = ir_get(b, values[i]);
 		for (uint32_t j = 0; j < shape->unroll; j++)
-			x = step(b, shape, x, scale, offset);
-		ir_set(b, chains[i], x);
+			x = step(b, shape, chains, x);
+		ir_set(b, values[i], x);
 	}
 	ir_end(b);
-	ir_id sum = ir_get(b, chains[0]);
+	ir_id sum = ir_get(b, values[0]);
 	for (uint32_t i = 1; i < shape->chains; i++)
-		sum = ir_add(b, sum, ir_get(b, chains[i]));
+		sum = ir_add(b, sum, ir_get(b, values[i]));
 	return sum;
 }
 
@@ -84,64 +90,62 @@ static ir_id converted(struct ir_builder *b, ir_id value, enum ir_scalar to)
 	return ir_scalar_of(ir_type_of(b, value)) == to ? value : ir_convert(b, value, to);
 }
 
-static int fma_kernel(struct ir_builder *b, const struct fma_shape *shape, enum ir_scalar scalar,
-        uint32_t length, struct buffer *out)
+static int fma_kernel(
+        struct probe_writer *writer, const struct fma_shape *shape, enum ir_scalar scalar)
 {
-	ir_id first[PROBE_CHAINS_MAX];
+	struct ir_builder *b = begin(writer, shape->invocations);
+	struct chains chains;
 
-	begin(b, shape->invocations, length);
 	ir_id at = element(b, shape->invocations);
-	ir_id scale = converted(b, ir_load(b, 0, ir_u32(b, 0)), scalar);
-	ir_id offset = converted(b, ir_load(b, 0, ir_u32(b, 1)), scalar);
+	chains.scale = converted(b, ir_load(b, 0, ir_u32(b, 0)), scalar);
+	chains.offset = converted(b, ir_load(b, 0, ir_u32(b, 1)), scalar);
 	ir_id seed = ir_splat(b, ir_convert(b, ir_builtin(b, IR_LOCAL_ID_X), scalar), 4);
 	for (uint32_t i = 0; i < shape->chains; i++)
-		first[i] = ir_add(b, seed, ir_splat(b, ir_float(b, scalar, (float)(i + 1)), 4));
-	ir_id sum = run_chains(b, shape, step_fma, first, scale, offset);
+		chains.first[i] = ir_add(
+		        b, seed, ir_splat(b, ir_float(b, scalar, (float)(i + 1)), 4));
+	ir_id sum = run_chains(b, shape, step_fma, &chains);
 	ir_store(b, 1, at, converted(b, sum, IR_F32));
-	return end(b, out);
+	return end(writer);
 }
 
-int probe_fma_kernel(
-        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+int probe_fma_kernel(struct probe_writer *writer, const struct fma_shape *shape)
 {
-	return fma_kernel(b, shape, IR_F32, length, out);
+	return fma_kernel(writer, shape, IR_F32);
 }
 
-int probe_half_kernel(
-        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+int probe_half_kernel(struct probe_writer *writer, const struct fma_shape *shape)
 {
-	return fma_kernel(b, shape, IR_F16, length, out);
+	return fma_kernel(writer, shape, IR_F16);
 }
 
-int probe_dot4_kernel(
-        struct ir_builder *b, const struct fma_shape *shape, uint32_t length, struct buffer *out)
+int probe_dot4_kernel(struct probe_writer *writer, const struct fma_shape *shape)
 {
-	ir_id first[PROBE_CHAINS_MAX];
+	struct ir_builder *b = begin(writer, shape->invocations);
+	struct chains chains;
 
-	begin(b, shape->invocations, length);
 	ir_id at = element(b, shape->invocations);
 	ir_id loaded = ir_extract(b, ir_load(b, 0, ir_u32(b, 0)), 0);
-	ir_id scale = ir_bitcast(b, loaded, IR_TYPE(IR_U32, 1));
+	chains.scale = ir_bitcast(b, loaded, IR_TYPE(IR_U32, 1));
 	ir_id seed = ir_convert(b, ir_builtin(b, IR_LOCAL_ID_X), IR_I32);
 	for (uint32_t i = 0; i < shape->chains; i++)
-		first[i] = ir_add(b, seed, ir_i32(b, (int32_t)i + 1));
-	ir_id sum = run_chains(b, shape, step_dot4, first, scale, 0);
+		chains.first[i] = ir_add(b, seed, ir_i32(b, (int32_t)i + 1));
+	ir_id sum = run_chains(b, shape, step_dot4, &chains);
 	ir_store(b, 1, at, ir_splat(b, ir_convert(b, sum, IR_F32), 4));
-	return end(b, out);
+	return end(writer);
 }
 
 /* ---- Memory. */
 
-int probe_copy_kernel(
-        struct ir_builder *b, const struct copy_shape *shape, uint32_t length, struct buffer *out)
+int probe_copy_kernel(struct probe_writer *writer, const struct copy_shape *shape)
 {
-	begin(b, shape->invocations, length);
+	struct ir_builder *b = begin(writer, shape->invocations);
+
 	ir_id at = element(b, shape->invocations * shape->each);
 	for (uint32_t i = 0; i < shape->each; i++) {
 		ir_id here = ir_add(b, at, ir_u32(b, i * shape->invocations));
 		ir_store(b, 1, here, ir_load(b, 0, here));
 	}
-	return end(b, out);
+	return end(writer);
 }
 
 static void fill_shared(struct ir_builder *b)
@@ -154,13 +158,12 @@ static void fill_shared(struct ir_builder *b)
 
 #define READ_CHAINS 4
 
-int probe_read_kernel(struct ir_builder *b, const struct read_shape *shape, bool shared,
-        uint32_t length, struct buffer *out)
+int probe_read_kernel(struct probe_writer *writer, const struct read_shape *shape, bool shared)
 {
+	struct ir_builder *b = begin(writer, shape->invocations);
 	uint32_t turn = shape->invocations * shape->each;
 	ir_id sums[READ_CHAINS], here, value;
 
-	begin(b, shape->invocations, length);
 	if (shared) {
 		ir_shared(b, vec4, shape->invocations);
 		fill_shared(b);
@@ -184,15 +187,15 @@ int probe_read_kernel(struct ir_builder *b, const struct read_shape *shape, bool
 	for (uint32_t j = 1; j < READ_CHAINS; j++)
 		sum = ir_add(b, sum, ir_get(b, sums[j]));
 	ir_store(b, 1, element(b, shape->invocations), sum);
-	return end(b, out);
+	return end(writer);
 }
 
 /* ---- Overheads. */
 
-int probe_barrier_kernel(struct ir_builder *b, uint32_t invocations, uint32_t turns,
-        uint32_t length, struct buffer *out)
+int probe_barrier_kernel(struct probe_writer *writer, uint32_t invocations, uint32_t turns)
 {
-	begin(b, invocations, length);
+	struct ir_builder *b = begin(writer, invocations);
+
 	ir_shared(b, vec4, invocations);
 	fill_shared(b); /* memory that the barriers are about */
 	ir_loop(b, ir_u32(b, 0), ir_u32(b, turns), 1);
@@ -200,11 +203,11 @@ int probe_barrier_kernel(struct ir_builder *b, uint32_t invocations, uint32_t tu
 	ir_end(b);
 	ir_id local = ir_builtin(b, IR_LOCAL_ID_X);
 	ir_store(b, 1, local, ir_shared_load(b, 0, local));
-	return end(b, out);
+	return end(writer);
 }
 
-int probe_empty_kernel(struct ir_builder *b, uint32_t length, struct buffer *out)
+int probe_empty_kernel(struct probe_writer *writer)
 {
-	begin(b, 1, length);
-	return end(b, out);
+	begin(writer, 1);
+	return end(writer);
 }

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernels that the probe runs, as SPIR-V. Each is appended to `out`. All have the same
- * bindings: 0 is read and 1 is written, `length` vec4<f32> each (a power of two), and 2 is a
- * uniform block, whose first word the host may change from run to run.
+ * The kernels that the probe runs, as the device's API wants them. All have the same bindings: 0 is
+ * read and 1 is written, `length` vec4<f32> each (a power of two), and 2 is a uniform block, whose
+ * first word the host may change from run to run.
  */
 #pragma once
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "emit/emit.h"
 #include "ir/ir.h"
+
+/* What a kernel is written with, and the code of the last one. */
+struct probe_writer {
+	struct ir_builder *builder;
+	nnjit_emitter *emit;
+	uint32_t length;
+	struct buffer code;
+};
+
+/* Each function below writes one kernel. 0 or -ENOMEM. */
 
 /* Independent chains of multiply-adds of four lanes: `turns` turns of `unroll` on each of `chains`.
  * Writes a vec4 an invocation. */
@@ -17,23 +28,19 @@ struct fma_shape {
 	bool fused; /* fma(), else a product and a sum */
 };
 #define PROBE_CHAINS_MAX 64
-int probe_fma_kernel(struct ir_builder *builder, const struct fma_shape *shape, uint32_t length,
-        struct buffer *out);
+typedef int probe_chain_kernel(struct probe_writer *writer, const struct fma_shape *shape);
+probe_chain_kernel probe_fma_kernel;
 
 /* The same in f16; and of packed dot products, one lane a chain, accumulated, where `fused` means
  * nothing. */
-int probe_half_kernel(struct ir_builder *builder, const struct fma_shape *shape, uint32_t length,
-        struct buffer *out);
-int probe_dot4_kernel(struct ir_builder *builder, const struct fma_shape *shape, uint32_t length,
-        struct buffer *out);
+probe_chain_kernel probe_half_kernel, probe_dot4_kernel;
 
 /* Copies binding 0 to binding 1: `each` vec4s an invocation, adjacent invocations adjacent vec4s.
  */
 struct copy_shape {
 	uint32_t invocations, each;
 };
-int probe_copy_kernel(struct ir_builder *builder, const struct copy_shape *shape, uint32_t length,
-        struct buffer *out);
+int probe_copy_kernel(struct probe_writer *writer, const struct copy_shape *shape);
 
 /* Reads `turns` times `each` vec4s an invocation, adjacent invocations adjacent vec4s, from the
  * window at the start of binding 0 that is the uniform word and one vec4s long, a power of two.
@@ -42,12 +49,10 @@ int probe_copy_kernel(struct ir_builder *builder, const struct copy_shape *shape
 struct read_shape {
 	uint32_t invocations, each, turns;
 };
-int probe_read_kernel(struct ir_builder *builder, const struct read_shape *shape, bool shared,
-        uint32_t length, struct buffer *out);
+int probe_read_kernel(struct probe_writer *writer, const struct read_shape *shape, bool shared);
 
 /* `turns` barriers, and nothing between them. */
-int probe_barrier_kernel(struct ir_builder *builder, uint32_t invocations, uint32_t turns,
-        uint32_t length, struct buffer *out);
+int probe_barrier_kernel(struct probe_writer *writer, uint32_t invocations, uint32_t turns);
 
 /* Does nothing. */
-int probe_empty_kernel(struct ir_builder *builder, uint32_t length, struct buffer *out);
+int probe_empty_kernel(struct probe_writer *writer);

@@ -20,7 +20,7 @@ static bool fits(const struct probe *probe, uint32_t invocations)
 /* As many as the device may launch, and as the target has room for. */
 static uint32_t most_workgroups(const struct probe *probe, uint32_t invocations)
 {
-	return probe_at_most(probe->length / invocations, WORKGROUPS_MAX);
+	return probe_at_most(probe->writer.length / invocations, WORKGROUPS_MAX);
 }
 
 static bool has(const struct probe *probe, enum feature feature)
@@ -28,13 +28,13 @@ static bool has(const struct probe *probe, enum feature feature)
 	return probe->device->adapter->limits.features & feature;
 }
 
-/* ---- From code to a time. failed: there is no code. */
+/* ---- From code to a time. failed: what writing the code returned. */
 
 /* Of a kernel whose workgroups may grow until it lasts long enough. */
-static int time_full(struct probe *probe, bool failed, const struct buffer *code,
-        struct probe_kernel *kernel, double *ret_ns, struct error *err)
+static int time_full(struct probe *probe, int failed, struct probe_kernel *kernel, double *ret_ns,
+        struct error *err)
 {
-	int answer = probe_make(probe, failed, code, kernel, err);
+	int answer = probe_make(probe, failed, kernel, err);
 
 	if (answer)
 		return answer;
@@ -44,11 +44,11 @@ static int time_full(struct probe *probe, bool failed, const struct buffer *code
 }
 
 /* Of one workgroup alone, the mean of `repeats`. */
-static int time_alone(struct probe *probe, bool failed, const struct buffer *code, uint32_t repeats,
-        double *ret_ns, struct error *err)
+static int time_alone(
+        struct probe *probe, int failed, uint32_t repeats, double *ret_ns, struct error *err)
 {
 	struct probe_kernel kernel = {.workgroups = 1, .workgroups_max = 1};
-	int answer = probe_make(probe, failed, code, &kernel, err);
+	int answer = probe_make(probe, failed, &kernel, err);
 
 	if (answer)
 		return answer;
@@ -61,10 +61,9 @@ static int time_alone(struct probe *probe, bool failed, const struct buffer *cod
 
 int measure_launch(struct probe *probe, struct facts *facts, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
-	bool failed = probe_empty_kernel(probe->builder, probe->length, &code);
+	int failed = probe_empty_kernel(&probe->writer);
 
-	return time_alone(probe, failed, &code, LAUNCHES, &facts->launch_ns, err);
+	return time_alone(probe, failed, LAUNCHES, &facts->launch_ns, err);
 }
 
 static double without_launch(double ns, const struct facts *facts)
@@ -93,35 +92,37 @@ static const struct fma_shape fma_gpu[] = {
         {256, 8, 8, 64, false},
 };
 
-typedef int chain_kernel(struct ir_builder *builder, const struct fma_shape *shape, uint32_t length,
-        struct buffer *out);
+/* Chains of steps: what they are of, and what one step comes to. */
+struct chain {
+	const char *name;
+	probe_chain_kernel *write;
+	double step_ops;
+	uint32_t lanes; /* chains that take the place of one of f32's, of four lanes */
+};
+static const struct chain chain_f32 = {"f32", probe_fma_kernel, 8, 1}; /* of four lanes, two each */
+static const struct chain chain_f16 = {"f16", probe_half_kernel, 8, 1};
+static const struct chain chain_dot4 = {"dot4", probe_dot4_kernel, 8, 2}; /* products and sums */
 
-/* Of chains whose steps are `step_ops` operations each; *best is raised where these are faster. */
-static int measure_chains(struct probe *probe, const struct fma_shape *shape, chain_kernel *write,
-        double step_ops, double *best, struct error *err)
+/* *best is raised where these are faster. */
+static int measure_chains(struct probe *probe, const struct chain *chain,
+        const struct fma_shape *shape, double *best, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
 	struct probe_kernel kernel = {.workgroups = probe_is_cpu(probe) ? 16 : 256,
 	        .workgroups_max = most_workgroups(probe, shape->invocations)};
-	double ops = step_ops * shape->chains * shape->unroll * shape->turns * shape->invocations;
+	double ops = chain->step_ops * shape->chains * shape->unroll * shape->turns *
+	             shape->invocations;
 	double ns;
-	bool failed = write(probe->builder, shape, probe->length, &code);
-	int answer = time_full(probe, failed, &code, &kernel, &ns, err);
+	int failed = chain->write(&probe->writer, shape);
+	int answer = time_full(probe, failed, &kernel, &ns, err);
 
 	if (answer)
 		return answer;
 	*best = fmax(*best, ops * kernel.workgroups / ns);
-	probe_tell(probe, "%s %u invocations, %u chains of %u%s: %.1f Gop/s\n",
-	        write == probe_fma_kernel    ? "f32"
-	        : write == probe_half_kernel ? "f16"
-	                                     : "dot4",
+	probe_tell(probe, "%s %u invocations, %u chains of %u%s: %.1f Gop/s\n", chain->name,
 	        shape->invocations, shape->chains, shape->unroll, shape->fused ? ", fused" : "",
 	        ops * kernel.workgroups / ns);
 	return 0;
 }
-
-#define FMA_OPS  8 /* of a step: four lanes, two operations */
-#define DOT4_OPS 8 /* of one lane: four products, four sums */
 
 int measure_fma_shape(struct probe *probe, size_t i, struct facts *facts, struct error *err)
 {
@@ -131,7 +132,7 @@ int measure_fma_shape(struct probe *probe, size_t i, struct facts *facts, struct
 	if (i >= (cpu ? COUNT(fma_cpu) : COUNT(fma_gpu)) || !fits(probe, shape->invocations))
 		return 0;
 	double best = facts->fma_gflops;
-	int answer = measure_chains(probe, shape, probe_fma_kernel, FMA_OPS, &best, err);
+	int answer = measure_chains(probe, &chain_f32, shape, &best, err);
 	if (best > facts->fma_gflops)
 		probe->fastest = *shape;
 	facts->fma_gflops = best;
@@ -143,36 +144,34 @@ int measure_fma_shape(struct probe *probe, size_t i, struct facts *facts, struct
 
 int measure_cores(struct probe *probe, struct facts *facts, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
 	struct fma_shape shape = probe->fastest;
 	double ns;
 
 	if (!shape.turns)
 		return 0;
 	shape.turns *= ALONE_TIMES;
-	bool failed = probe_fma_kernel(probe->builder, &shape, probe->length, &code);
-	int answer = time_alone(probe, failed, &code, 1, &ns, err);
+	int failed = probe_fma_kernel(&probe->writer, &shape);
+	int answer = time_alone(probe, failed, 1, &ns, err);
 	if (!answer)
 		facts->cores = fmax(1, facts->fma_gflops * without_launch(ns, facts) /
 		                               shape.chains / shape.unroll / shape.turns /
-		                               shape.invocations / FMA_OPS);
+		                               shape.invocations / chain_f32.step_ops);
 	return answer;
 }
 
 /* The best of the first shapes: what is fast in f32 is fast in what f32 is replaced by. */
 #define NARROW_SHAPES 3
 
-/* `lanes`: chains that take the place of one of four lanes. */
-static int measure_narrow(struct probe *probe, chain_kernel *write, uint32_t lanes, double step_ops,
-        double *best, struct error *err)
+static int measure_narrow(
+        struct probe *probe, const struct chain *chain, double *best, struct error *err)
 {
 	int answer = 0;
 
 	for (size_t i = 0; !answer && i < NARROW_SHAPES && probe_has_time(probe); i++) {
 		struct fma_shape shape = probe_is_cpu(probe) ? fma_cpu[i] : fma_gpu[i];
-		shape.chains *= lanes;
+		shape.chains *= chain->lanes;
 		if (fits(probe, shape.invocations))
-			answer = measure_chains(probe, &shape, write, step_ops, best, err);
+			answer = measure_chains(probe, chain, &shape, best, err);
 	}
 	return answer;
 }
@@ -181,14 +180,14 @@ int measure_half(struct probe *probe, struct facts *facts, struct error *err)
 {
 	if (!has(probe, FEATURE_F16))
 		return 0;
-	return measure_narrow(probe, probe_half_kernel, 1, FMA_OPS, &facts->fma16_gflops, err);
+	return measure_narrow(probe, &chain_f16, &facts->fma16_gflops, err);
 }
 
 int measure_dot4(struct probe *probe, struct facts *facts, struct error *err)
 {
 	if (!has(probe, FEATURE_DOT4))
 		return 0;
-	return measure_narrow(probe, probe_dot4_kernel, 2, DOT4_OPS, &facts->dot4_gops, err);
+	return measure_narrow(probe, &chain_dot4, &facts->dot4_gops, err);
 }
 
 /* ---- Registers. */
@@ -208,7 +207,7 @@ int measure_registers(struct probe *probe, struct facts *facts, struct error *er
 		uint32_t chains = held[i] / 4, unroll = (KNEE_STEPS + chains - 1) / chains;
 		struct fma_shape shape = {64, chains, unroll, 32, fused};
 		double rate = 0;
-		answer = measure_chains(probe, &shape, probe_fma_kernel, FMA_OPS, &rate, err);
+		answer = measure_chains(probe, &chain_f32, &shape, &rate, err);
 		best = fmax(best, rate);
 		if (!answer && rate < KNEE_RATE * best)
 			break;
@@ -226,18 +225,17 @@ static const struct copy_shape copy_gpu[] = {{256, 1}, {256, 4}, {128, 8}, {64, 
 
 int measure_copy_shape(struct probe *probe, size_t i, struct facts *facts, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
 	bool cpu = probe_is_cpu(probe);
 	const struct copy_shape *shape = cpu ? &copy_cpu[i] : &copy_gpu[i];
 
 	if (i >= (cpu ? COUNT(copy_cpu) : COUNT(copy_gpu)) || !fits(probe, shape->invocations))
 		return 0;
 	uint32_t each = shape->invocations * shape->each;
-	uint32_t workgroups = probe_at_most(probe->length / each, WORKGROUPS_MAX);
+	uint32_t workgroups = probe_at_most(probe->writer.length / each, WORKGROUPS_MAX);
 	struct probe_kernel kernel = {.workgroups = workgroups, .workgroups_max = workgroups};
 	double ns;
-	bool failed = probe_copy_kernel(probe->builder, shape, probe->length, &code);
-	int answer = time_full(probe, failed, &code, &kernel, &ns, err);
+	int failed = probe_copy_kernel(&probe->writer, shape);
+	int answer = time_full(probe, failed, &kernel, &ns, err);
 	if (answer)
 		return answer;
 	facts->memory_gbps = fmax(facts->memory_gbps, 32.0 * each * workgroups / ns);
@@ -257,13 +255,12 @@ static double bytes_read(const struct read_shape *shape)
 static int make_reading(
         struct probe *probe, bool shared, struct probe_kernel *kernel, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
 	const struct read_shape *shape = probe_is_cpu(probe) ? &read_cpu : &read_gpu;
-	bool failed = probe_read_kernel(probe->builder, shape, shared, probe->length, &code);
+	int failed = probe_read_kernel(&probe->writer, shape, shared);
 
 	*kernel = (struct probe_kernel){.workgroups = probe_is_cpu(probe) ? 16 : 256,
 	        .workgroups_max = most_workgroups(probe, shape->invocations)};
-	return probe_make(probe, failed, &code, kernel, err);
+	return probe_make(probe, failed, kernel, err);
 }
 
 #define WINDOW_LEAST (4u << 10)
@@ -273,10 +270,12 @@ static int measure_window(struct probe *probe, struct probe_kernel *kernel, doub
         double *ret_gbps, struct error *err)
 {
 	const struct read_shape *shape = probe_is_cpu(probe) ? &read_cpu : &read_gpu;
+	uint32_t last = (uint32_t)(bytes / 16) - 1;
 	double ns;
 
-	*(uint32_t *)probe->word.mapped = (uint32_t)(bytes / 16) - 1;
-	int answer = probe_time(probe, kernel, &ns, err);
+	int answer = probe->device->api->buffer_write(probe->word, 0, &last, sizeof last, err);
+	if (!answer)
+		answer = probe_time(probe, kernel, &ns, err);
 	if (answer)
 		return answer;
 	*ret_gbps = bytes_read(shape) * kernel->workgroups / ns;
@@ -297,7 +296,7 @@ int measure_caches(struct probe *probe, struct facts *facts, struct error *err)
 
 	if (answer)
 		return answer;
-	for (double window = WINDOW_LEAST; !answer && window <= 16.0 * probe->length &&
+	for (double window = WINDOW_LEAST; !answer && window <= 16.0 * probe->writer.length &&
 	                                   count < WINDOWS_MAX && probe_has_time(probe);
 	        window *= 2) {
 		bytes[count] = window;
@@ -331,10 +330,9 @@ int measure_workgroup_memory(struct probe *probe, struct facts *facts, struct er
 
 int measure_barrier(struct probe *probe, struct facts *facts, struct error *err)
 {
-	AUTO(buffer_free) struct buffer code = {0};
 	double ns;
-	bool failed = probe_barrier_kernel(probe->builder, 64, BARRIERS, probe->length, &code);
-	int answer = time_alone(probe, failed, &code, 8, &ns, err);
+	int failed = probe_barrier_kernel(&probe->writer, 64, BARRIERS);
+	int answer = time_alone(probe, failed, 8, &ns, err);
 
 	if (!answer)
 		facts->barrier_ns = without_launch(ns, facts) / BARRIERS;

@@ -4,6 +4,7 @@
  * several times counts, because a peak is what some run reaches.
  */
 #include "daemon/gpu/probe_run.h"
+#include "daemon/gpu/answer.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 
 bool probe_is_cpu(const struct probe *probe)
 {
-	return probe->device->adapter->kind == ADAPTER_CPU;
+	return device_is_cpu(probe->device);
 }
 
 bool probe_has_time(const struct probe *probe)
@@ -43,12 +44,13 @@ void probe_tell(const struct probe *probe, const char *format, ...)
 
 static int allocate(struct probe *probe, uint64_t bytes, struct error *err)
 {
-	int answer = buffers_create(probe->device, bytes, PLACE_STORAGE, &probe->source, err);
+	int answer = device_allocate(probe->device, bytes, GPU_STORAGE, &probe->source, err);
 
-	if (!answer)
-		answer = buffers_create(probe->device, bytes, PLACE_STORAGE, &probe->target, err);
 	if (answer)
-		buffers_destroy(probe->device, &probe->source);
+		return answer;
+	answer = device_allocate(probe->device, bytes, GPU_STORAGE, &probe->target, err);
+	if (answer)
+		probe->device->api->buffer_destroy(TAKE(probe->source));
 	return answer;
 }
 
@@ -64,75 +66,83 @@ static int allocate_most(struct probe *probe, struct error *err)
 	while ((answer = allocate(probe, bytes, err)) == ANSWER_OUT_OF_MEMORY &&
 	        bytes > BYTES_LEAST)
 		bytes /= 2;
-	probe->length = (uint32_t)(bytes / 16);
+	probe->writer.length = (uint32_t)(bytes / 16);
 	return answer;
 }
 
 static int bind(struct probe *probe, struct error *err)
 {
-	const struct bound all[3] = {{.buffer = &probe->source, .bytes = probe->source.bytes},
-	        {.buffer = &probe->target, .bytes = probe->target.bytes},
-	        {.buffer = &probe->word, .bytes = 16, .uniform = true}};
+	const struct gpu_bound all[] = {{.buffer = probe->source, .bytes = probe->source->bytes},
+	        {.buffer = probe->target, .bytes = probe->target->bytes},
+	        {.buffer = probe->word, .bytes = probe->word->bytes, .uniform = true}};
+	const struct gpu_bindings_params params = {
+	        .count = sizeof all / sizeof *all, .sets = 1, .bounds = all};
 
-	return bindings_create(probe->device, all, 3, 1, &probe->bindings, err);
+	return probe->device->api->bindings_create(probe->device, &params, &probe->bindings, err);
 }
 
 int probe_prepare(struct probe *probe, struct device *device, struct error *err)
 {
+	const struct gpu_api *api = device->api;
+
 	probe->device = device;
-	if (ir_builder_create(&probe->builder))
+	probe->writer.emit = api->emit;
+	if (ir_builder_create(&probe->writer.builder))
 		return answer_no_memory("the probe", err);
 	int answer = allocate_most(probe, err);
 	if (!answer)
-		answer = buffers_create(device, 16, PLACE_UNIFORM, &probe->word, err);
+		answer = device_allocate(device, 16, GPU_UNIFORM, &probe->word, err);
 	/* 0.5: x -> x/2 + 1/2 stays near 1, whatever it starts from. */
 	if (!answer)
-		answer = buffers_fill(device, &probe->source, 0x3f000000, err);
+		answer = api->buffer_fill(probe->source, 0x3f000000, err);
 	if (!answer)
-		answer = buffers_fill(device, &probe->target, 0, err);
-	if (!answer)
-		answer = bind(probe, err);
-	return answer;
+		answer = api->buffer_fill(probe->target, 0, err);
+	return answer ? answer : bind(probe, err);
 }
 
 void probe_finish(struct probe *probe)
 {
-	bindings_destroy(probe->device, &probe->bindings);
-	buffers_destroy(probe->device, &probe->source);
-	buffers_destroy(probe->device, &probe->target);
-	buffers_destroy(probe->device, &probe->word);
-	ir_builder_destroy(probe->builder);
+	const struct gpu_api *api = probe->device->api;
+
+	api->bindings_destroy(probe->bindings);
+	api->buffer_destroy(probe->source);
+	api->buffer_destroy(probe->target);
+	api->buffer_destroy(probe->word);
+	ir_builder_destroy(probe->writer.builder);
+	buffer_free(&probe->writer.code);
 }
 
 /* ---- Running one kernel. */
 
-int probe_make(struct probe *probe, bool failed, const struct buffer *code,
-        struct probe_kernel *kernel, struct error *err)
+int probe_make(struct probe *probe, int failed, struct probe_kernel *kernel, struct error *err)
 {
+	const struct gpu_pipeline_params params = {.bindings = probe->bindings,
+	        .code = probe->writer.code.data,
+	        .code_bytes = probe->writer.code.length,
+	        .entry_point = "main"};
+
 	if (failed)
 		return answer_no_memory("a probe kernel", err);
-	return pipeline_create(probe->device, &probe->bindings, code->data, code->length, "main",
-	        false, &kernel->pipeline, err);
+	return probe->device->api->pipeline_create(probe->device, &params, &kernel->pipeline, err);
 }
 
 void probe_drop(struct probe *probe, int answer, struct probe_kernel *kernel)
 {
 	if (answer != ANSWER_DEVICE_LOST)
-		pipeline_destroy(probe->device, kernel->pipeline);
+		probe->device->api->pipeline_destroy(kernel->pipeline);
 	kernel->pipeline = NULL;
 }
 
-/* The least time of one launch over TRIES submissions of target_ns, of launches that take
- * launch_ns. */
-static int least_ns(struct probe *probe, const struct probe_kernel *kernel, double launch_ns,
-        double target_ns, double *ret_ns, struct error *err)
+/* The least time of one launch over TRIES submissions of that size. */
+static int least_ns(struct probe *probe, const struct probe_kernel *kernel,
+        const struct run_size *size, double *ret_ns, struct error *err)
 {
-	const struct launch launch = {.pipeline = kernel->pipeline,
-	        .bindings = &probe->bindings,
+	const struct gpu_launch launch = {.pipeline = kernel->pipeline,
+	        .bindings = probe->bindings,
 	        .workgroups = {kernel->workgroups, 1, 1}};
 	struct run run = {0};
 	double best_ns = INFINITY, ns;
-	int answer = run_record(probe->device, &launch, launch_ns, target_ns, &run, err);
+	int answer = run_record(&launch, size, &run, err);
 
 	for (int i = 0; !answer && i < TRIES; i++) {
 		if (i && !probe_has_time(probe))
@@ -150,8 +160,9 @@ static int least_ns(struct probe *probe, const struct probe_kernel *kernel, doub
 
 int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns, struct error *err)
 {
+	const struct run_size once = {PROBE_SAMPLE_NS, PROBE_SAMPLE_NS};
 	double ns;
-	int answer = least_ns(probe, kernel, PROBE_SAMPLE_NS, PROBE_SAMPLE_NS, &ns, err);
+	int answer = least_ns(probe, kernel, &once, &ns, err);
 
 	/* Sized twice: the first time may have been all launch overhead. */
 	for (int i = 0; !answer && i < 2 && ns < PROBE_SAMPLE_NS / 2; i++) {
@@ -160,7 +171,7 @@ int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns,
 		if (more <= kernel->workgroups)
 			break;
 		kernel->workgroups = more;
-		answer = least_ns(probe, kernel, PROBE_SAMPLE_NS, PROBE_SAMPLE_NS, &ns, err);
+		answer = least_ns(probe, kernel, &once, &ns, err);
 	}
 	if (!answer)
 		*ret_ns = ns;
@@ -170,5 +181,7 @@ int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns,
 int probe_time_repeated(struct probe *probe, const struct probe_kernel *kernel, uint32_t repeats,
         double *ret_ns, struct error *err)
 {
-	return least_ns(probe, kernel, 1, repeats, ret_ns, err);
+	const struct run_size size = {.launch_ns = 1, .target_ns = repeats};
+
+	return least_ns(probe, kernel, &size, ret_ns, err);
 }

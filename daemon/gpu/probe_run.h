@@ -13,10 +13,9 @@
 
 struct probe {
 	struct device *device;
-	struct ir_builder *builder;
-	struct gpu_buffer source, target, word;
-	struct bindings bindings;
-	uint32_t length;          /* vec4s in each of the first two buffers, a power of two */
+	struct probe_writer writer; /* its length: of each of the first two buffers */
+	struct gpu_buffer *source, *target, *word;
+	struct gpu_bindings *bindings;
 	struct fma_shape fastest; /* so far; zero: none */
 	double deadline_ns;       /* no measure goes on behind it */
 	FILE *trace;              /* told of each kernel's rate; or NULL */
@@ -33,12 +32,11 @@ uint32_t probe_at_most(double value, uint32_t most); /* 1 at least */
 /* A kernel as it is run: over `workgroups`; where more are allowed, over as many as fill a sample.
  */
 struct probe_kernel {
-	VkPipeline pipeline;
+	struct gpu_pipeline *pipeline;
 	uint32_t workgroups, workgroups_max;
 };
-/* `code` is what a function of probe_kernels.h wrote, or no memory if `failed`. */
-int probe_make(struct probe *probe, bool failed, const struct buffer *code,
-        struct probe_kernel *kernel, struct error *err);
+/* Compiles what a function of probe_kernels.h wrote; `failed` is what that returned. */
+int probe_make(struct probe *probe, int failed, struct probe_kernel *kernel, struct error *err);
 void probe_drop(struct probe *probe, int answer, struct probe_kernel *kernel);
 /* Nanoseconds of one dispatch, the least of several; `kernel` keeps the workgroups it took. */
 int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns, struct error *err);

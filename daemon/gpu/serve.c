@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The worker's side of the wire: one row a request. A request is checked here, where its sentence
- * can name the field; the work is done elsewhere. Invariant: every line gets exactly one reply, and
- * after device-lost the process ends without touching the device again.
+ * The worker's side of the wire: one row a request. What a request needs to be there is checked
+ * here; the work is done elsewhere. While candidates are timed on a GPU the build that waits behind
+ * is begun already. Invariants: every line gets exactly one reply, in order; what was begun ahead
+ * is the next request's; and after device-lost the process ends without touching the device again.
  */
 #include "daemon/gpu/serve.h"
+#include "daemon/gpu/answer.h"
 #include "daemon/gpu/describe.h"
+#include "daemon/gpu/inbox.h"
 #include "daemon/gpu/preparer.h"
 #include "daemon/gpu/probe.h"
-#include "daemon/gpu/trial.h"
+#include "daemon/gpu/request.h"
+#include "daemon/gpu/rounds.h"
 #include "daemon/gpu/watchdog.h"
 #include "protocol/wire/wire.h"
 #include "base/cleanup.h"
@@ -19,62 +23,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CANDIDATES_MAX       256
 #define SAMPLES_ASKED_MAX    1000
 #define ENUMERATE_PATIENCE_S 60
 
 struct server {
+	struct inbox inbox;
 	bool enumerated;
 	struct adapters adapters;
-	struct device *device;                /* NULL until open */
-	struct workload *workload;            /* NULL until load */
-	struct trial *trials[CANDIDATES_MAX]; /* the right ones of those built */
-	struct nnjit *nnjit;
-	struct validator *validator;
+	struct device *device; /* NULL until open, as are the next two */
+	struct builder *builder;
 	struct preparer *preparer;
+	struct workload *workload;                       /* NULL until load */
+	struct twins candidates[REQUEST_CANDIDATES_MAX]; /* the right ones of those built */
 };
 
-/* ---- Reading requests. */
-
-static int bad(struct error *err, const char *field, const char *rule)
-{
-	return error_set(err, ANSWER_BAD_REQUEST, field, "%s %s", field, rule);
-}
-
-static int read_count(const json_t *request, const char *field, uint64_t most, uint64_t *ret_count,
-        struct error *err)
-{
-	const json_t *value = json_object_get(request, field);
-
-	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-	        (uint64_t)json_integer_value(value) > most)
-		return error_set(err, ANSWER_BAD_REQUEST, field,
-		        "%s must be a whole number from 0 to %" PRIu64, field, most);
-	*ret_count = (uint64_t)json_integer_value(value);
-	return 0;
-}
-
-/* The numbers in "candidates": at least one, each below CANDIDATES_MAX, none twice. */
-static int read_candidates(const json_t *request, uint32_t ret_candidates[static CANDIDATES_MAX],
-        uint32_t *ret_count, struct error *err)
-{
-	const json_t *array = json_object_get(request, "candidates");
-	size_t count = json_array_size(array);
-	bool seen[CANDIDATES_MAX] = {0};
-
-	if (!count || count > CANDIDATES_MAX)
-		return bad(err, "candidates", "must be an array of candidate numbers");
-	for (size_t i = 0; i < count; i++) {
-		const json_t *value = json_array_get(array, i);
-		json_int_t number = json_is_integer(value) ? json_integer_value(value) : -1;
-		if (number < 0 || number >= CANDIDATES_MAX || seen[number])
-			return bad(err, "candidates", "must be distinct numbers from 0 to 255");
-		seen[number] = true;
-		ret_candidates[i] = (uint32_t)number;
-	}
-	*ret_count = (uint32_t)count;
-	return 0;
-}
+/* ---- State. */
 
 static int need_device(const struct server *server, struct error *err)
 {
@@ -90,24 +53,21 @@ static int need_workload(const struct server *server, struct error *err)
 	                                  "no operator is loaded; send load first");
 }
 
-/* ---- State. */
-
-static void drop_trial(struct server *server, uint32_t candidate)
-{
-	if (!server->trials[candidate])
-		return;
-	trial_free(server->device, server->trials[candidate]);
-	server->trials[candidate] = NULL;
-}
-
 static void unload(struct server *server)
 {
 	preparer_drop(server->preparer);
-	for (uint32_t i = 0; i < CANDIDATES_MAX; i++)
-		drop_trial(server, i);
-	if (server->workload)
-		workload_free(server->device, server->workload);
+	for (uint32_t i = 0; i < REQUEST_CANDIDATES_MAX; i++)
+		twins_free(&server->candidates[i]);
+	workload_free(server->workload);
 	server->workload = NULL;
+}
+
+static void shut(struct server *server)
+{
+	unload(server);
+	preparer_destroy(TAKE(server->preparer));
+	builder_destroy(TAKE(server->builder));
+	device_close(TAKE(server->device));
 }
 
 static int enumerate(struct server *server, struct error *err)
@@ -134,29 +94,29 @@ static int serve_list(
 	return answer;
 }
 
-static int read_profile(const json_t *request, enum profile *ret_profile, struct error *err)
+static int open_device(struct server *server, const struct adapter *adapter, enum profile profile,
+        struct error *err)
 {
-	const char *text = json_string_value(json_object_get(request, "profile"));
-
-	if (text && !strcmp(text, "web"))
-		*ret_profile = PROFILE_WEB;
-	else if (text && !strcmp(text, "native"))
-		*ret_profile = PROFILE_NATIVE;
-	else
-		return bad(err, "profile", "must be web or native");
-	return 0;
+	shut(server);
+	int answer = device_open(adapter, profile, &server->device, err);
+	if (!answer)
+		answer = builder_create(server->device, &server->builder, err);
+	if (!answer)
+		answer = preparer_create(server->device, &server->preparer, err);
+	if (answer && answer != ANSWER_DEVICE_LOST)
+		shut(server);
+	return answer;
 }
 
 static int serve_open(
         struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
 {
-	uint64_t id = wire_hex_parse(json_object_get(request, "device"));
 	enum profile profile = PROFILE_WEB;
+	uint64_t id;
 
-	if (!id)
-		return bad(
-		        err, "device", "must be an id of 16 hexadecimal digits, as list gives it");
-	int answer = read_profile(request, &profile, err);
+	int answer = request_device(request, &id, err);
+	if (!answer)
+		answer = request_profile(request, &profile, err);
 	if (!answer)
 		answer = enumerate(server, err);
 	if (answer)
@@ -165,10 +125,7 @@ static int serve_open(
 	if (!adapter)
 		return error_set(
 		        err, ANSWER_NO_DEVICE, "device", "no device has the id %016" PRIx64, id);
-	unload(server);
-	device_close(server->device);
-	server->device = NULL;
-	answer = device_open(adapter, profile, &server->device, err);
+	answer = open_device(server, adapter, profile, err);
 	if (!answer)
 		*ret_ok = describe_adapter(adapter);
 	return answer;
@@ -191,26 +148,23 @@ static int serve_probe(
 static int serve_load(
         struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
 {
-	const char *text = json_string_value(json_object_get(request, "op"));
-	struct error why;
 	uint64_t seed;
 	struct op op;
 
 	int answer = need_device(server, err);
-	if (!answer && !text)
-		answer = bad(err, "op", "must be an operator's text form");
-	if (!answer && op_parse(text, &op, &why))
-		answer = error_set(
-		        err, ANSWER_BAD_REQUEST, "op", "op cannot be read: %s", why.text);
 	if (!answer)
-		answer = read_count(request, "seed", INT64_MAX, &seed, err);
+		answer = request_op(request, &op, err);
+	if (!answer)
+		answer = request_count(request, "seed", INT64_MAX, &seed, err);
 	if (answer)
 		return answer;
 	unload(server);
 	answer = workload_load(server->device, &op, seed, &server->workload, err);
-	if (!answer)
-		*ret_ok = json_pack("{s:f}", "share", server->workload->share);
-	return answer;
+	if (answer)
+		return answer;
+	server->builder->workload = server->workload;
+	*ret_ok = json_pack("{s:f}", "share", server->workload->share);
+	return 0;
 }
 
 /* JSON has no infinity: an error that large is as good as 1e300. */
@@ -219,171 +173,164 @@ static double bounded(double value)
 	return value < 1e300 ? value : 1e300;
 }
 
-static json_t *verdict_json(const struct verdict *verdict)
+/* ahead: it was begun while others were timed. */
+static json_t *verdict_json(const struct verdict *verdict, bool ahead)
 {
-	return json_pack("{s:b, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f}", "right", verdict->right,
-	        "why", verdict->why, "generate_ns", verdict->generate_ns, "pipeline_ns",
-	        verdict->pipeline_ns, "first_ns", verdict->first_ns, "code_bytes",
+	return json_pack("{s:b, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:b}", "right",
+	        verdict->right, "why", verdict->why, "generate_ns", verdict->generate_ns,
+	        "pipeline_ns", verdict->pipeline_ns, "first_ns", verdict->first_ns, "code_bytes",
 	        (json_int_t)verdict->code_bytes, "max_rel_err", bounded(verdict->max_rel_err),
-	        "checked", (int)verdict->checked, "pilot_ns", verdict->pilot_ns);
+	        "checked", (int)verdict->checked, "pilot_ns", verdict->pilot_ns, "ahead", ahead);
 }
 
-static int read_schedule(const json_t *request, struct schedule *ret_schedule, struct error *err)
-{
-	const char *text = json_string_value(json_object_get(request, "schedule"));
-	struct error why;
-
-	if (!text)
-		return bad(err, "schedule", "must be a schedule's text form");
-	if (schedule_parse(text, ret_schedule, &why))
-		return error_set(err, ANSWER_BAD_REQUEST, "schedule", "schedule cannot be read: %s",
-		        why.text);
-	return 0;
-}
-
-static int read_candidate(const struct server *server, const json_t *request,
-        uint32_t *ret_candidate, struct schedule *ret_schedule, struct error *err)
-{
-	uint64_t candidate;
-	int answer = need_workload(server, err);
-
-	if (!answer)
-		answer = read_count(request, "candidate", CANDIDATES_MAX - 1, &candidate, err);
-	if (!answer)
-		answer = read_schedule(request, ret_schedule, err);
-	if (!answer)
-		*ret_candidate = (uint32_t)candidate;
-	return answer;
-}
-
-/* Answered at once; what came of it is told when it is built. */
-static int serve_prepare(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
-{
-	struct schedule schedule;
-	uint32_t candidate;
-	int answer = read_candidate(server, request, &candidate, &schedule, err);
-
-	if (!answer)
-		answer = preparer_start(server->preparer, server->device, server->workload,
-		        candidate, &schedule, err);
-	if (!answer)
-		*ret_ok = json_object();
-	return answer;
-}
-
-static int build(struct server *server, uint32_t candidate, const struct schedule *schedule,
+/* What was begun ahead is this candidate: it was this request that began it. */
+static int build(struct server *server, const struct request_candidate *candidate,
         struct trial **ret_trial, json_t **ret_ok, struct error *err)
 {
-	const struct bench bench = {
-	        server->device, server->workload, server->nnjit, server->validator};
+	bool ahead = preparer_has_begun(server->preparer);
 	struct verdict verdict = {0};
-	struct attempt *attempt;
-	int answer = preparer_take(server->preparer, candidate, schedule, &attempt, err);
+	struct built *built;
+	int answer = ahead ? preparer_take(server->preparer, &built, err)
+	                   : builder_build(server->builder, candidate->number, &candidate->schedule,
+	                             &built, err);
 
-	if (!answer && !attempt)
-		answer = trial_make(&bench, candidate, schedule, &attempt, err);
 	if (!answer)
-		answer = trial_try(attempt, ret_trial, &verdict, err);
+		answer = trial_try(built, ret_trial, &verdict, err);
 	verdict.pilot_ns /= server->workload->share;
 	if (!answer)
-		*ret_ok = verdict_json(&verdict);
+		*ret_ok = verdict_json(&verdict, ahead);
 	return answer;
 }
 
-/* Beside the one that there is; one that is not right takes that one along. */
-static int build_twin(struct server *server, uint32_t candidate, const struct schedule *schedule,
-        json_t **ret_ok, struct error *err)
-{
-	struct trial *first = server->trials[candidate], *twin;
-
-	if (!first)
-		return error_set(err, ANSWER_BAD_REQUEST, "candidate",
-		        "candidate %u is not loaded; build it first", candidate);
-	int answer = build(server, candidate, schedule, &twin, ret_ok, err);
-	if (answer)
-		return answer;
-	trial_free(server->device, first->twin);
-	first->twin = twin;
-	if (!twin)
-		drop_trial(server, candidate);
-	return 0;
-}
-
+/* A twin is built beside the one that there is; any other in place of it. */
 static int serve_build(
         struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
 {
-	struct schedule schedule;
-	uint32_t candidate;
-	int answer = read_candidate(server, request, &candidate, &schedule, err);
+	struct request_candidate candidate;
+	struct trial *trial;
 
+	int answer = need_workload(server, err);
+	if (!answer)
+		answer = request_candidate(request, &candidate, err);
 	if (answer)
 		return answer;
-	if (json_is_true(json_object_get(request, "twin")))
-		return build_twin(server, candidate, &schedule, ret_ok, err);
-	drop_trial(server, candidate);
-	return build(server, candidate, &schedule, &server->trials[candidate], ret_ok, err);
+	struct twins *twins = &server->candidates[candidate.number];
+	if (candidate.twin && !twins->first)
+		return error_set(err, ANSWER_BAD_REQUEST, "candidate",
+		        "candidate %u is not loaded; build it first", candidate.number);
+	if (!candidate.twin)
+		twins_free(twins);
+	answer = build(server, &candidate, &trial, ret_ok, err);
+	if (!answer && candidate.twin)
+		twins_join(twins, trial);
+	else if (!answer)
+		twins->first = trial;
+	return answer;
 }
 
-static json_t *samples_json(const struct server *server, const uint32_t candidates[],
-        uint32_t count, const double *ns, uint32_t rounds)
+static json_t *samples_json(const struct server *server,
+        const struct request_candidates *candidates, const struct rounds *rounds)
 {
 	json_t *all = json_object();
 	char name[16];
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < rounds->count; i++) {
 		json_t *one = json_array();
-		for (uint32_t round = 0; round < rounds; round++)
-			json_array_append_new(one,
-			        json_real(ns[(size_t)round * count + i] / server->workload->share));
-		snprintf(name, sizeof name, "%u", candidates[i]);
+		for (uint32_t round = 0; round < rounds->done; round++)
+			json_array_append_new(
+			        one, json_real(rounds->ns[(size_t)round * rounds->count + i] /
+			                       server->workload->share));
+		snprintf(name, sizeof name, "%u", candidates->numbers[i]);
 		json_object_set_new(all, name, one);
 	}
 	return json_pack("{s:o, s:s}", "samples_ns", all, "clock",
 	        timing_has_timestamps(server->device) ? "timestamp" : "wall");
 }
 
+static int find_loaded(struct server *server, const struct request_candidates *candidates,
+        struct twins *ret_loaded[static REQUEST_CANDIDATES_MAX], struct error *err)
+{
+	for (uint32_t i = 0; i < candidates->count; i++) {
+		ret_loaded[i] = &server->candidates[candidates->numbers[i]];
+		if (!ret_loaded[i]->first)
+			return error_set(err, ANSWER_BAD_REQUEST, "candidates",
+			        "candidate %u is not loaded; build it first",
+			        candidates->numbers[i]);
+	}
+	return 0;
+}
+
+static bool is_build(const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "do"));
+
+	return name && !strcmp(name, "build");
+}
+
+/* Between samples: if the next request is a build, its pipeline is begun. Not that of a twin, whose
+ * request may be refused. */
+static void look_ahead(void *context)
+{
+	struct server *server = context;
+	struct request_candidate candidate;
+	struct error why;
+
+	if (preparer_has_begun(server->preparer))
+		return;
+	const json_t *next = inbox_look(&server->inbox);
+	if (is_build(next) && !request_candidate(next, &candidate, &why) && !candidate.twin)
+		preparer_begin(
+		        server->preparer, server->workload, candidate.number, &candidate.schedule);
+}
+
+/* Not on a processor, where the two would share the cores and the times would be wrong. */
+static bool compiles_ahead(const struct server *server)
+{
+	return !device_is_cpu(server->device) || fault_planted(FAULT_AHEAD, &(uint64_t){0});
+}
+
 static int serve_time(
         struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
 {
-	uint32_t candidates[CANDIDATES_MAX], count, rounds;
-	struct trial *trials[CANDIDATES_MAX];
+	struct twins *loaded[REQUEST_CANDIDATES_MAX];
+	struct request_candidates candidates;
 	uint64_t samples;
 
 	int answer = need_workload(server, err);
 	if (!answer)
-		answer = read_candidates(request, candidates, &count, err);
+		answer = request_candidates(request, &candidates, err);
 	if (!answer)
-		answer = read_count(request, "samples", SAMPLES_ASKED_MAX, &samples, err);
-	for (uint32_t i = 0; !answer && i < count; i++) {
-		trials[i] = server->trials[candidates[i]];
-		if (!trials[i])
-			answer = error_set(err, ANSWER_BAD_REQUEST, "candidates",
-			        "candidate %u is not loaded; build it first", candidates[i]);
-	}
+		answer = request_count(request, "samples", SAMPLES_ASKED_MAX, &samples, err);
+	if (!answer)
+		answer = find_loaded(server, &candidates, loaded, err);
 	if (answer)
 		return answer;
-	AUTO(free_pointer) double *ns = calloc(samples * count + 1, sizeof *ns);
+	AUTO(free_pointer) double *ns = calloc(samples * candidates.count + 1, sizeof *ns);
 	if (!ns)
 		return answer_no_memory("the samples", err);
-	answer = trial_time(server->device, trials, count, (uint32_t)samples, ns, &rounds, err);
+	struct rounds rounds = {.device = server->device,
+	        .candidates = loaded,
+	        .count = candidates.count,
+	        .samples = (uint32_t)samples,
+	        .ns = ns,
+	        .between = compiles_ahead(server) ? look_ahead : NULL,
+	        .context = server};
+	answer = rounds_time(&rounds, err);
 	if (!answer)
-		*ret_ok = samples_json(server, candidates, count, ns, rounds);
+		*ret_ok = samples_json(server, &candidates, &rounds);
 	return answer;
 }
 
 static int serve_drop(
         struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
 {
-	uint32_t candidates[CANDIDATES_MAX], count;
-	int answer = read_candidates(request, candidates, &count, err);
+	struct request_candidates candidates;
+	int answer = request_candidates(request, &candidates, err);
 
 	if (answer)
 		return answer;
-	for (uint32_t i = 0; i < count; i++) {
-		preparer_drop_one(server->preparer, candidates[i]);
-		drop_trial(server, candidates[i]);
-	}
+	for (uint32_t i = 0; i < candidates.count; i++)
+		twins_free(&server->candidates[candidates.numbers[i]]);
 	*ret_ok = json_object();
 	return 0;
 }
@@ -407,7 +354,6 @@ static const struct request {
         {"open", serve_open},
         {"probe", serve_probe},
         {"load", serve_load},
-        {"prepare", serve_prepare},
         {"build", serve_build},
         {"time", serve_time},
         {"drop", serve_drop},
@@ -425,7 +371,7 @@ static int dispatch(
 		if (!strcmp(name, requests[i].name))
 			return requests[i].serve(server, message, ret_ok, err);
 	return error_set(err, ANSWER_BAD_REQUEST, "do",
-	        "do must be list, open, probe, load, prepare, build, time, drop or unload");
+	        "do must be list, open, probe, load, build, time, drop or unload");
 }
 
 static json_t *reply_json(int answer, json_t *ok, const struct error *err)
@@ -452,14 +398,12 @@ static int send_reply(int fd, int answer, json_t *ok, const struct error *err)
 	return failure;
 }
 
-static int serve_lines(struct server *server, int fd)
+static int serve_lines(struct server *server)
 {
-	AUTO(wire_free) struct wire wire = {0};
-
 	for (;;) {
 		json_t *message = NULL, *ok = NULL;
 		struct error err = {0};
-		int answer, failure = wire_receive(&wire, fd, &message);
+		int answer, failure = inbox_take(&server->inbox, &message);
 		if (failure && failure != -EBADMSG)
 			return failure;
 		if (failure)
@@ -468,7 +412,7 @@ static int serve_lines(struct server *server, int fd)
 		else
 			answer = dispatch(server, message, &ok, &err);
 		json_decref(message);
-		failure = send_reply(fd, answer, ok, &err);
+		failure = send_reply(server->inbox.fd, answer, ok, &err);
 		if (failure)
 			return failure;
 	}
@@ -476,25 +420,15 @@ static int serve_lines(struct server *server, int fd)
 
 int serve(int fd)
 {
-	struct server server = {0};
+	struct server server = {.inbox.fd = fd};
 	int failure = watchdog_start(fd);
 
 	if (!failure)
-		failure = nnjit_create(&server.nnjit);
-	if (!failure)
-		failure = validator_create(&server.validator);
-	if (!failure)
-		failure = preparer_create(&server.preparer);
-	if (!failure)
-		failure = serve_lines(&server, fd);
+		failure = serve_lines(&server);
 	if (failure != -EPIPE)
 		fprintf(stderr, "nnjit-gpu: ending: %s\n", strerror(-failure));
-	if (server.preparer)
-		unload(&server);
-	preparer_destroy(server.preparer);
-	device_close(server.device);
+	shut(&server);
 	adapters_free(&server.adapters);
-	validator_destroy(server.validator);
-	nnjit_destroy(server.nnjit);
+	inbox_free(&server.inbox);
 	return failure == -EPIPE ? 0 : 1;
 }

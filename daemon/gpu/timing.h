@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long a dispatch takes: recorded once, submitted as often as wanted, read from the device's
+ * How long a launch takes: recorded once, submitted as often as wanted, read from the device's
  * own clock. Repeats within a submission are kept apart by barriers, so they never overlap.
  */
 #pragma once
 
-#include "daemon/gpu/pipeline.h"
-
-struct launch {
-	VkPipeline pipeline;
-	const struct bindings *bindings;
-	uint32_t set; /* of them */
-	uint32_t workgroups[3];
-	bool sliceable; /* the pipeline may be dispatched in parts */
-};
-
-/* Launches no workgroup at all: drivers that compile only when they first run a kernel do it now.
- */
-int launch_nothing(struct device *device, const struct launch *launch, struct error *err);
+#include "daemon/gpu/device.h"
 
 #define RUN_SLICES_MAX 64
 
@@ -25,16 +13,19 @@ int launch_nothing(struct device *device, const struct launch *launch, struct er
  * launch, each a slice of its workgroups. */
 struct run {
 	uint32_t repeats, slices; /* one of them is 1 */
-	VkCommandBuffer commands[RUN_SLICES_MAX];
+	struct gpu_commands *commands[RUN_SLICES_MAX];
 };
 
-/* Sized so that a submission lasts about target_ns if one launch takes launch_ns: repeated if it
- * is shorter, sliced if it is longer than TIMING_SUBMISSION_NS and can be. */
+/* How long a launch takes as far as is known, and how long a submission shall last: the launch is
+ * repeated if it is shorter, and sliced if it is longer than TIMING_SUBMISSION_NS and can be. */
+struct run_size {
+	double launch_ns, target_ns;
+};
 #define TIMING_SUBMISSION_NS 40e6
 #define TIMING_SAMPLE_NS     3e6
 #define TIMING_WALL_NS       20e6 /* for a sample where only the host's clock can be used */
-int run_record(struct device *device, const struct launch *launch, double launch_ns,
-        double target_ns, struct run *ret_run, struct error *err);
+int run_record(const struct gpu_launch *launch, const struct run_size *size, struct run *ret_run,
+        struct error *err);
 void run_free(struct device *device, struct run *run); /* zeroed is fine */
 /* Submits it all; *ret_ns is the time of one launch. */
 int run_time(struct device *device, const struct run *run, double *ret_ns, struct error *err);

@@ -21,16 +21,19 @@
 #define TICK_MS  250
 #define GRACE_MS 2000 /* for a tidy end after the peer hung up */
 
+enum { MAIN, SECOND, THREADS }; /* SECOND: the one that compiles ahead */
+
 /* The one piece of process-wide state: there is one process to end. */
 static struct {
 	int fd;
 	struct vigil {
 		_Atomic uint64_t deadline_ms; /* 0: none */
 		_Atomic(const char *) sentence;
-	} vigils[2]; /* of the main thread, and of the one that compiles ahead */
+	} vigils[THREADS];
+	atomic_bool second_awaited;
 } watchdog;
 
-static _Thread_local uint32_t own; /* vigil of this thread */
+static _Thread_local uint32_t own = MAIN; /* vigil of this thread */
 
 static uint64_t now_ms(void)
 {
@@ -57,10 +60,10 @@ static bool look_after(void)
 {
 	bool waiting = false;
 
-	for (uint32_t i = 0; i < 2; i++) {
+	for (uint32_t i = 0; i < THREADS; i++) {
 		uint64_t deadline = watchdog.vigils[i].deadline_ms;
 		waiting |= deadline != 0;
-		if (deadline && now_ms() > deadline)
+		if (deadline && now_ms() > deadline && (i == MAIN || watchdog.second_awaited))
 			end_late(watchdog.vigils[i].sentence);
 	}
 	return waiting;
@@ -107,5 +110,10 @@ void watchdog_rest(void)
 
 void watchdog_second_thread(void)
 {
-	own = 1;
+	own = SECOND;
+}
+
+void watchdog_await_second(bool waiting)
+{
+	watchdog.second_awaited = waiting;
 }

@@ -5,11 +5,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* fd: where the last reply goes, and whose hanging up is watched. 0, or -errno. */
 int watchdog_start(int fd);
 /* From now until watchdog_rest, at most `seconds` may pass; else the peer is told device-lost
  * with `sentence` (static storage) and the process ends. */
 void watchdog_expect(unsigned int seconds, const char *sentence);
 void watchdog_rest(void);
-/* The calling thread is the one that compiles ahead: its deadlines are kept apart. */
+/* The calling thread is the one that compiles ahead: its deadlines are kept apart. They count only
+ * while the main thread waits for it, so that the reply is the build's and not of what the main
+ * thread does meanwhile. */
 void watchdog_second_thread(void);
+void watchdog_await_second(bool waiting); /* the main thread begins to wait, or no longer does */

@@ -7,22 +7,26 @@
  */
 #include "daemon/gpu/workload.h"
 #include "base/cleanup.h"
+#include "daemon/gpu/answer.h"
 #include "reference/reference.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(OP_TENSORS_MAX + 1 <= GPU_BOUNDS_MAX, "an operator's tensors and dimensions bind");
+_Static_assert(POINTS_MAX <= GPU_SETS_MAX, "every point has a set");
+
 #define UNIFORM_STRIDE 256 /* no device needs uniform blocks further apart */
 #define UNIFORM_BYTES  16
 
 /* ---- Points. */
 
-static void set_points(struct device *device, struct workload *workload)
+static void set_points(struct workload *workload)
 {
 	struct points points;
 
-	points_choose(&workload->op, device->adapter->limits.binding_bytes, &points);
+	points_choose(&workload->op, workload->device->adapter->limits.binding_bytes, &points);
 	workload->point_count = points.count;
 	workload->timed_count = points.timed;
 	for (uint32_t i = 0; i < points.count; i++) {
@@ -53,11 +57,10 @@ static uint64_t greatest_bytes(const struct workload *workload, uint32_t i)
 /* ---- Loading. */
 
 /* Refuses before the driver or the kernel's out-of-memory killer does. */
-static int check_sizes(
-        const struct device *device, const struct workload *workload, struct error *err)
+static int check_sizes(const struct workload *workload, struct error *err)
 {
-	uint64_t most = device->adapter->limits.binding_bytes, total = 0;
-	bool on_host = device->adapter->kind == ADAPTER_CPU;
+	uint64_t most = workload->device->adapter->limits.binding_bytes, total = 0;
+	bool on_host = device_is_cpu(workload->device);
 
 	for (uint32_t i = 0; i < workload->tensor_count; i++) {
 		uint64_t bytes = greatest_bytes(workload, i);
@@ -69,7 +72,7 @@ static int check_sizes(
 		if (on_host || i != workload->output)
 			total += bytes;
 	}
-	uint64_t free_bytes = buffers_host_free_bytes();
+	uint64_t free_bytes = device_host_free_bytes();
 	if (total / 3 * 4 > free_bytes)
 		return error_set(err, ANSWER_OUT_OF_MEMORY, "op",
 		        "the tensors take %" PRIu64 " bytes and the host has %" PRIu64 " free",
@@ -77,132 +80,135 @@ static int check_sizes(
 	return 0;
 }
 
-static int create_uniforms(struct device *device, struct workload *workload, struct error *err)
+static int create_uniforms(struct workload *workload, struct error *err)
 {
-	int answer = buffers_create(device, (VkDeviceSize)UNIFORM_STRIDE * workload->point_count,
-	        PLACE_UNIFORM, &workload->uniforms, err);
+	int answer = device_allocate(workload->device,
+	        (uint64_t)UNIFORM_STRIDE * workload->point_count, GPU_UNIFORM, &workload->uniforms,
+	        err);
 
 	for (uint32_t p = 0; !answer && p < workload->point_count; p++)
-		memcpy((char *)workload->uniforms.mapped + (size_t)UNIFORM_STRIDE * p,
-		        workload->points[p].dims, UNIFORM_BYTES);
+		answer = workload->device->api->buffer_write(workload->uniforms,
+		        (uint64_t)UNIFORM_STRIDE * p, workload->points[p].dims, UNIFORM_BYTES, err);
 	return answer;
 }
 
-static int bind_points(struct device *device, struct workload *workload, struct error *err)
+static int bind_points(struct workload *workload, struct error *err)
 {
-	struct bound bounds[POINTS_MAX * (OP_TENSORS_MAX + 1)];
+	struct gpu_bound bounds[POINTS_MAX * (OP_TENSORS_MAX + 1)];
 	bool dynamic = workload->op.dynamic_count > 0;
+	const struct gpu_bindings_params params = {.count = workload->tensor_count + dynamic,
+	        .sets = workload->point_count,
+	        .bounds = bounds};
 	uint32_t count = 0;
 
 	for (uint32_t p = 0; p < workload->point_count; p++) {
 		for (uint32_t i = 0; i < workload->tensor_count; i++)
-			bounds[count++] = (struct bound){.buffer = &workload->buffers[i],
+			bounds[count++] = (struct gpu_bound){.buffer = workload->buffers[i],
 			        .bytes = tensor_bytes(&workload->points[p].tensors[i])};
 		if (dynamic)
-			bounds[count++] = (struct bound){.buffer = &workload->uniforms,
-			        .at = (VkDeviceSize)UNIFORM_STRIDE * p,
+			bounds[count++] = (struct gpu_bound){.buffer = workload->uniforms,
+			        .at = (uint64_t)UNIFORM_STRIDE * p,
 			        .bytes = UNIFORM_BYTES,
 			        .uniform = true};
 	}
-	return bindings_create(device, bounds, workload->tensor_count + dynamic,
-	        workload->point_count, &workload->bindings, err);
+	return workload->device->api->bindings_create(
+	        workload->device, &params, &workload->bindings, err);
 }
 
-static int create_buffers(struct device *device, struct workload *workload, struct error *err)
+static int create_buffers(struct workload *workload, struct error *err)
 {
 	int answer = 0;
 
 	for (uint32_t i = 0; !answer && i < workload->tensor_count; i++)
-		answer = buffers_create(device, greatest_bytes(workload, i), PLACE_STORAGE,
+		answer = device_allocate(workload->device, greatest_bytes(workload, i), GPU_STORAGE,
 		        &workload->buffers[i], err);
 	if (!answer && workload->op.dynamic_count)
-		answer = create_uniforms(device, workload, err);
-	return answer ? answer : bind_points(device, workload, err);
+		answer = create_uniforms(workload, err);
+	return answer ? answer : bind_points(workload, err);
 }
 
-/* Fills tensor `i`; *ret_copy is what the host can read of it, in `*ret_owned` if that is memory of
- * its own. */
-static int fill_input(struct device *device, struct workload *workload, uint32_t i, uint64_t seed,
-        void **ret_copy, void **ret_owned, struct error *err)
+/* The inputs as the host can read them: the buffers themselves, or memory of its own. */
+struct copies {
+	void *values[OP_TENSORS_MAX];
+	void *owned[OP_TENSORS_MAX];
+};
+
+static int fill_input(
+        struct workload *workload, uint32_t i, struct copies *copies, struct error *err)
 {
-	struct gpu_buffer *buffer = &workload->buffers[i];
+	struct gpu_buffer *buffer = workload->buffers[i];
 	void *values = buffer->mapped;
 
 	if (!values) {
-		values = malloc(buffer->bytes);
+		values = copies->owned[i] = malloc(buffer->bytes);
 		if (!values)
 			return answer_no_memory(workload->points[0].tensors[i].name, err);
-		*ret_owned = values;
 	}
-	reference_fill(&greatest(workload, i)->op, i, seed, values);
-	*ret_copy = values;
-	return buffer->mapped ? 0 : buffers_write(device, buffer, values, err);
+	copies->values[i] = values;
+	reference_fill(&greatest(workload, i)->op, i, workload->seed, values);
+	if (buffer->mapped)
+		return 0;
+	return workload->device->api->buffer_write(buffer, 0, values, buffer->bytes, err);
 }
 
 /* All points read the same buffers, each as much of them as it has. */
-static int sample_points(
-        struct workload *workload, uint64_t seed, void *const copies[], struct error *err)
+static int sample_points(struct workload *workload, void *const values[], struct error *err)
 {
 	for (uint32_t p = 0; p < workload->point_count; p++) {
 		struct point *point = &workload->points[p];
-		if (samples_choose(&point->op, seed, SAMPLES_STEPS / workload->point_count,
-		            &point->samples))
+		if (samples_choose(&point->op, workload->seed,
+		            SAMPLES_STEPS / workload->point_count, &point->samples))
 			return answer_no_memory("the samples", err);
-		samples_refer(&point->samples, &point->op, copies);
+		samples_refer(&point->samples, &point->op, values);
 	}
 	return 0;
 }
 
-static int fill_inputs(
-        struct device *device, struct workload *workload, uint64_t seed, struct error *err)
+static int fill_inputs(struct workload *workload, struct error *err)
 {
-	void *copies[OP_TENSORS_MAX] = {0}, *owned[OP_TENSORS_MAX] = {0};
+	struct copies copies = {0};
 	int answer = 0;
 
 	for (uint32_t i = 0; !answer && i < workload->tensor_count; i++)
 		if (i != workload->output)
-			answer = fill_input(device, workload, i, seed, &copies[i], &owned[i], err);
+			answer = fill_input(workload, i, &copies, err);
 	if (!answer)
-		answer = sample_points(workload, seed, copies, err);
+		answer = sample_points(workload, copies.values, err);
 	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
-		free(owned[i]);
+		free(copies.owned[i]);
 	return answer;
 }
 
 /* ---- Getting the output to the host. */
 
 /* The copies that fetch it: all of it, or the words that hold the samples. */
-static uint32_t find_regions(const struct point *point, uint32_t output, VkBufferCopy regions[])
+static uint32_t find_regions(
+        const struct point *point, uint32_t output, struct gpu_region regions[])
 {
 	const struct tensor *tensor = &point->tensors[output];
 	uint32_t per_word = 32 / dtype_bits(tensor->dtype);
 
-	regions[0] = (VkBufferCopy){.size = tensor_bytes(tensor)};
+	regions[0] = (struct gpu_region){.bytes = tensor_bytes(tensor)};
 	for (uint32_t i = 0; !point->whole && i < point->samples.count; i++)
-		regions[i] = (VkBufferCopy){
-		        .srcOffset = 4 * (point->samples.elements[i] / per_word),
-		        .dstOffset = 4ull * i,
-		        .size = 4};
+		regions[i] = (struct gpu_region){
+		        .from = 4 * (point->samples.elements[i] / per_word),
+		        .to = 4ull * i,
+		        .bytes = 4};
 	return point->whole ? 1 : point->samples.count;
 }
 
-static int record_collect(
-        struct device *device, struct workload *workload, struct point *point, struct error *err)
+static int record_collect(struct workload *workload, struct point *point, struct error *err)
 {
 	AUTO(free_pointer)
-	VkBufferCopy *regions = calloc(point->samples.count + 1, sizeof *regions);
+	struct gpu_region *regions = calloc(point->samples.count + 1, sizeof *regions);
 
 	if (!regions)
 		return answer_no_memory("the samples", err);
-	uint32_t count = find_regions(point, workload->output, regions);
-	int answer = device_begin(device, &point->collect, err);
-	if (answer)
-		return answer;
-	device_barrier(point->collect);
-	vkCmdCopyBuffer(point->collect, workload->buffers[workload->output].vk,
-	        workload->results.vk, count, regions);
-	device_barrier(point->collect);
-	return device_end(point->collect, err);
+	const struct gpu_copies copies = {.from = workload->buffers[workload->output],
+	        .to = workload->results,
+	        .count = find_regions(point, workload->output, regions),
+	        .regions = regions};
+	return workload->device->api->record_copies(&copies, &point->collect, err);
 }
 
 static uint64_t results_bytes(const struct workload *workload)
@@ -218,7 +224,7 @@ static uint64_t results_bytes(const struct workload *workload)
 	return most;
 }
 
-static int prepare_results(struct device *device, struct workload *workload, struct error *err)
+static int prepare_results(struct workload *workload, struct error *err)
 {
 	int answer = 0;
 
@@ -231,36 +237,52 @@ static int prepare_results(struct device *device, struct workload *workload, str
 		if (!workload->first)
 			return answer_no_memory("the output", err);
 	}
-	if (workload->buffers[workload->output].mapped)
+	if (workload->buffers[workload->output]->mapped)
 		return 0;
-	answer = buffers_create(
-	        device, results_bytes(workload), PLACE_DOWNLOAD, &workload->results, err);
+	answer = device_allocate(
+	        workload->device, results_bytes(workload), GPU_DOWNLOAD, &workload->results, err);
 	for (uint32_t p = 0; !answer && p < workload->point_count; p++)
-		answer = record_collect(device, workload, &workload->points[p], err);
+		answer = record_collect(workload, &workload->points[p], err);
 	return answer;
 }
 
-static int load(struct device *device, const struct op *op, double share, uint64_t seed,
+static int fill(struct workload *workload, struct error *err)
+{
+	set_points(workload);
+	int answer = check_sizes(workload, err);
+	if (!answer)
+		answer = create_buffers(workload, err);
+	if (!answer)
+		answer = fill_inputs(workload, err);
+	if (!answer)
+		answer = prepare_results(workload, err);
+	return answer;
+}
+
+/* ---- Parts of an operator. */
+
+/* An operator, and how much it is of the one that was asked for. */
+struct part {
+	struct op op;
+	double share;
+};
+
+static int load(struct device *device, const struct part *part, uint64_t seed,
         struct workload **ret_workload, struct error *err)
 {
 	struct workload *workload = calloc(1, sizeof *workload);
 
 	if (!workload)
 		return answer_no_memory("the operator", err);
-	workload->op = *op;
-	workload->share = share;
-	set_points(device, workload);
-	int answer = check_sizes(device, workload, err);
-	if (!answer)
-		answer = create_buffers(device, workload, err);
-	if (!answer)
-		answer = fill_inputs(device, workload, seed, err);
-	if (!answer)
-		answer = prepare_results(device, workload, err);
+	workload->device = device;
+	workload->op = part->op;
+	workload->share = part->share;
+	workload->seed = seed;
+	int answer = fill(workload, err);
 	if (!answer)
 		*ret_workload = workload;
 	else if (answer != ANSWER_DEVICE_LOST)
-		workload_free(device, workload);
+		workload_free(workload);
 	return answer;
 }
 
@@ -277,48 +299,48 @@ static uint64_t largest_bytes(const struct op *op)
 
 /* The first part of the operator cut so that its largest tensor is at most half as large. False:
  * it cannot be cut. */
-static bool halve(struct op *op, double *share)
+static bool halve(struct part *part)
 {
 	struct op_part parts[OP_PARTS_MAX];
 	uint32_t count;
 
-	if (op->dynamic_count || op_split(op, largest_bytes(op) / 2, parts, &count, NULL) ||
-	        count < 2)
+	if (part->op.dynamic_count ||
+	        op_split(&part->op, largest_bytes(&part->op) / 2, parts, &count, NULL) || count < 2)
 		return false;
-	*share *= op_bytes(&parts[0].op) / op_bytes(op);
-	*op = parts[0].op;
+	part->share *= op_bytes(&parts[0].op) / op_bytes(&part->op);
+	part->op = parts[0].op;
 	return true;
 }
 
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err)
 {
-	int answer = load(device, op, 1, seed, ret_workload, err);
-	struct op part = *op;
-	double share = 1;
+	struct part part = {.op = *op, .share = 1};
+	int answer = load(device, &part, seed, ret_workload, err);
 	struct error why;
 
-	while (answer == ANSWER_OUT_OF_MEMORY && halve(&part, &share)) {
-		int again = load(device, &part, share, seed, ret_workload, &why);
+	while (answer == ANSWER_OUT_OF_MEMORY && halve(&part)) {
+		int again = load(device, &part, seed, ret_workload, &why);
 		if (again != ANSWER_OUT_OF_MEMORY)
 			answer = again;
 	}
 	return answer;
 }
 
-void workload_free(struct device *device, struct workload *workload)
+void workload_free(struct workload *workload)
 {
 	if (!workload)
 		return;
+	const struct gpu_api *api = workload->device->api;
 	for (uint32_t p = 0; p < workload->point_count; p++) {
-		device_free_commands(device, workload->points[p].collect);
+		api->commands_destroy(workload->points[p].collect);
 		samples_free(&workload->points[p].samples);
 	}
-	buffers_destroy(device, &workload->results);
-	bindings_destroy(device, &workload->bindings);
+	api->buffer_destroy(workload->results);
+	api->bindings_destroy(workload->bindings);
 	for (uint32_t i = 0; i < workload->tensor_count; i++)
-		buffers_destroy(device, &workload->buffers[i]);
-	buffers_destroy(device, &workload->uniforms);
+		api->buffer_destroy(workload->buffers[i]);
+	api->buffer_destroy(workload->uniforms);
 	free(workload->first);
 	free(workload);
 }

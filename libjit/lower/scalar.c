@@ -314,7 +314,7 @@ ir_id lower_scalar(struct ir_builder *b, enum scalar function, ir_id x, ir_id y,
 #define IR(instruction) ir_compute(b, IR_##instruction, x, y, z)
 #define CALL(name)      name(b, &o)
 #define SCALAR(name, text, arity, takes, gives, instructions, cost, lowering, meaning, doc) \
-	case SCALAR_##name:                                             \
+	case SCALAR_##name:                                                                 \
 		return lowering;
 #include "op/scalar.def"
 #undef IR

@@ -114,7 +114,7 @@ double reference_scalar(enum scalar function, double a, double b, double c)
 	(void)b, (void)c;
 	switch (function) {
 #define SCALAR(name, text, arity, takes, gives, instructions, cost, lowering, meaning, doc) \
-	case SCALAR_##name:                                                   \
+	case SCALAR_##name:                                                                 \
 		return meaning;
 #include "op/scalar.def"
 	default:

@@ -17,6 +17,8 @@
  */
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "daemon/gpu/answer.h"
+#include "daemon/gpu/rounds.h"
 #include "emit/spirv/spirv.h"
 #include "tests/bench/devices.h"
 #include "tests/bench/times.h"
@@ -144,45 +146,51 @@ static void compile_all(struct ablation *a, size_t wanted)
 /* ---- On a device. */
 
 /* Has the driver compile the kernel once more, beside the trial's own; NaN where it refuses. */
-static double time_driver(const struct bench *bench, const struct kernel *kernel)
+static double time_driver(const struct builder *builder, const struct kernel *kernel)
 {
-	struct launch launch = {.bindings = &bench->workload->bindings};
+	const struct gpu_api *api = builder->device->api;
+	struct gpu_bindings *bindings = builder->workload->bindings;
+	const struct gpu_pipeline_params params = {.bindings = bindings,
+	        .code = kernel->code,
+	        .code_bytes = kernel->code_bytes,
+	        .entry_point = kernel->entry_point};
+	struct gpu_pipeline *pipeline = NULL;
 	struct error err;
 	double start_us = cpu_us();
-	int answer = pipeline_create(bench->device, launch.bindings, kernel->code,
-	        kernel->code_bytes, kernel->entry_point, false, &launch.pipeline, &err);
+	int answer = api->pipeline_create(builder->device, &params, &pipeline, &err);
 
 	if (!answer)
-		answer = launch_nothing(bench->device, &launch, &err);
+		answer = api->pipeline_warm(
+		        &(struct gpu_launch){.pipeline = pipeline, .bindings = bindings}, &err);
 	double took_us = cpu_us() - start_us;
 	if (answer == ANSWER_DEVICE_LOST)
 		devices_must(answer, &err);
-	pipeline_destroy(bench->device, launch.pipeline);
+	api->pipeline_destroy(pipeline);
 	return answer ? NAN : took_us;
 }
 
 /* Builds the kernel by one way; NULL and a line for people where it is not right. */
-static struct trial *try_way(struct ablation *a, const struct bench *bench, size_t way,
+static struct trial *try_way(struct ablation *a, struct builder *builder, size_t way,
         const struct catalogue_kernel *kernel, size_t i)
 {
 	struct results *results = &a->devices[a->device_count];
 	double *const *figures = results->figures[way];
-	struct attempt *attempt = NULL;
+	struct built *built = NULL;
 	struct trial *trial = NULL;
 	struct kernel described;
 	struct verdict verdict = {0};
 	struct error err = {0};
 
-	if (nnjit_generate(bench->nnjit, &kernel->op, &kernel->schedule, emit_spirv, &described))
+	if (nnjit_generate(builder->nnjit, &kernel->op, &kernel->schedule, emit_spirv, &described))
 		abort();
 	double start_us = cpu_us();
 	const struct buffer *words = make(a->maker, &ways[way], kernel);
 	double cost_us = cpu_us() - start_us;
 	described.code = words->data;
 	described.code_bytes = words->length;
-	int answer = trial_make_kernel(bench, &described, &attempt, &err);
+	int answer = builder_build_kernel(builder, &described, &built, &err);
 	if (!answer)
-		answer = trial_try(attempt, &trial, &verdict, &err);
+		answer = trial_try(built, &trial, &verdict, &err);
 	if (answer == ANSWER_DEVICE_LOST)
 		devices_must(answer, &err);
 	if (!trial) {
@@ -192,58 +200,69 @@ static struct trial *try_way(struct ablation *a, const struct bench *bench, size
 		return NULL;
 	}
 	figures[FIGURE_VALIDATE_US][i] = verdict.validate_ns / 1e3;
-	figures[FIGURE_PIPELINE_US][i] = time_driver(bench, &described);
+	figures[FIGURE_PIPELINE_US][i] = time_driver(builder, &described);
 	figures[FIGURE_TOTAL_US][i] = cost_us + verdict.validate_ns / 1e3 +
 	                              figures[FIGURE_PIPELINE_US][i];
 	return trial;
 }
 
+/* The right trials of one kernel, and the way that each was built. */
+struct contest {
+	uint32_t count;
+	struct twins twins[WAY_COUNT];
+	size_t way_of[WAY_COUNT];
+};
+
 /* Side by side, as the clock drifts: the least of each way's samples. */
-static void time_trials(struct results *results, const struct bench *bench,
-        struct trial *const trials[], const size_t way_of[], uint32_t count, size_t i)
+static void time_contest(
+        struct results *results, struct device *device, struct contest *contest, size_t i)
 {
 	double samples_ns[RUN_SAMPLES * WAY_COUNT];
+	struct twins *candidates[WAY_COUNT];
+	struct rounds rounds = {.device = device,
+	        .candidates = candidates,
+	        .count = contest->count,
+	        .samples = RUN_SAMPLES,
+	        .ns = samples_ns};
 	struct error err;
-	uint32_t rounds;
 
-	if (!count)
+	if (!contest->count)
 		return;
-	devices_must(
-	        trial_time(bench->device, trials, count, RUN_SAMPLES, samples_ns, &rounds, &err),
-	        &err);
-	for (uint32_t t = 0; t < count; t++) {
+	for (uint32_t t = 0; t < contest->count; t++)
+		candidates[t] = &contest->twins[t];
+	devices_must(rounds_time(&rounds, &err), &err);
+	for (uint32_t t = 0; t < rounds.count; t++) {
 		double least_ns = samples_ns[t];
-		for (uint32_t round = 1; round < rounds; round++)
-			least_ns = fmin(least_ns, samples_ns[round * count + t]);
-		results->figures[way_of[t]][FIGURE_RUN_US][i] = least_ns / 1e3;
+		for (uint32_t round = 1; round < rounds.done; round++)
+			least_ns = fmin(least_ns, samples_ns[round * rounds.count + t]);
+		results->figures[contest->way_of[t]][FIGURE_RUN_US][i] = least_ns / 1e3;
 	}
 }
 
-static void launch_one(
-        struct ablation *a, struct bench *bench, const struct catalogue_kernel *kernel, size_t i)
+static void launch_one(struct ablation *a, struct builder *builder,
+        const struct catalogue_kernel *kernel, size_t i)
 {
-	struct trial *trials[WAY_COUNT];
-	size_t way_of[WAY_COUNT];
+	struct contest contest = {0};
 	struct error err;
-	uint32_t count = 0;
 
-	devices_must(workload_load(bench->device, &kernel->op, 1, &bench->workload, &err), &err);
+	devices_must(
+	        workload_load(builder->device, &kernel->op, 1, &builder->workload, &err), &err);
 	for (size_t n = 0; n < WAY_COUNT; n++) {
 		size_t w = (i + n) % WAY_COUNT; /* nobody is always the first */
-		struct trial *trial = way_is_installed(&ways[w]) ? try_way(a, bench, w, kernel, i)
+		struct trial *trial = way_is_installed(&ways[w]) ? try_way(a, builder, w, kernel, i)
 		                                                 : NULL;
 		if (!trial)
 			continue;
-		way_of[count] = w;
-		trials[count++] = trial;
+		contest.way_of[contest.count] = w;
+		contest.twins[contest.count++].first = trial;
 	}
-	time_trials(&a->devices[a->device_count], bench, trials, way_of, count, i);
-	for (uint32_t t = 0; t < count; t++)
-		trial_free(bench->device, trials[t]);
-	workload_free(bench->device, bench->workload);
+	time_contest(&a->devices[a->device_count], builder->device, &contest, i);
+	for (uint32_t t = 0; t < contest.count; t++)
+		twins_free(&contest.twins[t]);
+	workload_free(builder->workload);
 }
 
-static void launch_all(struct bench *bench, void *data)
+static void launch_all(struct builder *builder, void *data)
 {
 	struct ablation *a = data;
 	struct results *results = &a->devices[a->device_count];
@@ -253,10 +272,10 @@ static void launch_all(struct bench *bench, void *data)
 		abort();
 	if (a->device_count == DEVICES_MOST)
 		return;
-	devices_key(bench->device, results->device);
-	results_begin(results, devices_sample(&a->catalogue, bench->device, a->launched, sample));
+	devices_key(builder->device, results->device);
+	results_begin(results, devices_sample(&a->catalogue, builder->device, a->launched, sample));
 	for (size_t i = 0; i < results->kernels; i++)
-		launch_one(a, bench, &a->catalogue.kernels[sample[i]], i);
+		launch_one(a, builder, &a->catalogue.kernels[sample[i]], i);
 	a->device_count++;
 }
 

@@ -6,6 +6,7 @@
 #include "tests/bench/breakdown.h"
 
 #include "base/cleanup.h"
+#include "daemon/gpu/answer.h"
 #include "tests/bench/devices.h"
 #include "tests/bench/times.h"
 
@@ -49,21 +50,22 @@ static void take(const struct verdict *v, double *const stages[STAGE_COUNT], siz
 
 /* False where the kernel is not right. */
 static bool try_kernel(
-        struct bench *bench, const struct catalogue_kernel *kernel, struct verdict *ret_verdict)
+        struct builder *builder, const struct catalogue_kernel *kernel, struct verdict *ret_verdict)
 {
-	struct attempt *attempt = NULL;
+	struct built *built = NULL;
 	struct trial *trial = NULL;
 	struct error err;
 
-	devices_must(workload_load(bench->device, &kernel->op, 1, &bench->workload, &err), &err);
-	int answer = trial_make(bench, UINT32_MAX, &kernel->schedule, &attempt, &err);
+	devices_must(
+	        workload_load(builder->device, &kernel->op, 1, &builder->workload, &err), &err);
+	int answer = builder_build(builder, UINT32_MAX, &kernel->schedule, &built, &err);
 	if (!answer)
-		answer = trial_try(attempt, &trial, ret_verdict, &err);
+		answer = trial_try(built, &trial, ret_verdict, &err);
 	if (answer == ANSWER_DEVICE_LOST)
 		devices_must(answer, &err);
 	bool right = trial;
-	trial_free(bench->device, trial);
-	workload_free(bench->device, bench->workload);
+	trial_free(trial);
+	workload_free(builder->workload);
 	return right;
 }
 
@@ -79,7 +81,7 @@ static void sum_up(struct breakdown *row, double *const stages[STAGE_COUNT])
 	}
 }
 
-static void measure(struct bench *bench, void *data)
+static void measure(struct builder *builder, void *data)
 {
 	struct measuring *m = data;
 	AUTO(free_pointer) size_t *sample = calloc(m->wanted + 1, sizeof *sample);
@@ -94,14 +96,14 @@ static void measure(struct bench *bench, void *data)
 		return;
 	for (size_t s = 0; s < STAGE_COUNT; s++)
 		stages[s] = times + s * m->wanted;
-	size_t count = devices_sample(m->catalogue, bench->device, m->wanted, sample);
+	size_t count = devices_sample(m->catalogue, builder->device, m->wanted, sample);
 	for (size_t i = 0; i < count; i++) {
-		if (try_kernel(bench, &m->catalogue->kernels[sample[i]], &verdict))
+		if (try_kernel(builder, &m->catalogue->kernels[sample[i]], &verdict))
 			take(&verdict, stages, row.kernels++);
 		else
 			row.wrong++;
 	}
-	devices_key(bench->device, row.device);
+	devices_key(builder->device, row.device);
 	sum_up(&row, stages);
 	m->rows[m->count++] = row;
 }

@@ -38,16 +38,15 @@ void devices_key(const struct device *device, char ret_key[static 32])
 
 static void visit(const struct devices_visitor *visitor, const struct adapter *adapter)
 {
-	struct bench bench = {0};
+	struct builder *builder;
+	struct device *device;
 	struct error err;
 
-	devices_must(device_open(adapter, PROFILE_WEB, &bench.device, &err), &err);
-	if (nnjit_create(&bench.nnjit) || validator_create(&bench.validator))
-		abort();
-	visitor->visit(&bench, visitor->data);
-	validator_destroy(bench.validator);
-	nnjit_destroy(bench.nnjit);
-	device_close(bench.device);
+	devices_must(device_open(adapter, PROFILE_WEB, &device, &err), &err);
+	devices_must(builder_create(device, &builder, &err), &err);
+	visitor->visit(builder, visitor->data);
+	builder_destroy(builder);
+	device_close(device);
 }
 
 uint32_t devices_visit(const struct devices_visitor *visitor)
@@ -62,9 +61,9 @@ uint32_t devices_visit(const struct devices_visitor *visitor)
 	setenv("__GL_SHADER_DISK_CACHE", "0", 0);
 	devices_must(adapters_find(&adapters, &err), &err);
 	for (uint32_t i = 0; i < adapters.count; i++) {
-		if (!strstr(adapters.all[i].name, visitor->name))
+		if (!strstr(adapters.all[i]->name, visitor->name))
 			continue;
-		visit(visitor, &adapters.all[i]);
+		visit(visitor, adapters.all[i]);
 		visited++;
 	}
 	adapters_free(&adapters);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The Vulkan devices that are here, for benchmarks that run kernels of the catalogue on them by the
+ * The devices that are here, for benchmarks that run kernels of the catalogue on them by the
  * worker's own parts (daemon/gpu), as a page would: robust buffer access on, no shader caches.
  */
 #pragma once
 
-#include "daemon/gpu/trial.h"
+#include "daemon/gpu/builder.h"
 #include "tests/bench/catalogue.h"
 
-/* Calls `visit` for every device whose name contains `name` ("": all). A bench's workload is NULL:
- * devices_load and workload_free are the visitor's. Returns how many were visited; ends the
+/* Calls `visit` for every device whose name contains `name` ("": all). The builder's workload is
+ * NULL: workload_load and workload_free are the visitor's. Returns how many were visited; ends the
  * program, with a sentence, where the drivers cannot be asked. */
 struct devices_visitor {
 	const char *name;
-	void (*visit)(struct bench *bench, void *data);
+	void (*visit)(struct builder *builder, void *data);
 	void *data;
 };
 uint32_t devices_visit(const struct devices_visitor *visitor);

@@ -26,13 +26,18 @@ static void start_loaded(struct worker *worker, int device, const char *fault)
 	worker_build_right(worker, 2, plain, schedule_plain);
 }
 
-static void launch_fault(struct worker *worker)
+static void write_build(struct worker *worker, int candidate, const char *schedule)
 {
 	char line[128];
 
-	snprintf(line, sizeof line, "{\"do\":\"build\",\"candidate\":3,\"schedule\":\"%s\"}",
-	        schedule_plain);
+	snprintf(line, sizeof line, "{\"do\":\"build\",\"candidate\":%d,\"schedule\":\"%s\"}",
+	        candidate, schedule);
 	worker_write(worker, line);
+}
+
+static void launch_fault(struct worker *worker)
+{
+	write_build(worker, 3, schedule_plain);
 }
 
 /* How long a process may take to end: the kernel's driver first takes a hung GPU back. */
@@ -80,42 +85,104 @@ START_TEST(crash)
 }
 END_TEST
 
-static void prepare(struct worker *worker, int candidate, const char *schedule)
+/* ---- Compiling ahead: `time`, and a request behind it that is there before it is answered. */
+
+static json_t *read_ok(struct worker *worker)
 {
-	json_decref(worker_ask(worker, "{\"do\":\"prepare\",\"candidate\":%d,\"schedule\":\"%s\"}",
-	        candidate, schedule));
+	json_t *message = worker_read(worker), *ok = json_incref(json_object_get(message, "ok"));
+
+	ck_assert_msg(ok != NULL, "the answer is %s", json_dumps(message, 0));
+	json_decref(message);
+	return ok;
 }
 
-static void time_one(struct worker *worker, int candidate)
+static void read_times(struct worker *worker)
 {
-	json_t *ok = worker_ask(
-	        worker, "{\"do\":\"time\",\"candidates\":[%d],\"samples\":2}", candidate);
+	json_t *ok = read_ok(worker);
 
 	ck_assert_ptr_nonnull(json_object_get(ok, "samples_ns"));
 	json_decref(ok);
 }
 
-/* Compiled on the second thread, timed meanwhile; then built, or replaced, dropped, unloaded. */
+static void read_built(struct worker *worker, bool ahead)
+{
+	json_t *ok = read_ok(worker);
+
+	ck_assert(json_is_true(json_object_get(ok, "right")));
+	ck_assert_int_eq(json_is_true(json_object_get(ok, "ahead")), ahead);
+	json_decref(ok);
+}
+
+static void read_refusal(struct worker *worker)
+{
+	json_t *message = worker_read(worker);
+
+	ck_assert_str_eq(worker_text(json_object_get(message, "error"), "code"), "bad-request");
+	json_decref(message);
+}
+
+#define TIME_2 "{\"do\":\"time\",\"candidates\":[2],\"samples\":20}"
+
+/* Processors do so only where a test wants it; a GPU always. */
 START_TEST(compiled_ahead)
+{
+	bool ahead = _i % 2 || !devices[_i / 2].cpu;
+	struct worker worker;
+
+	start_loaded(&worker, _i / 2, _i % 2 ? "ahead:0" : NULL);
+	worker_write(&worker, TIME_2);
+	write_build(&worker, 3, schedule_plain);
+	read_times(&worker);
+	read_built(&worker, ahead);
+	worker_write(&worker, TIME_2); /* in place of one that is loaded */
+	write_build(&worker, 3, "wg_x=2 wg_y=4");
+	write_build(&worker, 4, schedule_plain);
+	worker_write(&worker, "{\"do\":\"time\",\"candidates\":[3,4],\"samples\":2}");
+	read_times(&worker);
+	read_built(&worker, ahead);
+	read_built(&worker, false);
+	read_times(&worker);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
+/* What comes behind is answered as if it had come later. */
+START_TEST(asked_early)
 {
 	struct worker worker;
 
-	start_loaded(&worker, _i, NULL);
-	prepare(&worker, 3, schedule_plain);
-	time_one(&worker, 2);
-	worker_build_right(&worker, 3, plain, schedule_plain);
-	time_one(&worker, 3);
-	prepare(&worker, 4, schedule_plain);
-	worker_build_right(&worker, 5, plain, schedule_plain);  /* another than is prepared */
-	worker_build_right(&worker, 4, plain, "wg_x=2 wg_y=4"); /* another schedule of it */
-	prepare(&worker, 4, schedule_plain);
-	prepare(&worker, 6, schedule_plain);
-	json_decref(worker_ask(&worker, "{\"do\":\"drop\",\"candidates\":[6,2]}"));
-	prepare(&worker, 6, "wg_x=60000");
-	prepare(&worker, 7, schedule_plain);
-	json_decref(worker_ask(&worker, "{\"do\":\"unload\"}"));
-	worker_refused(&worker, "bad-request",
-	        "{\"do\":\"prepare\",\"candidate\":1,\"schedule\":\"wg_x=4\"}");
+	start_loaded(&worker, _i, "ahead:0,wrong:5");
+	worker_write(&worker, TIME_2);
+	write_build(&worker, 3, "wg_x=60000"); /* no schedule, ... */
+	read_times(&worker);
+	read_refusal(&worker);
+	worker_write(&worker, TIME_2);
+	write_build(&worker, 3, "wg_x=4096 wg_y=4096"); /* ... or not legal here */
+	read_times(&worker);
+	read_refusal(&worker);
+	worker_write(&worker, TIME_2);
+	worker_write(&worker, "hello");
+	read_times(&worker);
+	read_refusal(&worker);
+	worker_write(&worker, TIME_2);
+	worker_write(&worker, "{\"do\":\"build\",\"candidate\":9,\"schedule\":\"wg_x=4\","
+	                      "\"twin\":true}");
+	worker_write(&worker, TIME_2);
+	write_build(&worker, 5, schedule_plain);
+	read_times(&worker);
+	read_refusal(&worker); /* nothing to be the twin of */
+	read_times(&worker);
+	json_t *verdict = read_ok(&worker);
+	ck_assert(json_is_false(json_object_get(verdict, "right")));
+	json_decref(verdict);
+	worker_write(&worker, TIME_2);
+	worker_write(&worker, "{\"do\":\"drop\",\"candidates\":[2]}");
+	worker_write(&worker, "{\"do\":\"unload\"}");
+	write_build(&worker, 3, schedule_plain);
+	read_times(&worker);
+	json_decref(read_ok(&worker));
+	json_decref(read_ok(&worker));
+	read_refusal(&worker); /* nothing is loaded */
 	worker_load(&worker, "softmax rows=8 n=16");
 	ck_assert_int_eq(worker_stop(&worker, 5), 0);
 }
@@ -125,10 +192,24 @@ START_TEST(dies_while_compiling_ahead)
 {
 	struct worker worker;
 
-	start_loaded(&worker, _i, "compile:3");
-	worker_write(&worker, "{\"do\":\"prepare\",\"candidate\":3,\"schedule\":\"wg_x=4\"}");
+	start_loaded(&worker, _i, "ahead:0,compile:3");
 	worker_write(&worker, "{\"do\":\"time\",\"candidates\":[2],\"samples\":1000}");
+	write_build(&worker, 3, "wg_x=4");
+	ck_assert_ptr_null(worker_read(&worker)); /* while the others are timed */
 	ck_assert_int_eq(worker_wait(&worker, 20), 256 + SIGABRT);
+}
+END_TEST
+
+/* Hanging up while a pipeline is being made ends it, too. */
+START_TEST(hangs_up_while_compiling_ahead)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "ahead:0");
+	worker_write(&worker, "{\"do\":\"time\",\"candidates\":[2],\"samples\":1000}");
+	write_build(&worker, 3, schedule_plain);
+	usleep(100000);
+	ck_assert_int_eq(worker_stop(&worker, 6), 0);
 }
 END_TEST
 
@@ -281,7 +362,10 @@ int main(void)
 	worker_each_device(suite, "kernel_that_never_ends", kernel_that_never_ends, 1);
 	worker_each_device(suite, "lost_device", lost_device, 1);
 	worker_each_device(suite, "crash", crash, 1);
-	worker_each_device(suite, "compiled_ahead", compiled_ahead, 1);
+	worker_each_device(suite, "compiled_ahead", compiled_ahead, 2);
+	worker_each_device(suite, "asked_early", asked_early, 1);
+	worker_each_device(
+	        suite, "hangs_up_while_compiling_ahead", hangs_up_while_compiling_ahead, 1);
 	worker_each_device(suite, "dies_while_compiling_ahead", dies_while_compiling_ahead, 1);
 	worker_each_device(suite, "clocks_agree", clocks_agree, CLOCKS);
 	worker_each_device(suite, "out_of_memory", out_of_memory, 1);

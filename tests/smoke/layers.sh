@@ -39,7 +39,9 @@ fresh_copy
 }
 planted "a floor above" libjit/ir/build.c '#include "lower/lower.h"' 'not beneath libjit/ir'
 planted "around the door" daemon/api/api.c '#include "lower/lower.h"' 'not beneath daemon/api'
-planted "Vulkan in the daemon" daemon/daemon.c '#include <vulkan/vulkan.h>' 'only for daemon/gpu'
+planted "Vulkan in the daemon" daemon/daemon.c '#include <vulkan/vulkan.h>' 'only for daemon/gpu/vulkan'
+planted "Vulkan beside its room" daemon/gpu/trial.c '#include <vulkan/vulkan.h>' 'only for daemon/gpu/vulkan'
+planted "around the seam" daemon/gpu/serve.c '#include "daemon/gpu/vulkan/device.h"' 'not beneath daemon/gpu'
 planted "LMDB outside the store" daemon/tune/tune.h '#include <lmdb.h>' 'only for daemon/store'
 planted "a clock in the generator" libjit/search/search.c '#include <time.h>' 'only libjit'
 planted "a socket in the generator" libjit/nnjit.c '  #  include <sys/socket.h>' 'only libjit'

@@ -3,7 +3,7 @@
  * Which cooperative matrices a device multiplies. The device must have the extension; this only
  * asks. A shape counts if a schedule can name it: eighths of one digit.
  */
-#include "daemon/gpu/matrices.h"
+#include "daemon/gpu/vulkan/matrices.h"
 
 #define PROPERTIES_MAX 128
 

@@ -3,7 +3,7 @@
  * Where browsers built on Chromium keep SwiftShader: one row a folder, the distribution's own
  * packages first. Invariant: what the user said to the loader is added to, never replaced.
  */
-#include "daemon/gpu/chromium.h"
+#include "daemon/gpu/vulkan/chromium.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,30 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every Vulkan device that can compute, as plain data. Asks the driver and writes down what it
- * says; decides nothing from a vendor's name. Invariant: no two adapters share an id.
+ * says; decides nothing from a vendor's name. Invariant: every adapter of a listing computes with
+ * Vulkan 1.1 at least.
  */
-#include "daemon/gpu/adapter.h"
-#include "daemon/gpu/chromium.h"
-#include "daemon/gpu/matrices.h"
+#include "base/cleanup.h"
+#include "daemon/gpu/answer.h"
+#include "daemon/gpu/vulkan/adapter.h"
+#include "daemon/gpu/vulkan/chromium.h"
+#include "daemon/gpu/vulkan/matrices.h"
+#include "daemon/gpu/vulkan/result.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define QUEUE_FAMILIES_MAX 32
-
-const char *adapter_kind_name(enum adapter_kind kind)
-{
-	static const char *const names[] = {
-	        [ADAPTER_OTHER] = "other",
-	        [ADAPTER_INTEGRATED] = "integrated",
-	        [ADAPTER_DISCRETE] = "discrete",
-	        [ADAPTER_VIRTUAL] = "virtual",
-	        [ADAPTER_CPU] = "cpu",
-	};
-
-	return names[kind];
-}
 
 static enum adapter_kind kind_of(VkPhysicalDeviceType type)
 {
@@ -98,11 +89,12 @@ static VkSubgroupFeatureFlags needed_of_subgroups(const VkPhysicalDeviceSubgroup
 	return basic->subgroupSize == 4 ? needed | VK_SUBGROUP_FEATURE_QUAD_BIT : needed;
 }
 
-static void read_subgroups(struct adapter *adapter, const VkPhysicalDeviceSubgroupProperties *basic,
+static void read_subgroups(struct vulkan_adapter *adapter,
+        const VkPhysicalDeviceSubgroupProperties *basic,
         const VkPhysicalDeviceSubgroupSizeControlProperties *control)
 {
 	const VkSubgroupFeatureFlags needed = needed_of_subgroups(basic);
-	struct limits *limits = &adapter->limits;
+	struct limits *limits = &adapter->base.limits;
 
 	if (!(basic->supportedStages & VK_SHADER_STAGE_COMPUTE_BIT) ||
 	        (basic->supportedOperations & needed) != needed)
@@ -115,8 +107,20 @@ static void read_subgroups(struct adapter *adapter, const VkPhysicalDeviceSubgro
 	adapter->web_subgroup = web_subgroup(control);
 }
 
+_Static_assert(ADAPTER_TEXT == VK_MAX_PHYSICAL_DEVICE_NAME_SIZE &&
+                       ADAPTER_TEXT == VK_MAX_DRIVER_NAME_SIZE &&
+                       ADAPTER_TEXT == VK_MAX_DRIVER_INFO_SIZE,
+        "names fit");
+
+static void copy_names(const struct identity *identity, struct adapter *adapter)
+{
+	memcpy(adapter->name, identity->basic.deviceName, ADAPTER_TEXT);
+	memcpy(adapter->driver_name, identity->driver.driverName, ADAPTER_TEXT);
+	memcpy(adapter->driver_info, identity->driver.driverInfo, ADAPTER_TEXT);
+}
+
 /* Everything that takes a chain of structs to ask for. */
-static void read_properties(struct adapter *adapter)
+static void read_properties(struct vulkan_adapter *adapter)
 {
 	VkPhysicalDeviceSubgroupSizeControlProperties control = {
 	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES};
@@ -126,11 +130,11 @@ static void read_properties(struct adapter *adapter)
 	        .driver.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
 	VkPhysicalDeviceProperties2 all = {
 	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &identity.ids};
-	bool core13 = adapter->api_version >= VK_API_VERSION_1_3;
+	bool core13 = adapter->version >= VK_API_VERSION_1_3;
 
 	identity.ids.pNext = &subgroup;
 	/* A struct the driver does not know is left as it is: zero. */
-	if (adapter->api_version >= VK_API_VERSION_1_2 ||
+	if (adapter->version >= VK_API_VERSION_1_2 ||
 	        has_extension(adapter->physical, VK_KHR_DRIVER_PROPERTIES_EXTENSION_NAME))
 		subgroup.pNext = &identity.driver;
 	adapter->subgroup_control_extension = !core13 &&
@@ -142,28 +146,24 @@ static void read_properties(struct adapter *adapter)
 	}
 	vkGetPhysicalDeviceProperties2(adapter->physical, &all);
 	identity.basic = all.properties;
-	adapter->id = identity_device(&identity);
-	adapter->driver_id = identity_driver(&identity);
-	identity_version(&identity, adapter->driver_version);
-	memcpy(adapter->name, identity.basic.deviceName, sizeof adapter->name);
-	memcpy(adapter->driver_name, identity.driver.driverName, sizeof adapter->driver_name);
-	memcpy(adapter->driver_info, identity.driver.driverInfo, sizeof adapter->driver_info);
-	read_limits(&identity.basic.limits, &adapter->limits);
+	identity_fill(&identity, &adapter->base);
+	copy_names(&identity, &adapter->base);
+	read_limits(&identity.basic.limits, &adapter->base.limits);
 	read_subgroups(adapter, &subgroup, &control);
 	adapter->timestamp_ns = identity.basic.limits.timestampPeriod;
 }
 
 /* Whether the driver knows the features that came with this version or this extension. */
-static bool knows(const struct adapter *adapter, uint32_t version, const char *extension,
+static bool knows(const struct vulkan_adapter *adapter, uint32_t version, const char *extension,
         bool *ret_by_extension)
 {
-	*ret_by_extension = adapter->api_version < version &&
+	*ret_by_extension = adapter->version < version &&
 	                    has_extension(adapter->physical, extension);
-	return adapter->api_version >= version || *ret_by_extension;
+	return adapter->version >= version || *ret_by_extension;
 }
 
 /* Features that decide how the web profile is opened. */
-static void read_features(struct adapter *adapter)
+static void read_features(struct vulkan_adapter *adapter)
 {
 	VkPhysicalDeviceSubgroupSizeControlFeatures control = {
 	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES};
@@ -194,7 +194,7 @@ static void read_features(struct adapter *adapter)
 }
 
 /* What kernels may compute with, where the device has it. */
-static void read_arithmetic(struct adapter *adapter)
+static void read_arithmetic(struct vulkan_adapter *adapter)
 {
 	VkPhysicalDeviceShaderFloat16Int8Features half = {
 	        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_FLOAT16_INT8_FEATURES};
@@ -215,26 +215,26 @@ static void read_arithmetic(struct adapter *adapter)
 	}
 	vkGetPhysicalDeviceFeatures2(adapter->physical, &all);
 	if (half.shaderFloat16 && storage.storageBuffer16BitAccess)
-		adapter->limits.features |= FEATURE_F16;
+		adapter->base.limits.features |= FEATURE_F16;
 	if (dot.shaderIntegerDotProduct)
-		adapter->limits.features |= FEATURE_DOT4;
+		adapter->base.limits.features |= FEATURE_DOT4;
 }
 
 /* Cooperative matrices: their kernels use f16 and subgroups as well, and Vulkan 1.2's memory model.
  */
-static void read_matrices(VkInstance instance, struct adapter *adapter)
+static void read_matrices(VkInstance instance, struct vulkan_adapter *adapter)
 {
 	const uint32_t needed = FEATURE_F16 | FEATURE_SUBGROUPS;
-	struct limits *limits = &adapter->limits;
+	struct limits *limits = &adapter->base.limits;
 
-	if ((limits->features & needed) == needed && adapter->api_version >= VK_API_VERSION_1_2 &&
+	if ((limits->features & needed) == needed && adapter->version >= VK_API_VERSION_1_2 &&
 	        has_extension(adapter->physical, MATRICES_EXTENSION) &&
 	        matrices_find(instance, adapter->physical, limits->matrices))
 		limits->features |= FEATURE_MATRIX;
 }
 
 /* A family that computes, preferably one that also draws: it is the one Dawn takes. */
-static bool read_queue(struct adapter *adapter)
+static bool read_queue(struct vulkan_adapter *adapter)
 {
 	VkQueueFamilyProperties families[QUEUE_FAMILIES_MAX];
 	uint32_t count = QUEUE_FAMILIES_MAX, chosen = QUEUE_FAMILIES_MAX;
@@ -255,10 +255,26 @@ static bool read_queue(struct adapter *adapter)
 	return true;
 }
 
-/* False for a device that is no use here: too old a Vulkan, or nothing that computes. */
-static bool describe(VkInstance instance, VkPhysicalDevice physical, struct adapter *ret_adapter)
+static void set_basics(const VkPhysicalDeviceProperties *basic, struct vulkan_adapter *adapter)
 {
-	struct adapter adapter = {.physical = physical};
+	struct adapter *base = &adapter->base;
+	uint32_t version = basic->apiVersion;
+
+	adapter->version = version;
+	base->api = &gpu_vulkan;
+	snprintf(base->api_version, sizeof base->api_version, "%u.%u.%u",
+	        VK_API_VERSION_MAJOR(version), VK_API_VERSION_MINOR(version),
+	        VK_API_VERSION_PATCH(version));
+	base->vendor_id = basic->vendorID;
+	base->device_id = basic->deviceID;
+	base->kind = kind_of(basic->deviceType);
+}
+
+/* False for a device that is no use here: too old a Vulkan, or nothing that computes. */
+static bool describe(
+        VkInstance instance, VkPhysicalDevice physical, struct vulkan_adapter *ret_adapter)
+{
+	struct vulkan_adapter adapter = {.physical = physical};
 	VkPhysicalDeviceProperties basic;
 
 	vkGetPhysicalDeviceProperties(physical, &basic);
@@ -268,10 +284,7 @@ static bool describe(VkInstance instance, VkPhysicalDevice physical, struct adap
 		        VK_API_VERSION_MINOR(basic.apiVersion));
 		return false;
 	}
-	adapter.api_version = basic.apiVersion;
-	adapter.vendor_id = basic.vendorID;
-	adapter.device_id = basic.deviceID;
-	adapter.kind = kind_of(basic.deviceType);
+	set_basics(&basic, &adapter);
 	if (!read_queue(&adapter)) {
 		fprintf(stderr, "nnjit-gpu: skipping %s: it has no compute queue\n",
 		        basic.deviceName);
@@ -283,9 +296,18 @@ static bool describe(VkInstance instance, VkPhysicalDevice physical, struct adap
 	read_matrices(instance, &adapter);
 	if (!(adapter.timestamp_ns > 0))
 		adapter.timestamp_bits = 0;
+	adapter.base.timestamps = adapter.timestamp_bits != 0;
 	*ret_adapter = adapter;
 	return true;
 }
+
+/* ---- The list. */
+
+struct vulkan_listing {
+	struct gpu_listing base;
+	VkInstance instance; /* NULL where there is no driver at all */
+	struct vulkan_adapter *adapters;
+};
 
 static int create_instance(VkInstance *ret_instance, struct error *err)
 {
@@ -299,67 +321,69 @@ static int create_instance(VkInstance *ret_instance, struct error *err)
 	if (result == VK_ERROR_INCOMPATIBLE_DRIVER) /* the loader's way to say: no driver at all */
 		*ret_instance = VK_NULL_HANDLE;
 	else if (result)
-		return answer_of(result, "starting Vulkan", err);
+		return result_answer(result, "starting Vulkan", err);
 	return 0;
 }
 
-/* The same driver may be found twice, say from two browsers: the first one counts. */
-static void add_all(struct adapters *adapters, const VkPhysicalDevice *physical, uint32_t count)
+static int describe_all(struct vulkan_listing *listing, VkPhysicalDevice physical[], uint32_t count,
+        struct error *err)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		struct adapter *slot = &adapters->all[adapters->count];
-		if (!describe(adapters->instance, physical[i], slot))
-			continue;
-		if (adapters_by_id(adapters, slot->id))
-			fprintf(stderr, "nnjit-gpu: skipping a second %s\n", slot->name);
-		else
-			adapters->count++;
+	struct gpu_listing *base = &listing->base;
+
+	if (count) {
+		VkResult result = vkEnumeratePhysicalDevices(listing->instance, &count, physical);
+		if (result < 0)
+			return result_answer(result, "listing devices", err);
 	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct vulkan_adapter *slot = &listing->adapters[base->count];
+		if (describe(listing->instance, physical[i], slot))
+			base->all[base->count++] = &slot->base;
+	}
+	return 0;
 }
 
-int adapters_find(struct adapters *ret_adapters, struct error *err)
+static int fill(struct vulkan_listing *listing, struct error *err)
 {
-	struct adapters adapters = {0};
 	uint32_t count = 0;
 
-	chromium_add_driver();
-	int answer = create_instance(&adapters.instance, err);
+	int answer = create_instance(&listing->instance, err);
 	if (answer)
 		return answer;
-	if (adapters.instance)
-		vkEnumeratePhysicalDevices(adapters.instance, &count, NULL);
-	VkPhysicalDevice *physical = calloc(count + 1, sizeof *physical);
-	adapters.all = calloc(count + 1, sizeof *adapters.all);
-	if (!physical || !adapters.all) {
-		answer = answer_no_memory("the device list", err);
-	} else if (count) {
-		VkResult result = vkEnumeratePhysicalDevices(adapters.instance, &count, physical);
-		answer = result < 0 ? answer_of(result, "listing devices", err) : 0;
-	}
+	if (listing->instance)
+		vkEnumeratePhysicalDevices(listing->instance, &count, NULL);
+	AUTO(free_pointer) VkPhysicalDevice *physical = calloc(count + 1, sizeof *physical);
+	listing->adapters = calloc(count + 1, sizeof *listing->adapters);
+	listing->base.all = calloc(count + 1, sizeof *listing->base.all);
+	if (!physical || !listing->adapters || !listing->base.all)
+		return answer_no_memory("the device list", err);
+	return describe_all(listing, physical, count, err);
+}
+
+int vulkan_list(struct gpu_listing **ret_listing, struct error *err)
+{
+	struct vulkan_listing *listing = calloc(1, sizeof *listing);
+
+	if (!listing)
+		return answer_no_memory("the device list", err);
+	chromium_add_driver();
+	int answer = fill(listing, err);
 	if (answer)
-		adapters_free(&adapters);
+		vulkan_unlist(&listing->base);
 	else
-		add_all(&adapters, physical, count);
-	free(physical);
-	if (!answer)
-		*ret_adapters = adapters;
+		*ret_listing = &listing->base;
 	return answer;
 }
 
-void adapters_free(struct adapters *adapters)
+void vulkan_unlist(struct gpu_listing *base)
 {
-	if (!adapters)
-		return;
-	if (adapters->instance)
-		vkDestroyInstance(adapters->instance, NULL);
-	free(adapters->all);
-	*adapters = (struct adapters){0};
-}
+	struct vulkan_listing *listing = (struct vulkan_listing *)base;
 
-const struct adapter *adapters_by_id(const struct adapters *adapters, uint64_t id)
-{
-	for (uint32_t i = 0; i < adapters->count; i++)
-		if (adapters->all[i].id == id)
-			return &adapters->all[i];
-	return NULL;
+	if (!listing)
+		return;
+	if (listing->instance)
+		vkDestroyInstance(listing->instance, NULL);
+	free(listing->adapters);
+	free(listing->base.all);
+	free(listing);
 }

@@ -7,7 +7,7 @@
  * Invariant: integers are hashed little-endian byte by byte, so every machine agrees.
  */
 #include "base/hash.h"
-#include "daemon/gpu/adapter.h"
+#include "daemon/gpu/vulkan/adapter.h"
 
 #include <elf.h>
 #include <link.h>
@@ -44,9 +44,9 @@ static bool is_hardware(VkPhysicalDeviceType type)
 	       type == VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
 }
 
-uint64_t identity_device(const struct identity *identity)
+static uint64_t device_id(const struct identity *identity)
 {
-	uint64_t hash = hash_text(HASH_SEED, "vulkan");
+	uint64_t hash = hash_text(HASH_SEED, gpu_vulkan.name);
 
 	hash = hash_u32(hash, identity->basic.vendorID);
 	hash = hash_u32(hash, identity->basic.deviceID);
@@ -89,7 +89,7 @@ static int hash_swiftshader(struct dl_phdr_info *library, size_t size, void *con
 	return 1;
 }
 
-uint64_t identity_driver(const struct identity *identity)
+static uint64_t driver_id(const struct identity *identity)
 {
 	uint64_t hash = hash_u32(HASH_SEED, (uint32_t)identity->driver.driverID);
 
@@ -103,7 +103,7 @@ uint64_t identity_driver(const struct identity *identity)
 	return finished(hash);
 }
 
-void identity_version(const struct identity *identity, char ret_text[static 32])
+static void write_version(const struct identity *identity, char ret_text[static 32])
 {
 	uint32_t version = identity->basic.driverVersion;
 
@@ -113,4 +113,11 @@ void identity_version(const struct identity *identity, char ret_text[static 32])
 	else
 		snprintf(ret_text, 32, "%u.%u.%u", VK_API_VERSION_MAJOR(version),
 		        VK_API_VERSION_MINOR(version), VK_API_VERSION_PATCH(version));
+}
+
+void identity_fill(const struct identity *identity, struct adapter *adapter)
+{
+	adapter->id = device_id(identity);
+	adapter->driver_id = driver_id(identity);
+	write_version(identity, adapter->driver_version);
 }
