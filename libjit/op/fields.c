@@ -1,34 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where the fields of operators that share code stand in op.value: of convolutions and reductions
- * as a struct of places, of the rest by name. Invariant: a function that reads an operator by
+ * as a struct of positions, of the rest by name. Invariant: a function that reads an operator by
  * another's names reads the same fields; a row of op.def that breaks this does not compile.
  */
 #include "op/op.h"
 
 /* ---- Convolutions. */
 
-#define CONVOLUTION_OF(NAME)                                                                     \
-	{                                                                                        \
-		NAME##_BATCH, NAME##_DTYPE, NAME##_ACC, NAME##_BIAS, NAME##_RESIDUAL, NAME##_ACT \
-	}
-#define FIELDS_CONTRACTION(NAME) \
-	{                        \
-		0                \
-	}
-#define FIELDS_CONVOLUTION(NAME) CONVOLUTION_OF(NAME)
-#define FIELDS_REDUCTION(NAME) \
-	{                      \
-		0              \
-	}
-#define FIELDS_MAP(NAME) \
-	{                \
-		0        \
-	}
-#define FIELDS_ATTENTION(NAME) \
-	{                      \
-		0              \
-	}
+/* clang-format off */
+#define FIELDS_CONTRACTION(NAME) {0}
+#define FIELDS_CONVOLUTION(NAME) \
+	{NAME##_BATCH, NAME##_DTYPE, NAME##_ACC, NAME##_BIAS, NAME##_RESIDUAL, NAME##_ACT}
+#define FIELDS_REDUCTION(NAME)   {0}
+#define FIELDS_MAP(NAME)         {0}
+#define FIELDS_ATTENTION(NAME)   {0}
+/* clang-format on */
 
 const struct op_convolution *op_convolution(const struct op *op)
 {
@@ -51,52 +38,25 @@ struct line_fields {
 	bool reduced;
 };
 
-#define LINES_OF(NAME) \
-	.rows = NAME##_ROWS, .n = NAME##_N, .inner = NAME##_INNER, .dtype = NAME##_DTYPE
-#define LINES_softmax(NAME)                                                                    \
-	{                                                                                      \
-		LINES_OF(NAME), .scale = NAME##_SCALE, .mask = NAME##_MASK,                    \
-		                .mask_rows = NAME##_MASK_ROWS, .mask_every = NAME##_MASK_EVERY \
-	}
-#define LINES_norm(NAME)                                                                     \
-	{                                                                                    \
-		.rows = NAME##_ROWS, .n = NAME##_N, .dtype = NAME##_DTYPE, .eps = NAME##_EPS \
-	}
-#define LINES_groupnorm(NAME)                                                                  \
-	{                                                                                      \
-		.rows = NAME##_BATCH, .n = NAME##_INNER, .c = NAME##_C, .dtype = NAME##_DTYPE, \
-		.eps = NAME##_EPS, .act = NAME##_ACT                                           \
-	}
-#define LINES_reduce(NAME)                      \
-	{                                       \
-		LINES_OF(NAME), .reduced = true \
-	}
-#define LINES_arg_reduce(NAME)                  \
-	{                                       \
-		LINES_OF(NAME), .reduced = true \
-	}
-#define LINES_cumsum(NAME)     \
-	{                      \
-		LINES_OF(NAME) \
-	}
+/* clang-format off */
+#define LINES_OF(NAME) .rows = NAME##_ROWS, .n = NAME##_N, .dtype = NAME##_DTYPE
+#define LINES_softmax(NAME) \
+	{LINES_OF(NAME), .inner = NAME##_INNER, .scale = NAME##_SCALE, .mask = NAME##_MASK, \
+	        .mask_rows = NAME##_MASK_ROWS, .mask_every = NAME##_MASK_EVERY}
+#define LINES_norm(NAME)       {LINES_OF(NAME), .eps = NAME##_EPS}
+#define LINES_groupnorm(NAME) \
+	{.rows = NAME##_BATCH, .n = NAME##_INNER, .c = NAME##_C, .dtype = NAME##_DTYPE, \
+	        .eps = NAME##_EPS, .act = NAME##_ACT}
+#define LINES_reduce(NAME)     {LINES_OF(NAME), .inner = NAME##_INNER, .reduced = true}
+#define LINES_arg_reduce(NAME) {LINES_OF(NAME), .inner = NAME##_INNER, .reduced = true}
+#define LINES_cumsum(NAME)     {LINES_OF(NAME), .inner = NAME##_INNER}
 
-#define LINES_CONTRACTION(NAME, signature) \
-	{                                  \
-		0                          \
-	}
-#define LINES_CONVOLUTION(NAME, signature) \
-	{                                  \
-		0                          \
-	}
-#define LINES_REDUCTION(NAME, signature) LINES_##signature(NAME)
-#define LINES_MAP(NAME, signature) \
-	{                          \
-		0                  \
-	}
-#define LINES_ATTENTION(NAME, signature) \
-	{                                \
-		0                        \
-	}
+#define LINES_CONTRACTION(NAME, signature) {0}
+#define LINES_CONVOLUTION(NAME, signature) {0}
+#define LINES_REDUCTION(NAME, signature)   LINES_##signature(NAME)
+#define LINES_MAP(NAME, signature)         {0}
+#define LINES_ATTENTION(NAME, signature)   {0}
+/* clang-format on */
 static const struct line_fields lines[OP_COUNT] = {
 #define OP(name, text, family, signature, doc) [OP_##name] = LINES_##family(name, signature),
 #define FIELD(...)

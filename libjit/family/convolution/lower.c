@@ -18,7 +18,7 @@ static void bind_tensors(struct convolving *v)
 	v->bound.out = lower_bind(l, v->c.out_width);
 }
 
-void lower_convolution(struct lower *l)
+void convolution_lower(struct lower *l)
 {
 	struct convolving v = {.l = l, .b = l->b, .c = convolution_derive(l->op, l->schedule)};
 

@@ -110,8 +110,12 @@ static inline uint64_t convolution_base(const struct convolution_span *span, uin
 	                        : tile * span->tile * span->stride;
 }
 
-/* What a schedule whose axes are within bounds (geometry.c) comes to, well-formed or not. */
+/* What a schedule comes to (derive.c), and whether it is well-formed (check.c): 0, or -ERANGE and
+ * err. The axes must have passed convolution_check_axes before anything is derived from them. */
+struct error;
+int convolution_check_axes(const struct schedule *schedule, struct error *err);
 struct convolution convolution_derive(const struct op *op, const struct schedule *schedule);
+int convolution_check(const struct convolution *c, struct error *err);
 
 /* Workgroups along pixels' columns and rows and along output channels, of one image. */
 struct convolution_blocks {
@@ -119,12 +123,16 @@ struct convolution_blocks {
 };
 struct convolution_blocks convolution_blocks(const struct convolution *c);
 
-/* ---- The family (family.c): see struct family. */
+/* ---- The family's functions, as schedule/family.h has them; family.c lists them. */
 
 /* Schedules differ in kind by where x and the filter are read, and who shares input channels. */
-enum convolution_kind { CONVOLUTION_KIND_DIRECT, CONVOLUTION_KIND_STAGED, CONVOLUTION_KIND_SPLIT };
+enum convolution_kind {
+	CONVOLUTION_KIND_DIRECT,
+	CONVOLUTION_KIND_STAGED,
+	CONVOLUTION_KIND_SPLIT,
+	CONVOLUTION_KIND_COUNT
+};
 
-struct error;
 struct lower;
 struct pool;
 int convolution_geometry(const struct op *op, const struct schedule *schedule,
@@ -133,4 +141,4 @@ void convolution_cost(const struct op *op, const struct schedule *schedule, stru
 void convolution_offer(struct pool *pool);
 struct schedule convolution_baseline(const struct op *op);
 bool convolution_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
-void lower_convolution(struct lower *l);
+void convolution_lower(struct lower *l);

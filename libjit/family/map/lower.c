@@ -5,7 +5,7 @@
  */
 #include "family/map/lower.h"
 
-void lower_map(struct lower *l)
+void map_lower(struct lower *l)
 {
 	struct mapper m = {.l = l, .b = l->b};
 	uint32_t tensors = 0;

@@ -86,10 +86,16 @@ struct map_size map_times(struct map_size x, struct map_size y);
 /* Workgroups that do `over` elements each. */
 struct extent map_extent(struct map_size size, uint64_t over);
 
-/* ---- The family (family.c): see struct family. */
+/* ---- The family's functions, as schedule/family.h has them; family.c lists them. */
 
 /* Schedules differ in kind by how an invocation's vectors stand. */
-enum map_kind { MAP_KIND_STRIDED, MAP_KIND_CHUNK, MAP_KIND_STAGED, MAP_KIND_REGISTERS };
+enum map_kind {
+	MAP_KIND_STRIDED,
+	MAP_KIND_CHUNK,
+	MAP_KIND_STAGED,
+	MAP_KIND_REGISTERS,
+	MAP_KIND_COUNT
+};
 
 struct lower;
 struct pool;
@@ -99,4 +105,4 @@ void map_cost(const struct op *op, const struct schedule *schedule, struct work 
 void map_offer(struct pool *pool);
 struct schedule map_baseline(const struct op *op);
 bool map_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
-void lower_map(struct lower *l);
+void map_lower(struct lower *l);

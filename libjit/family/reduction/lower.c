@@ -94,7 +94,7 @@ static void write_results(struct reducing *r)
 	reduction_write_results(r, value);
 }
 
-void lower_reduction(struct lower *l)
+void reduction_lower(struct lower *l)
 {
 	struct reducing r = {.l = l, .b = l->b, .s = reduction_derive(l->op, l->schedule)};
 	ir_id index[TILE_MAX];

@@ -86,8 +86,11 @@ struct reduction {
 	enum reduction_owner owner;
 	uint32_t out_width; /* lanes of a store */
 };
-/* Any values are safe to derive from; space_check says which make sense. */
+/* Any values are safe to derive from; reduction_check says which are well-formed: 0, or -ERANGE and
+ * err. */
+struct error;
 struct reduction reduction_derive(const struct op *op, const struct schedule *schedule);
+int reduction_check(const struct reduction *r, struct error *err);
 
 static inline bool reduction_is_constant(const struct op *op, struct op_extent extent)
 {
@@ -97,12 +100,16 @@ static inline bool reduction_is_constant(const struct op *op, struct op_extent e
 uint32_t reduction_tuned(const struct op *op, struct op_extent extent);
 uint32_t reduction_most(const struct op *op, struct op_extent extent);
 
-/* ---- The family (family.c): see struct family. */
+/* ---- The family's functions, as schedule/family.h has them; family.c lists them. */
 
 /* Schedules differ in kind by who has a line. */
-enum reduction_kind { REDUCTION_KIND_ALONE, REDUCTION_KIND_WORKGROUP, REDUCTION_KIND_SUBGROUP };
+enum reduction_kind {
+	REDUCTION_KIND_ALONE,
+	REDUCTION_KIND_WORKGROUP,
+	REDUCTION_KIND_SUBGROUP,
+	REDUCTION_KIND_COUNT
+};
 
-struct error;
 struct lower;
 struct pool;
 int reduction_geometry(const struct op *op, const struct schedule *schedule,
@@ -111,4 +118,4 @@ void reduction_cost(const struct op *op, const struct schedule *schedule, struct
 void reduction_offer(struct pool *pool);
 struct schedule reduction_baseline(const struct op *op);
 bool reduction_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
-void lower_reduction(struct lower *l);
+void reduction_lower(struct lower *l);
