@@ -94,13 +94,16 @@ static void count_mask(const struct attention *a, double keys, struct work *w)
 }
 
 /* Besides its multiply-adds a score takes an exponential, sums over lanes and comparisons. */
-#define SCORE_COST 14
+static double score_cost(void)
+{
+	return scalar_info(SCALAR_EXP)->cost + 5;
+}
 
 static struct work work_alone(const struct attention *a, double keys)
 {
 	double elements = a->chunks * a->width, rows = a->tile;
 	struct work w = {
-	        .arithmetic = rows * keys * (2 * elements + SCORE_COST) + 3 * rows * elements,
+	        .arithmetic = rows * keys * (2 * elements + score_cost()) + 3 * rows * elements,
 	        .turns = keys / a->unroll,
 	        .accumulators = rows * elements,
 	        .registers = (2 * rows + 0.25) * elements,
@@ -129,7 +132,7 @@ static struct work work_team(const struct attention *a, double keys)
 	double rows = a->tile, own = keys / a->split, elements = a->chunks * a->width;
 	double accumulators = rows * a->team.each * a->width, turns = keys / a->block;
 	double summed = keys / a->team.parts;
-	struct work w = {.arithmetic = rows * own * (elements + SCORE_COST) +
+	struct work w = {.arithmetic = rows * own * (elements + score_cost()) +
 	                               accumulators * summed + 8 * accumulators * a->team.parts,
 	        .turns = turns * (a->chunks / a->team.inner) +
 	                 summed / a->team.weight_width / a->team.weight_loads,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Derives a convolution's geometry. Pure arithmetic; no choice is made here but one: how a
- * workgroup's invocations stand in rows and columns of pixels.
+ * What a schedule comes to for a convolution. Pure arithmetic; counts no work (cost.c does). The
+ * one choice it makes is how a workgroup's invocations stand in rows and columns of pixels.
+ * Invariant: any axes within the bounds of convolution_check_axes are safe to derive from.
  */
 #include "family/convolution/shape.h"
 
@@ -195,7 +196,7 @@ static void choose_filter(struct convolution *c, uint32_t vec)
 }
 
 /* Elements of a tile that are neighbours in out stand together until a dimension is not covered:
- * a store is as wide as divides that run, and every place where one may begin. */
+ * a store is as wide as divides that run, and every position where one may begin. */
 static uint32_t choose_out_width(const struct convolution *c)
 {
 	struct {
@@ -219,7 +220,7 @@ static uint32_t choose_out_width(const struct convolution *c)
 	return widest(4, run, run);
 }
 
-/* ---- A workgroup's place. */
+/* ---- How a workgroup is arranged. */
 
 static uint64_t reach_of(const struct convolution_span *s, uint32_t group)
 {

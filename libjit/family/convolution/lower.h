@@ -2,7 +2,7 @@
  *
  * The convolution lowering's inside, shared by its files; nobody else includes this. Calls
  * go down only: lower.c to flat or tile, tile to place, image, filter and out, these to copy and
- * epilogue.
+ * epilogue. The v of every function is the kernel being built.
  *
  * Words: a *line* is a row or a column of x (or, where loads run along columns, as many columns as
  * a load has lanes) that a tile reads; a *meeting* is an output of the tile and a tap, and the line

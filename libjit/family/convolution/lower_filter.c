@@ -1,8 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The convolution's filter. Its elements lie filter_m, filter_k and filter_tap apart; how far an
- * element of a turn lies from the turn's first is settled here, so that those which share a load
- * find it. Staged, the elements of neighbouring output channels share a vector.
+ * The convolution's filter: its loads, and its staging in workgroup memory. Knows nothing of
+ * pixels. Invariant: loads that share a vector of the filter are the same load, for the builder to
+ * find.
+ *
+ * An element of the turn stands at
+ *
+ *   base + m * filter.m + kk * filter.k + tap * filter.tap
+ *
+ * of the filter's binding, whose steps depend on the layout:
+ *
+ *   w                          filter.m         filter.k          filter.tap
+ *   [oc,c,kh,kw]               inputs * taps    taps              1
+ *   [oc,kh,kw,c]   nhwc        inputs * taps    1                 inputs
+ *   [c,oc,kh,kw]   transposed  taps             outputs * taps    1
+ *   [c,kh,kw,oc]   both        1                outputs * taps    outputs
+ *
+ * Staged, row r is a channel and a tap (the faster of them is what neighbours in memory are), and a
+ * row holds the workgroup's output channels in vectors of stage.w_width:
+ *
+ *   row 0   | m 0..3 | m 4..7 | ...      wg_y * tile_m / w_width vectors
+ *   row 1   | m 0..3 | m 4..7 | ...
  */
 #include "family/convolution/lower.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The plain convolution: an invocation computes one element of out, or two that share a word,
- * wherever they lie, tap by tap. Slow, and right for every operator on every device.
+ * wherever they lie, tap by tap. Slow, and right for every operator on every device. Invariant:
+ * what lies past the last element computes the last one and stores nothing of its own.
  */
 #include "family/convolution/lower.h"
 

@@ -1,8 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The convolution's x: which rows and columns a tile meets, how they are kept in bounds, and their
- * elements, each read once a turn. Positions are u32 and may wrap below 0: what is then compared
- * with the image's extent is past it.
+ * elements. Each element is read once a turn. Positions are u32 and may wrap below 0: what is then
+ * compared with the image's extent is past it. Invariant: no load leaves the image or the window.
+ *
+ * One direction of a tile of 4 outputs, 3 taps, stride 2, before = 1 (padding):
+ *
+ *   offset    -1   0   1   2   3   4   5   6   7    output * stride + tap * dilation - before,
+ *   line       0   1   2   3   4   5   6   7   8    from the tile's base; a line is loaded once
+ *   output 0   t0  t1  t2
+ *   output 1           t0  t1  t2                   output 1's tap 0 meets the line that
+ *   output 2                   t0  t1  t2           output 0's tap 2 meets: 9 lines for 12
+ *   output 3                           t0  t1  t2   meetings
+ *
+ * Line 0 lies in the padding for the first tile: `inside` then says whether it holds an element.
+ * NCHW loads may run along columns: a line is then `width` columns, and a meeting has a lane.
+ * Transposed, an output meets only the taps whose distance is a multiple of the stride.
  */
 #include "family/convolution/lower.h"
 

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The convolution's end: the split's sum, and the stores with their epilogue. Stores are sorted by
- * the edges that they may be past, so that all of a kind share one guard. Where invocations would
- * share a word, the workgroup's outputs meet in workgroup memory first and are stored in pairs.
+ * The end of a tiled convolution: the split's sum, then the stores. Stores are sorted by the edges
+ * that they may be past, so that all of a kind share one guard. Where invocations would share a
+ * word of f16, the workgroup's outputs meet in workgroup memory and are stored in pairs. Invariant:
+ * an element past an edge is never stored.
+ *
+ * A tile of 2 rows and 4 columns whose last column and row may lie past out's:
+ *
+ *     .       .       .       COLUMN
+ *     ROW     ROW     ROW     ROW|COLUMN         four groups of stores, three of them guarded
  */
 #include "family/convolution/lower.h"
 

@@ -1,9 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Transposes whose last dimension moves, in tiles: x is read along k, where its neighbours stand,
- * and out is written along n, where out's do. A tile turns over in the registers of an invocation
- * or in workgroup memory. Invariant: reads are moved back into x where a tile passes the end, and
- * what lies behind the end is not written; the barrier is reached by all.
+ * Transposes whose last dimension moves, in tiles. x is read along k, where its neighbours stand;
+ * out is written along n, where out's do. A tile turns over in the registers of an invocation or in
+ * workgroup memory. Invariant: reads are moved back into x where a tile passes the end, what lies
+ * behind the end is not written, and all invocations reach the barrier.
+ *
+ * In registers (wg_x by wg_y invocations, squares of vec x vec):
+ *
+ *      x: rows of n, vectors along k            out: rows of k, vectors along n
+ *
+ *      n0 | a b c d |                            k0 | a e i m |
+ *      n1 | e f g h |      turn_square           k1 | b f j n |
+ *      n2 | i j k l |      ----------->          k2 | c g k o |
+ *      n3 | m n o p |                            k3 | d h l p |
+ *
+ * In workgroup memory (stage_a): a square of block_n elements either way. A row of it has one
+ * element more than the square, so that the elements of a column stand in different banks:
+ *
+ *      row r, column c is kept at r * (block_n + 1) + c
+ *      pass p: invocation (local_n, local_k) stages row local_k + p * wg_y, vector local_n of it;
+ *      after the barrier it reads column local_k + p * wg_y, and writes it as a row of out
  */
 #include "family/map/lower.h"
 

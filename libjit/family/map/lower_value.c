@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each map operator computes at a position, but for the windows of lower_window.c. Positions
- * of free operands are worked out here; every one is kept within the tensor.
+ * What each map operator computes at a position of out, one function a signature; windows and
+ * resizing are lower_window.c's. Works out where the elements of free operands stand. Invariant:
+ * each of these positions is kept within its tensor.
  */
 #include "family/map/lower.h"
 

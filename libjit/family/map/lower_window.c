@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Maps that look at a neighbourhood of x: pools and resizing. Positions are whole numbers and
- * ratios of them, computed as such, so that no rounding can pick another element than the
- * reference does.
+ * ratios of whole numbers, and are computed as such. Invariant: no rounding picks another element
+ * than the reference does.
  */
 #include "family/map/lower.h"
 

@@ -41,7 +41,7 @@ static void offer_turns(struct pool *pool, enum map_kind kind, struct schedule s
 	offer_both(pool, kind, s);
 }
 
-/* Vectors side by side are up to four times slower here: neighbours then read far apart. */
+/* Vectors side by side are slower here: neighbours then read far apart. */
 static void offer_gpu(struct pool *pool)
 {
 	static const uint16_t groups[] = {32, 64, 128, 256};
@@ -67,8 +67,8 @@ static void offer_cpu(struct pool *pool)
 			}
 }
 
-/* ---- Transposes in tiles. Through workgroup memory on GPUs alone: a barrier makes it forty times
- * slower on a processor. */
+/* ---- Transposes in tiles. Through workgroup memory on GPUs alone: on a processor a barrier costs
+ * more than all else. */
 
 static struct schedule make_staged(uint32_t side, uint32_t rows, uint32_t vec)
 {

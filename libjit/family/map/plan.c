@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every map operator as positions: out's dimensions and where each operand's element for a position
- * stands. One function a signature of op.def; schedules play no part. Invariant: whatever the
- * run-time dimensions are, strides and sizes are products, so that no plan depends on a hint.
+ * Every map operator as positions: the dimensions of out, and where each operand's element for a
+ * position stands. One function a signature of op.def; schedules play no part. Invariant: strides
+ * and sizes are products of dimensions, whatever these are at run time, so no plan depends on a
+ * hint.
  */
 #include "family/map/shape.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The entry of the reductions' lowering: binds the tensors, finds the invocation's place, and
+ * The entry of the reductions' lowering: binds the tensors, finds where the invocation stands, and
  * dispatches on what the operator writes. The files beneath never call back into this one.
  * Invariant: lines past the last are read as the last and not written.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Passes along the lines: what a pass of the table takes of every element joins in an accumulator
- * of the invocation, those of a line's invocations are joined, and the result is settled. Two
- * passes may be done at once where the row says how; indices are found beside the extreme itself.
+ * Passes along the lines. What a pass takes of every element joins in an accumulator of the
+ * invocation; the line's invocations are joined; the row says what becomes of the result. Two
+ * passes run as one where the row says how; the index of an extreme is found beside it. Invariant:
+ * vectors past the line join as the neutral element.
  */
 #include "family/reduction/lower.h"
 

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running sums. One invocation walks its lines from end to end; or, with wg_x of them to a line,
- * each sums a few neighbours, the sums are scanned through workgroup memory, and what came before
- * is added (Blelloch 1990), turn by turn. Positions along a line are *logical*: from its end where
- * the operator runs in reverse.
+ * Running sums. One invocation walks its lines from end to end; or wg_x invocations scan a line
+ * block by block through workgroup memory (Blelloch 1990). Positions along a line are *logical*:
+ * from its end where the operator runs in reverse. Invariant: the barriers of a turn are reached by
+ * all.
+ *
+ * wg_x = 4 invocations, 2 neighbouring vectors each; one turn:
+ *
+ *   vectors     | 0 1 | 2 3 | 4 5 | 6 7 |     invocation i has 2i and 2i + 1
+ *   own sums    | s0  | s1  | s2  | s3  |     each publishes its total
+ *   before      | 0   | s0  | s0+s1 | s0+s1+s2
+ *   carried     + what earlier turns came to; then s0+s1+s2+s3 is added to it
  */
 #include "family/reduction/lower.h"
 

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a reduction writes: a number a line, or every element once its line's results are known.
- * f16 without shader-f16 is written in whole words, by whoever owns both halves (see enum
- * reduction_owner).
+ * Without shader-f16, f16 is written in whole words by whoever owns both halves (enum
+ * reduction_owner). Invariant: a word has one writer, and nothing past out's end is written.
+ *
+ * Two lines of n = 5 elements are 5 words; PAIRS: one invocation has both lines.
+ *
+ *   line 0   0 1 | 2 3 | 4              word 2 holds the last element of line 0
+ *   line 1               |   0 | 1 2 | 3 4    and the first of line 1
+ *   word      0  |  1  |  2  |  3  |  4
  */
 #include "family/reduction/lower.h"
 
