@@ -118,6 +118,11 @@ void text_operand(struct text *t, ir_id id)
 	put_operand(t, id, false);
 }
 
+void text_argument(struct text *t, ir_id id)
+{
+	put_operand(t, id, true);
+}
+
 /* The template's text, operands in their places and the result's type for $t; `bare` leaves outer
  * parentheses off. */
 static void put_template(struct text *t, const struct ir_inst *inst, const char *form, bool bare)
@@ -264,7 +269,7 @@ static void put_inst(struct text *t, ir_id id, bool bare)
 
 /* ---- Statements. */
 
-static void put_indent(struct text *t)
+void text_indent(struct text *t)
 {
 	for (uint32_t i = 0; i < t->indent; i++)
 		buffer_putc(t->out, '\t');
@@ -273,7 +278,7 @@ static void put_indent(struct text *t)
 /* "let v7 = " */
 static void put_declaration(struct text *t, ir_id id, const char *keyword)
 {
-	put_indent(t);
+	text_indent(t);
 	buffer_puts(t->out, keyword ? keyword : text_type(t, t->module->insts[id].type));
 	buffer_putc(t->out, ' ');
 	put_name(t, id);
@@ -292,7 +297,7 @@ static void put_for(struct text *t, ir_id id, char letter)
 {
 	const struct ir_inst *inst = &t->module->insts[id];
 
-	put_indent(t);
+	text_indent(t);
 	buffer_puts(t->out, "for (");
 	buffer_puts(t->out, t->dialect->var ? t->dialect->var : text_type(t, inst->type));
 	buffer_printf(t->out, " %c%u = ", letter, t->plan[id].name);
@@ -314,7 +319,7 @@ static void put_counted(struct text *t, ir_id id)
 
 static void put_break(struct text *t, ir_id id)
 {
-	put_indent(t);
+	text_indent(t);
 	buffer_printf(t->out, "if (i%u >= ", t->plan[id].name);
 	put_operand(t, t->module->insts[id].arg[1], true);
 	buffer_puts(t->out, ") { break; }\n");
@@ -356,7 +361,7 @@ static void put_loop(struct text *t, ir_id id)
 
 static void put_if(struct text *t, const struct ir_inst *inst)
 {
-	put_indent(t);
+	text_indent(t);
 	buffer_puts(t->out, "if (");
 	put_operand(t, inst->arg[0], true);
 	buffer_puts(t->out, ") {\n");
@@ -367,32 +372,10 @@ static void put_if(struct text *t, const struct ir_inst *inst)
 static void put_close(struct text *t, const char *rest)
 {
 	t->indent--;
-	put_indent(t);
+	text_indent(t);
 	buffer_putc(t->out, '}');
 	buffer_puts(t->out, rest);
 	buffer_putc(t->out, '\n');
-}
-
-/* "put0(index, value);" */
-static void put_halves(struct text *t, const struct ir_inst *inst)
-{
-	put_indent(t);
-	buffer_printf(t->out, "put%u(", inst->arg[2]);
-	put_operand(t, inst->arg[0], true);
-	buffer_puts(t->out, ", ");
-	put_operand(t, inst->arg[1], true);
-	buffer_puts(t->out, ");\n");
-}
-
-/* Sums go to arrays of f32, or of vectors of it. */
-static void put_matrix_store(struct text *t, const struct ir_inst *inst)
-{
-	put_indent(t);
-	buffer_printf(t->out, "subgroupMatrixStore<row_major>(&tile%u, ", inst->arg[2]);
-	put_operand(t, inst->arg[0], true);
-	buffer_puts(t->out, ", ");
-	put_operand(t, inst->arg[1], true);
-	buffer_printf(t->out, ", %uu);\n", inst->arg[3]);
 }
 
 static void put_statement(struct text *t, ir_id id)
@@ -400,18 +383,18 @@ static void put_statement(struct text *t, ir_id id)
 	const struct ir_inst *inst = &t->module->insts[id];
 
 	if (inst->op == IR_SHARED_STORE && t->halves[inst->arg[2]]) {
-		put_halves(t, inst);
+		t->dialect->put_halves_store(t, inst);
 		return;
 	}
 	switch (inst->op) {
 	case IR_NOP:
 		break;
 	case IR_MATRIX_STORE:
-		put_matrix_store(t, inst);
+		t->dialect->put_matrix_store(t, inst);
 		break;
 	case IR_STORE:
 	case IR_SHARED_STORE:
-		put_indent(t);
+		text_indent(t);
 		put_element(t, inst, inst->arg[2]);
 		put_assignment(t, inst->arg[1]);
 		break;
@@ -421,7 +404,7 @@ static void put_statement(struct text *t, ir_id id)
 		buffer_puts(t->out, ";\n");
 		break;
 	case IR_SET:
-		put_indent(t);
+		text_indent(t);
 		put_name(t, inst->arg[1]);
 		put_assignment(t, inst->arg[0]);
 		break;
@@ -439,7 +422,7 @@ static void put_statement(struct text *t, ir_id id)
 		put_close(t, "");
 		break;
 	case IR_BARRIER:
-		put_indent(t);
+		text_indent(t);
 		buffer_puts(t->out, t->dialect->barrier);
 		break;
 	default:

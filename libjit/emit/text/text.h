@@ -26,8 +26,11 @@ struct text_dialect {
 	void (*put_float)(struct buffer *out, enum ir_scalar scalar, uint32_t bits);
 	/* The template of a bitcast. */
 	const char *(*bitcast)(const struct ir_module *module, const struct ir_inst *inst);
-	/* MATRIX_LOAD as a value; NULL where the target has no cooperative matrices. */
+	/* MATRIX_LOAD as a value, MATRIX_STORE as a line, and SHARED_STORE as a line where the
+	 * array is one of `halves`. NULL where the target has no cooperative matrices. */
 	void (*put_matrix_load)(struct text *text, const struct ir_inst *inst);
+	void (*put_matrix_store)(struct text *text, const struct ir_inst *inst);
+	void (*put_halves_store)(struct text *text, const struct ir_inst *inst);
 	bool for_proofs; /* indices and loops are written so that Tint can prove their bounds */
 	bool shifts_by_unsigned; /* a shift count must be unsigned */
 };
@@ -36,20 +39,23 @@ struct text {
 	const struct ir_module *module;
 	const struct text_dialect *dialect;
 	struct buffer *out;
-	struct emit_plan *plan;     /* by instruction */
-	struct emit_bound *bounds;  /* the same; NULL where the dialect is not for proofs */
-	uint32_t indent;            /* open blocks, the function included */
-	char matrices[3][48];       /* types of cooperative matrices, from IR_MATRIX_A on */
-	bool halves[IR_SHARED_MAX]; /* arrays of words whose f16 matrices read: f16 each, put<n>()
-	                             * stores a vector of words */
+	struct emit_plan *plan;    /* by instruction */
+	struct emit_bound *bounds; /* the same; NULL where the dialect is not for proofs */
+	uint32_t indent;           /* open blocks, the function included */
+	char matrices[3][48];      /* types of cooperative matrices, from IR_MATRIX_A on */
+	/* Arrays of words whose f16 matrices read, as put_head found: f16 each. */
+	bool halves[IR_SHARED_MAX];
 };
 
 /* The whole module in the dialect. -ENOMEM. */
 int text_emit(
         const struct ir_module *module, const struct text_dialect *dialect, struct buffer *out);
 
-/* An operand as it stands in an expression. */
+/* An operand as it stands in an expression; and alone, as a call's argument. */
 void text_operand(struct text *text, ir_id id);
+void text_argument(struct text *text, ir_id id);
+/* What a line begins with. */
+void text_indent(struct text *text);
 /* For a dialect's head. */
 const char *text_type(const struct text *text, ir_type type);
 /* Whether any instruction reads one of the builtins first .. last. */

@@ -101,6 +101,28 @@ static void put_halves(struct text *t, uint32_t n)
 	buffer_puts(t->out, "}\n");
 }
 
+/* "put0(index, value);" */
+static void put_halves_store(struct text *t, const struct ir_inst *inst)
+{
+	text_indent(t);
+	buffer_printf(t->out, "put%u(", inst->arg[2]);
+	text_argument(t, inst->arg[0]);
+	buffer_puts(t->out, ", ");
+	text_argument(t, inst->arg[1]);
+	buffer_puts(t->out, ");\n");
+}
+
+/* Sums go to arrays of f32, or of vectors of it. */
+static void put_matrix_store(struct text *t, const struct ir_inst *inst)
+{
+	text_indent(t);
+	buffer_printf(t->out, "subgroupMatrixStore<row_major>(&tile%u, ", inst->arg[2]);
+	text_argument(t, inst->arg[0]);
+	buffer_puts(t->out, ", ");
+	text_argument(t, inst->arg[1]);
+	buffer_printf(t->out, ", %uu);\n", inst->arg[3]);
+}
+
 static void put_shared(struct text *t, uint32_t n)
 {
 	const struct ir_shared *shared = &t->module->shared[n];
@@ -230,6 +252,8 @@ static const struct text_dialect dialect = {
         .put_float = put_float,
         .bitcast = bitcast,
         .put_matrix_load = put_matrix_load,
+        .put_matrix_store = put_matrix_store,
+        .put_halves_store = put_halves_store,
         .for_proofs = true,
         .shifts_by_unsigned = true,
 };
