@@ -1,55 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Devices as JSON and as text. Must not ask a driver anything: what it shows was read before.
- * Invariant: text from a driver reaches JSON only as valid UTF-8.
+ * Devices as the wire has them and as text. Must not ask a driver anything: what it shows was read
+ * before.
  */
 #include "daemon/gpu/describe.h"
-#include "protocol/wire/wire.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Driver text that is not UTF-8 is replaced byte by byte. */
-static json_t *text_json(const char *text)
+struct wire_device describe_adapter(const struct adapter *adapter)
 {
-	char plain[256];
-	json_t *json = json_string(text);
-
-	if (json)
-		return json;
-	snprintf(plain, sizeof plain, "%s", text);
-	for (char *c = plain; *c; c++)
-		if ((unsigned char)*c >= 128)
-			*c = '?';
-	return json_string(plain);
-}
-
-static json_t *driver_json(const struct adapter *adapter)
-{
-	return json_pack("{s:o, s:o, s:s, s:o}", "id", wire_hex(adapter->driver_id), "name",
-	        text_json(adapter->driver_name), "version", adapter->driver_version, "info",
-	        text_json(adapter->driver_info));
-}
-
-json_t *describe_adapter(const struct adapter *adapter)
-{
-	return json_pack("{s:o, s:o, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:b, s:n}", "id",
-	        wire_hex(adapter->id), "name", text_json(adapter->name), "kind",
-	        adapter_kind_name(adapter->kind), "api", adapter->api->name, "api_version",
-	        adapter->api_version, "vendor_id", (json_int_t)adapter->vendor_id, "device_id",
-	        (json_int_t)adapter->device_id, "driver", driver_json(adapter), "limits",
-	        wire_limits_json(&adapter->limits), "features",
-	        wire_features_json(adapter->limits.features), "timestamps", adapter->timestamps,
-	        "facts");
+	return (struct wire_device){.id = adapter->id,
+	        .name = adapter->name,
+	        .kind = adapter_kind_name(adapter->kind),
+	        .api = adapter->api->name,
+	        .api_version = adapter->api_version,
+	        .vendor_id = adapter->vendor_id,
+	        .device_id = adapter->device_id,
+	        .driver = {.id = adapter->driver_id,
+	                .name = adapter->driver_name,
+	                .version = adapter->driver_version,
+	                .info = adapter->driver_info},
+	        .limits = adapter->limits,
+	        .timestamps = adapter->timestamps};
 }
 
 json_t *describe_adapters(const struct adapters *adapters)
 {
 	json_t *devices = json_array();
 
-	for (uint32_t i = 0; i < adapters->count; i++)
-		json_array_append_new(devices, describe_adapter(adapters->all[i]));
-	return json_pack("{s:o}", "devices", devices);
+	for (uint32_t i = 0; i < adapters->count; i++) {
+		const struct wire_device device = describe_adapter(adapters->all[i]);
+		json_array_append_new(devices, wire_write_device(&device));
+	}
+	return devices;
 }
 
 static void print_one(const struct adapter *adapter)

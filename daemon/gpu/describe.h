@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A device for others to read: as the wire's DEVICE object, and as a table for people.
+ * A device for others to read: as the wire's device, and as a table for people.
  */
 #pragma once
 
 #include "daemon/gpu/adapter.h"
 
-#include <jansson.h>
+#include "protocol/wire/message.h"
 
-json_t *describe_adapter(const struct adapter *adapter);    /* facts are null; NULL: no memory */
-json_t *describe_adapters(const struct adapters *adapters); /* {"devices":[...]} */
-void describe_print(const struct adapters *adapters);       /* to stdout */
+struct wire_device describe_adapter(const struct adapter *adapter); /* without facts; borrows */
+json_t *describe_adapters(const struct adapters *adapters);         /* an array of them */
+void describe_print(const struct adapters *adapters);               /* to stdout */

@@ -50,7 +50,9 @@ static int list(bool as_json)
 	if (find(&adapters))
 		return 1;
 	if (as_json) {
-		json_t *object = describe_adapters(&adapters);
+		json_t *devices = describe_adapters(&adapters);
+		json_t *object = wire_write_listed(&(struct wire_listed){.devices = devices});
+		json_decref(devices);
 		json_dumpf(object, stdout, JSON_INDENT(2));
 		putchar('\n');
 		json_decref(object);

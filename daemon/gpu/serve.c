@@ -14,8 +14,9 @@
 #include "daemon/gpu/request.h"
 #include "daemon/gpu/rounds.h"
 #include "daemon/gpu/watchdog.h"
-#include "protocol/wire/wire.h"
 #include "base/cleanup.h"
+#include "protocol/wire/message.h"
+#include "protocol/wire/wire.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,7 +24,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAMPLES_ASKED_MAX    1000
 #define ENUMERATE_PATIENCE_S 60
 
 struct server {
@@ -33,8 +33,13 @@ struct server {
 	struct device *device; /* NULL until open, as are the next two */
 	struct builder *builder;
 	struct preparer *preparer;
-	struct workload *workload;                       /* NULL until load */
-	struct twins candidates[REQUEST_CANDIDATES_MAX]; /* the right ones of those built */
+	struct workload *workload;                    /* NULL until load */
+	struct twins candidates[WIRE_CANDIDATES_MAX]; /* the right ones of those built */
+	struct {                                      /* what the reply under way points to */
+		json_t *devices;
+		struct verdict verdict;
+		double *ns;
+	} reply;
 };
 
 /* ---- State. */
@@ -56,7 +61,7 @@ static int need_workload(const struct server *server, struct error *err)
 static void unload(struct server *server)
 {
 	preparer_drop(server->preparer);
-	for (uint32_t i = 0; i < REQUEST_CANDIDATES_MAX; i++)
+	for (uint32_t i = 0; i < WIRE_CANDIDATES_MAX; i++)
 		twins_free(&server->candidates[i]);
 	workload_free(server->workload);
 	server->workload = NULL;
@@ -81,17 +86,19 @@ static int enumerate(struct server *server, struct error *err)
 	return answer;
 }
 
-/* ---- The requests. Each: 0 and a new reference, or an answer. */
+/* ---- The requests, as wire.def has them. Each: 0 with the reply's object, or an answer. */
 
-static int serve_list(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_list(struct server *server, const struct wire_list *request,
+        struct wire_listed *ret_reply, struct error *err)
 {
 	int answer = enumerate(server, err);
 
 	(void)request;
-	if (!answer)
-		*ret_ok = describe_adapters(&server->adapters);
-	return answer;
+	if (answer)
+		return answer;
+	server->reply.devices = describe_adapters(&server->adapters);
+	ret_reply->devices = server->reply.devices;
+	return 0;
 }
 
 static int open_device(struct server *server, const struct adapter *adapter, enum profile profile,
@@ -108,163 +115,124 @@ static int open_device(struct server *server, const struct adapter *adapter, enu
 	return answer;
 }
 
-static int serve_open(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_open(struct server *server, const struct wire_open *request,
+        struct wire_device *ret_reply, struct error *err)
 {
-	enum profile profile = PROFILE_WEB;
-	uint64_t id;
+	static const enum profile profiles[WIRE_PROFILE_COUNT] = {
+	        [WIRE_NATIVE] = PROFILE_NATIVE, [WIRE_WEB] = PROFILE_WEB};
+	int answer = enumerate(server, err);
 
-	int answer = request_device(request, &id, err);
-	if (!answer)
-		answer = request_profile(request, &profile, err);
-	if (!answer)
-		answer = enumerate(server, err);
 	if (answer)
 		return answer;
-	const struct adapter *adapter = adapters_by_id(&server->adapters, id);
+	const struct adapter *adapter = adapters_by_id(&server->adapters, request->device);
 	if (!adapter)
-		return error_set(
-		        err, ANSWER_NO_DEVICE, "device", "no device has the id %016" PRIx64, id);
-	answer = open_device(server, adapter, profile, err);
+		return error_set(err, ANSWER_NO_DEVICE, "device",
+		        "no device has the id %016" PRIx64, request->device);
+	answer = open_device(server, adapter, profiles[request->profile], err);
 	if (!answer)
-		*ret_ok = describe_adapter(adapter);
+		*ret_reply = describe_adapter(adapter);
 	return answer;
 }
 
-static int serve_probe(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_probe(struct server *server, const struct wire_probe *request,
+        struct wire_probed *ret_reply, struct error *err)
 {
-	struct facts facts;
 	int answer = need_device(server, err);
 
 	(void)request;
-	if (!answer)
-		answer = probe_facts(server->device, NULL, &facts, err);
-	if (!answer)
-		*ret_ok = json_pack("{s:o}", "facts", wire_facts_json(&facts));
-	return answer;
+	return answer ? answer : probe_facts(server->device, NULL, &ret_reply->facts, err);
 }
 
-static int serve_load(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_load(struct server *server, const struct wire_load *request,
+        struct wire_loaded *ret_reply, struct error *err)
 {
-	uint64_t seed;
 	struct op op;
 
 	int answer = need_device(server, err);
 	if (!answer)
-		answer = request_op(request, &op, err);
-	if (!answer)
-		answer = request_count(request, "seed", INT64_MAX, &seed, err);
+		answer = request_op(request->op, &op, err);
 	if (answer)
 		return answer;
 	unload(server);
-	answer = workload_load(server->device, &op, seed, &server->workload, err);
+	answer = workload_load(server->device, &op, request->seed, &server->workload, err);
 	if (answer)
 		return answer;
 	server->builder->workload = server->workload;
-	*ret_ok = json_pack("{s:f}", "share", server->workload->share);
+	ret_reply->share = server->workload->share;
 	return 0;
 }
 
-/* JSON has no infinity: an error that large is as good as 1e300. */
-static double bounded(double value)
+static struct wire_built built_of(const struct verdict *verdict, bool ahead)
 {
-	return value < 1e300 ? value : 1e300;
-}
-
-/* ahead: it was begun while others were timed. */
-static json_t *verdict_json(const struct verdict *verdict, bool ahead)
-{
-	return json_pack("{s:b, s:s, s:f, s:f, s:f, s:I, s:f, s:i, s:f, s:b}", "right",
-	        verdict->right, "why", verdict->why, "generate_ns", verdict->generate_ns,
-	        "pipeline_ns", verdict->pipeline_ns, "first_ns", verdict->first_ns, "code_bytes",
-	        (json_int_t)verdict->code_bytes, "max_rel_err", bounded(verdict->max_rel_err),
-	        "checked", (int)verdict->checked, "pilot_ns", verdict->pilot_ns, "ahead", ahead);
+	return (struct wire_built){.right = verdict->right,
+	        .why = verdict->why,
+	        .generate_ns = verdict->generate_ns,
+	        .pipeline_ns = verdict->pipeline_ns,
+	        .first_ns = verdict->first_ns,
+	        .code_bytes = verdict->code_bytes,
+	        .max_rel_err = verdict->max_rel_err,
+	        .checked = verdict->checked,
+	        .pilot_ns = verdict->pilot_ns,
+	        .ahead = ahead};
 }
 
 /* What was begun ahead is this candidate: it was this request that began it. */
-static int build(struct server *server, const struct request_candidate *candidate,
-        struct trial **ret_trial, json_t **ret_ok, struct error *err)
+static int build(struct server *server, uint32_t candidate, const struct schedule *schedule,
+        struct trial **ret_trial, struct error *err)
 {
-	bool ahead = preparer_has_begun(server->preparer);
-	struct verdict verdict = {0};
+	struct verdict *verdict = &server->reply.verdict;
 	struct built *built;
-	int answer = ahead ? preparer_take(server->preparer, &built, err)
-	                   : builder_build(server->builder, candidate->number, &candidate->schedule,
-	                             &built, err);
+	int answer = preparer_has_begun(server->preparer)
+	                     ? preparer_take(server->preparer, &built, err)
+	                     : builder_build(server->builder, candidate, schedule, &built, err);
 
+	*verdict = (struct verdict){0};
 	if (!answer)
-		answer = trial_try(built, ret_trial, &verdict, err);
-	verdict.pilot_ns /= server->workload->share;
-	if (!answer)
-		*ret_ok = verdict_json(&verdict, ahead);
+		answer = trial_try(built, ret_trial, verdict, err);
+	verdict->pilot_ns /= server->workload->share;
 	return answer;
 }
 
 /* A twin is built beside the one that there is; any other in place of it. */
-static int serve_build(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_build(struct server *server, const struct wire_build *request,
+        struct wire_built *ret_reply, struct error *err)
 {
-	struct request_candidate candidate;
+	struct twins *twins = &server->candidates[request->candidate];
+	bool ahead = server->preparer && preparer_has_begun(server->preparer);
+	struct schedule schedule;
 	struct trial *trial;
 
 	int answer = need_workload(server, err);
 	if (!answer)
-		answer = request_candidate(request, &candidate, err);
+		answer = request_schedule(request->schedule, &schedule, err);
 	if (answer)
 		return answer;
-	struct twins *twins = &server->candidates[candidate.number];
-	if (candidate.twin && !twins->first)
+	if (request->twin && !twins->first)
 		return error_set(err, ANSWER_BAD_REQUEST, "candidate",
-		        "candidate %u is not loaded; build it first", candidate.number);
-	if (!candidate.twin)
+		        "candidate %u is not loaded; build it first", request->candidate);
+	if (!request->twin)
 		twins_free(twins);
-	answer = build(server, &candidate, &trial, ret_ok, err);
-	if (!answer && candidate.twin)
+	answer = build(server, request->candidate, &schedule, &trial, err);
+	if (answer)
+		return answer;
+	if (request->twin)
 		twins_join(twins, trial);
-	else if (!answer)
+	else
 		twins->first = trial;
-	return answer;
-}
-
-static json_t *samples_json(const struct server *server,
-        const struct request_candidates *candidates, const struct rounds *rounds)
-{
-	json_t *all = json_object();
-	char name[16];
-
-	for (uint32_t i = 0; i < rounds->count; i++) {
-		json_t *one = json_array();
-		for (uint32_t round = 0; round < rounds->done; round++)
-			json_array_append_new(
-			        one, json_real(rounds->ns[(size_t)round * rounds->count + i] /
-			                       server->workload->share));
-		snprintf(name, sizeof name, "%u", candidates->numbers[i]);
-		json_object_set_new(all, name, one);
-	}
-	return json_pack("{s:o, s:s}", "samples_ns", all, "clock",
-	        timing_has_timestamps(server->device) ? "timestamp" : "wall");
-}
-
-static int find_loaded(struct server *server, const struct request_candidates *candidates,
-        struct twins *ret_loaded[static REQUEST_CANDIDATES_MAX], struct error *err)
-{
-	for (uint32_t i = 0; i < candidates->count; i++) {
-		ret_loaded[i] = &server->candidates[candidates->numbers[i]];
-		if (!ret_loaded[i]->first)
-			return error_set(err, ANSWER_BAD_REQUEST, "candidates",
-			        "candidate %u is not loaded; build it first",
-			        candidates->numbers[i]);
-	}
+	*ret_reply = built_of(&server->reply.verdict, ahead);
 	return 0;
 }
 
-static bool is_build(const json_t *request)
+static int find_loaded(struct server *server, const struct wire_candidates *candidates,
+        struct twins *ret_loaded[static WIRE_CANDIDATES_MAX], struct error *err)
 {
-	const char *name = json_string_value(json_object_get(request, "do"));
-
-	return name && !strcmp(name, "build");
+	for (uint32_t i = 0; i < candidates->count; i++) {
+		ret_loaded[i] = &server->candidates[candidates->at[i]];
+		if (!ret_loaded[i]->first)
+			return error_set(err, ANSWER_BAD_REQUEST, "candidates",
+			        "candidate %u is not loaded; build it first", candidates->at[i]);
+	}
+	return 0;
 }
 
 /* Between samples: if the next request is a build, its pipeline is begun. Not that of a twin, whose
@@ -272,15 +240,18 @@ static bool is_build(const json_t *request)
 static void look_ahead(void *context)
 {
 	struct server *server = context;
-	struct request_candidate candidate;
-	struct error why;
+	enum wire_request what;
+	struct wire_build build;
+	struct schedule schedule;
 
 	if (preparer_has_begun(server->preparer))
 		return;
 	const json_t *next = inbox_look(&server->inbox);
-	if (is_build(next) && !request_candidate(next, &candidate, &why) && !candidate.twin)
-		preparer_begin(
-		        server->preparer, server->workload, candidate.number, &candidate.schedule);
+	if (!next || wire_read_request(next, &what, NULL) || what != WIRE_BUILD ||
+	        wire_read_build(next, &build, NULL))
+		return;
+	if (!build.twin && !schedule_parse(build.schedule, &schedule, NULL))
+		preparer_begin(server->preparer, server->workload, build.candidate, &schedule);
 }
 
 /* Not on a processor, where the two would share the cores and the times would be wrong. */
@@ -289,100 +260,108 @@ static bool compiles_ahead(const struct server *server)
 	return !device_is_cpu(server->device) || fault_planted(FAULT_AHEAD, &(uint64_t){0});
 }
 
-static int serve_time(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_time(struct server *server, const struct wire_time *request,
+        struct wire_timed *ret_reply, struct error *err)
 {
-	struct twins *loaded[REQUEST_CANDIDATES_MAX];
-	struct request_candidates candidates;
-	uint64_t samples;
+	const struct wire_candidates *candidates = &request->candidates;
+	struct twins *loaded[WIRE_CANDIDATES_MAX];
 
 	int answer = need_workload(server, err);
 	if (!answer)
-		answer = request_candidates(request, &candidates, err);
-	if (!answer)
-		answer = request_count(request, "samples", SAMPLES_ASKED_MAX, &samples, err);
-	if (!answer)
-		answer = find_loaded(server, &candidates, loaded, err);
+		answer = find_loaded(server, candidates, loaded, err);
 	if (answer)
 		return answer;
-	AUTO(free_pointer) double *ns = calloc(samples * candidates.count + 1, sizeof *ns);
+	double *ns = calloc((size_t)request->samples * candidates->count + 1, sizeof *ns);
 	if (!ns)
 		return answer_no_memory("the samples", err);
+	server->reply.ns = ns;
 	struct rounds rounds = {.device = server->device,
 	        .candidates = loaded,
-	        .count = candidates.count,
-	        .samples = (uint32_t)samples,
+	        .count = candidates->count,
+	        .samples = request->samples,
 	        .ns = ns,
 	        .between = compiles_ahead(server) ? look_ahead : NULL,
 	        .context = server};
 	answer = rounds_time(&rounds, err);
-	if (!answer)
-		*ret_ok = samples_json(server, &candidates, &rounds);
-	return answer;
-}
-
-static int serve_drop(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
-{
-	struct request_candidates candidates;
-	int answer = request_candidates(request, &candidates, err);
-
 	if (answer)
 		return answer;
-	for (uint32_t i = 0; i < candidates.count; i++)
-		twins_free(&server->candidates[candidates.numbers[i]]);
-	*ret_ok = json_object();
+	for (size_t i = 0; i < (size_t)rounds.done * rounds.count; i++)
+		ns[i] /= server->workload->share;
+	ret_reply->samples_ns = (struct wire_samples){
+	        rounds.count, rounds.done, candidates->at, ns};
+	ret_reply->clock = timing_has_timestamps(server->device) ? WIRE_TIMESTAMP : WIRE_WALL;
 	return 0;
 }
 
-static int serve_unload(
-        struct server *server, const json_t *request, json_t **ret_ok, struct error *err)
+static int serve_drop(struct server *server, const struct wire_drop *request,
+        struct wire_dropped *ret_reply, struct error *err)
+{
+	(void)ret_reply;
+	(void)err;
+	for (uint32_t i = 0; i < request->candidates.count; i++)
+		twins_free(&server->candidates[request->candidates.at[i]]);
+	return 0;
+}
+
+static int serve_unload(struct server *server, const struct wire_unload *request,
+        struct wire_unloaded *ret_reply, struct error *err)
 {
 	(void)request;
+	(void)ret_reply;
 	(void)err;
 	unload(server);
-	*ret_ok = json_object();
 	return 0;
 }
 
-static const struct request {
-	const char *name;
-	int (*serve)(
-	        struct server *server, const json_t *request, json_t **ret_ok, struct error *err);
-} requests[] = {
-        {"list", serve_list},
-        {"open", serve_open},
-        {"probe", serve_probe},
-        {"load", serve_load},
-        {"build", serve_build},
-        {"time", serve_time},
-        {"drop", serve_drop},
-        {"unload", serve_unload},
-};
+/* ---- From lines to requests, and from replies to lines. */
 
-/* ---- The loop. */
-
-static int dispatch(
-        struct server *server, const json_t *message, json_t **ret_ok, struct error *err)
+static void forget_reply(struct server *server)
 {
-	const char *name = json_string_value(json_object_get(message, "do"));
+	json_decref(TAKE(server->reply.devices));
+	free(TAKE(server->reply.ns));
+}
 
-	for (size_t i = 0; name && i < sizeof requests / sizeof *requests; i++)
-		if (!strcmp(name, requests[i].name))
-			return requests[i].serve(server, message, ret_ok, err);
-	return error_set(err, ANSWER_BAD_REQUEST, "do",
-	        "do must be list, open, probe, load, build, time, drop or unload");
+/* clang-format off */
+#define REQUEST(id, name, object) \
+	static int answer_##name( \
+	        struct server *server, const json_t *line, json_t **ret_ok, struct error *err) \
+	{ \
+		struct wire_##name request; \
+		struct wire_##object reply = {}; \
+		if (wire_read_##name(line, &request, err)) \
+			return ANSWER_BAD_REQUEST; \
+		int answer = serve_##name(server, &request, &reply, err); \
+		if (!answer) \
+			*ret_ok = wire_write_##object(&reply); \
+		forget_reply(server); \
+		return answer; \
+	}
+#include "protocol/wire/wire.def"
+
+static int (*const answers[WIRE_REQUEST_COUNT])(
+        struct server *server, const json_t *line, json_t **ret_ok, struct error *err) = {
+#define REQUEST(id, name, object) [WIRE_##id] = answer_##name,
+#include "protocol/wire/wire.def"
+};
+/* clang-format on */
+
+static int dispatch(struct server *server, const json_t *line, json_t **ret_ok, struct error *err)
+{
+	enum wire_request request;
+
+	if (wire_read_request(line, &request, err))
+		return ANSWER_BAD_REQUEST;
+	return answers[request](server, line, ret_ok, err);
 }
 
 static json_t *reply_json(int answer, json_t *ok, const struct error *err)
 {
-	if (!answer && ok)
-		return json_pack("{s:o}", "ok", ok);
-	if (!answer)
-		return json_pack("{s:{s:s, s:s}}", "error", "code",
-		        answer_code(ANSWER_OUT_OF_MEMORY), "text", "no memory for the reply");
-	return json_pack("{s:{s:s, s:s%}}", "error", "code", answer_code((enum answer)answer),
-	        "text", err->text, strnlen(err->text, sizeof err->text));
+	static const enum wire_failure failures[ANSWER_COUNT] = {
+#define FAILURE(id, ...) [ANSWER_##id] = WIRE_##id,
+#include "protocol/wire/wire.def"
+	};
+
+	return answer ? wire_write_failure(failures[answer], err->text) : wire_write_ok(ok);
 }
 
 static int send_reply(int fd, int answer, json_t *ok, const struct error *err)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What becomes of a batch that the search asked for: which of it is given up, built, timed, and
- * which built candidates are kept afterwards. Only decides: session.c asks the worker. Invariant:
- * `asked` holds those of the batch that the search was not told of yet.
+ * What becomes of a batch that the search asked for: which of it is given up, built and timed, what
+ * the worker's verdicts and times mean, and which built candidates are kept afterwards. Must not
+ * ask the worker: session.c does. Invariant: `asked` holds those of the batch that the search was
+ * not told of yet.
  */
 #include "base/statistics.h"
+#include "daemon/log.h"
 #include "daemon/tune/session.h"
-
-#include <stdio.h>
 
 #define KEPT_MAX    32  /* built candidates in the worker, but for the best and the baseline */
 #define KEPT_WITHIN 3.0 /* of the best: slower ones, outliers allowed for, will not come back */
@@ -57,7 +57,7 @@ static void give_up_screening(struct session *session)
 }
 
 /* On a processor the finalists run in the better of two builds, if there is time for that: where
- * code happens to lie makes a kernel up to twice as slow, in one of four by more than 8%. */
+ * code happens to lie makes a kernel slower. */
 static void enter_finals(struct session *session)
 {
 	const struct job *job = session->job;
@@ -89,6 +89,37 @@ uint32_t batch_unbuilt(const struct session *session)
 	return NO_CANDIDATE;
 }
 
+void batch_reject(
+        struct session *session, uint32_t candidate, enum store_trial_state state, const char *why)
+{
+	log_debug(
+	        "%s: '%s' is out: %s", session->job->text, session->attempts[candidate].text, why);
+	journal_reject(session, candidate, state, why);
+	batch_remove(&session->asked, candidate);
+}
+
+void batch_take_verdict(
+        struct session *session, uint32_t candidate, const struct wire_built *verdict)
+{
+	struct attempt *attempt = &session->attempts[candidate];
+
+	session->job->tune->stats.built_ahead += verdict->ahead;
+	if (!verdict->right) {
+		batch_reject(session, candidate, STORE_TRIAL_WRONG,
+		        *verdict->why ? verdict->why : "wrong results");
+		return;
+	}
+	attempt->builds++;
+	attempt->right = true;
+	attempt->trial.pipeline_ns = verdict->pipeline_ns;
+	attempt->trial.code_bytes = verdict->code_bytes;
+	attempt->trial.max_rel_err = verdict->max_rel_err;
+	attempt->trial.checked = verdict->checked;
+	attempt->pilot_ns = verdict->pilot_ns;
+	if (!batch_has(&session->asked, candidate))
+		session->ahead = candidate;
+}
+
 /* Not on processors: building and timing would share the cores and the times would be wrong. */
 uint32_t batch_next_ahead(const struct session *session)
 {
@@ -109,34 +140,61 @@ void batch_choose_timing(struct session *session)
 		session->timing.count = 1;
 }
 
-void batch_take_samples(struct session *session, uint32_t candidate, const json_t *samples_ns)
+/* The candidate's median, or 0 where it has no times. */
+static double tell(struct session *session, uint32_t candidate, const struct wire_samples *samples)
 {
-	double ns[64];
-	uint32_t count = 0;
-	char name[16];
+	double ns[WIRE_SAMPLES_MAX];
+	uint32_t i = 0;
 
-	snprintf(name, sizeof name, "%u", candidate);
-	const json_t *array = json_object_get(samples_ns, name);
-	while (count < json_array_size(array) && count < sizeof ns / sizeof ns[0]) {
-		ns[count] = json_number_value(json_array_get(array, count));
-		count++;
+	while (i < samples->count && samples->candidates[i] != candidate)
+		i++;
+	if (i == samples->count || !samples->rounds)
+		return 0;
+	for (uint32_t round = 0; round < samples->rounds; round++)
+		ns[round] = samples->ns[round * samples->count + i];
+	search_tell(session->search, candidate, SEARCH_TIMED, ns, samples->rounds);
+	return statistics_median(ns, samples->rounds);
+}
+
+static void take_samples(struct session *session, const struct wire_samples *samples)
+{
+	for (uint32_t i = 0; i < session->timing.count; i++) {
+		uint32_t candidate = session->timing.candidate[i];
+		double median_ns = tell(session, candidate, samples);
+		batch_remove(&session->asked, candidate);
+		if (median_ns > 0) {
+			session->attempts[candidate].batch_ns = median_ns;
+			session->attempts[candidate].batch = session->batches;
+		} else {
+			journal_reject(session, candidate, STORE_TRIAL_REFUSED,
+			        "the worker gave no times");
+		}
 	}
-	batch_remove(&session->asked, candidate);
-	if (!count) {
-		journal_reject(session, candidate, STORE_TRIAL_REFUSED, "the worker gave no times");
-		return;
-	}
-	session->attempts[candidate].batch_ns = statistics_median(ns, count);
-	session->attempts[candidate].batch = session->batches;
-	search_tell(session->search, candidate, SEARCH_TIMED, ns, count);
+}
+
+void batch_take_times(struct session *session, struct wire_timed *timed)
+{
+	session->batches++;
+	session->wall_clock = timed->clock == WIRE_WALL;
+	take_samples(session, &timed->samples_ns);
+	wire_samples_free(&timed->samples_ns);
+	journal_times(session);
+}
+
+/* Which of several was at fault shows when each is timed alone. */
+void batch_refuse_times(struct session *session, const char *why)
+{
+	session->alone = true;
+	if (session->timing.count == 1)
+		batch_reject(session, session->timing.candidate[0], STORE_TRIAL_REFUSED, why);
 }
 
 /* The best and the baseline are never among them, nor is one not asked for yet. */
-json_t *batch_losers(struct session *session)
+struct wire_candidates batch_losers(struct session *session)
 {
 	uint32_t best = search_best(session->search), kept = 0;
 	double best_ns = search_timing(session->search, best).median_ns;
-	json_t *array = json_array();
+	struct wire_candidates losers = {0};
 
 	for (uint32_t i = 0; i < session->count; i++) {
 		struct attempt *attempt = &session->attempts[i];
@@ -146,7 +204,7 @@ json_t *batch_losers(struct session *session)
 		if (ns <= KEPT_WITHIN * best_ns && kept++ < KEPT_MAX)
 			continue;
 		attempt->builds = 0;
-		json_array_append_new(array, json_integer((json_int_t)i));
+		losers.at[losers.count++] = i;
 	}
-	return array;
+	return losers;
 }

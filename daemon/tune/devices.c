@@ -9,6 +9,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/tune/queue.h"
 #include "daemon/tune/state.h"
+#include "protocol/wire/message.h"
 #include "protocol/wire/wire.h"
 
 #include <ctype.h>
@@ -64,30 +65,25 @@ static void set_facts(struct device *device, const json_t *facts)
 	device->public.facts.correction = json_is_object(facts) ? correction : NULL;
 }
 
-/* Takes over what a worker said of the device (a copy). Facts that it leaves out stay, unless the
- * driver is another one than they were measured with. 0 or -ENOMEM. */
-static int device_learn(struct device *device, const json_t *object)
+/* Takes over what a worker said of the device: `said` is read from `object`, which is copied. Facts
+ * that it leaves out stay, unless the driver is another one than they were measured with. 0 or
+ * -ENOMEM. */
+static int device_learn(struct device *device, const struct wire_device *said, const json_t *object)
 {
 	struct tune_device *public = &device->public;
-	const json_t *driver = json_object_get(object, "driver");
-	const char *name = json_string_value(json_object_get(object, "name"));
-	uint64_t driver_id = wire_hex_parse(json_object_get(driver, "id"));
 	json_t *copy = json_deep_copy(object), *facts = json_object_get(copy, "facts");
-	struct limits limits;
 
 	if (!copy)
 		return -ENOMEM;
-	if (!json_is_object(facts) && device->object && public->driver == driver_id)
+	if (!json_is_object(facts) && device->object && public->driver == said->driver.id)
 		json_object_set(copy, "facts", json_object_get(device->object, "facts"));
 	json_decref(device->object);
 	public->object = device->object = copy;
-	public->driver = driver_id;
-	snprintf(public->name, sizeof public->name, "%s", name ? name : "unnamed device");
-	wire_limits_parse(
-	        json_object_get(copy, "limits"), json_object_get(copy, "features"), &limits);
-	public->limits = limits_for_pages(&limits);
-	public->own = limits;
-	device->rank = rank_of(json_string_value(json_object_get(copy, "kind")));
+	public->driver = said->driver.id;
+	snprintf(public->name, sizeof public->name, "%s", said->name);
+	public->limits = limits_for_pages(&said->limits);
+	public->own = said->limits;
+	device->rank = rank_of(said->kind);
 	set_facts(device, json_object_get(copy, "facts"));
 	return 0;
 }
@@ -212,8 +208,8 @@ static void probe(struct device *device)
 	if (has_facts(device) || device->probe_failed)
 		readied(device, NULL);
 	else
-		worker_call(device->worker, json_pack("{s:s}", "do", "probe"), PROBE_NS, probed,
-		        device);
+		worker_call(device->worker, wire_write_probe(&(struct wire_probe){}), PROBE_NS,
+		        probed, device);
 }
 
 static void opened(void *context, const struct worker_reply *reply)
@@ -225,9 +221,11 @@ static void opened(void *context, const struct worker_reply *reply)
 		return;
 	}
 	uint64_t driver = device->public.driver;
+	struct wire_device said;
 	device->opened = worker_starts(device->worker);
 	device->loaded = false;
-	if (!device_learn(device, reply->ok) && device->public.driver != driver) {
+	if (!wire_read_device(reply->ok, &said, NULL) && !device_learn(device, &said, reply->ok) &&
+	        device->public.driver != driver) {
 		log_info("device %s: has a new driver; its kernels are stale and measured again",
 		        device->public.name);
 		device->probe_failed = false;
@@ -246,9 +244,8 @@ void device_ready(struct device *device, device_readied *done, void *context)
 		probe(device);
 		return;
 	}
-	json_t *request = json_pack("{s:s,s:o,s:s}", "do", "open", "device",
-	        wire_hex(device->public.id), "profile", "web");
-	worker_call(device->worker, request, OPEN_NS, opened, device);
+	const struct wire_open request = {device->public.id, WIRE_WEB};
+	worker_call(device->worker, wire_write_open(&request), OPEN_NS, opened, device);
 }
 
 void device_rest(struct device *device)
@@ -296,14 +293,19 @@ static void probe_next(struct tune *tune)
 
 static void learn_listed(struct tune *tune, const json_t *object)
 {
-	uint64_t id = wire_hex_parse(json_object_get(object, "id"));
-	struct device *device = id ? device_by_id(tune, id) : NULL;
+	struct device *device;
+	struct wire_device said;
+	struct error err;
 
-	if (id && !device)
-		device = device_add(tune, id);
-	if (!device || device_learn(device, object)) {
-		log_warning("a device cannot be taken up: %s",
-		        id ? "there are too many or no memory" : "it has no id");
+	if (wire_read_device(object, &said, &err)) {
+		log_warning("a device cannot be taken up: %s", err.text);
+		return;
+	}
+	device = device_by_id(tune, said.id);
+	if (!device)
+		device = device_add(tune, said.id);
+	if (!device || device_learn(device, &said, object)) {
+		log_warning("a device cannot be taken up: there are too many or no memory");
 		return;
 	}
 	device->public.present = true;
@@ -315,17 +317,19 @@ static void list_again(struct tune *tune, const char *why);
 static void listed(void *context, const struct worker_reply *reply)
 {
 	struct tune *tune = context;
-	const json_t *devices = json_object_get(reply->ok, "devices"), *object;
+	struct wire_listed said;
+	struct error err;
+	json_t *object;
 	size_t i;
 
-	if (reply->answer != WORKER_OK) {
-		list_again(tune, reply->text);
+	if (reply->answer != WORKER_OK || wire_read_listed(reply->ok, &said, &err)) {
+		list_again(tune, reply->answer != WORKER_OK ? reply->text : err.text);
 		return;
 	}
 	for (i = 0; i < tune->device_count; i++)
 		tune->devices[i]->public.present = false;
-	json_array_foreach(devices, i, object) learn_listed(tune, object);
-	if (!json_array_size(devices))
+	json_array_foreach(said.devices, i, object) learn_listed(tune, object);
+	if (!json_array_size(said.devices))
 		log_warning("no GPU device was found; kernels are only served for devices already "
 		            "known");
 	worker_stop(tune->lister);
@@ -336,7 +340,7 @@ static void listed(void *context, const struct worker_reply *reply)
 static void list(struct tune *tune)
 {
 	tune->lister_tries++;
-	worker_call(tune->lister, json_pack("{s:s}", "do", "list"), LIST_NS, listed, tune);
+	worker_call(tune->lister, wire_write_list(&(struct wire_list){}), LIST_NS, listed, tune);
 }
 
 static void list_again(struct tune *tune, const char *why)
@@ -353,9 +357,12 @@ static void list_again(struct tune *tune, const char *why)
 
 static bool learn_stored(void *context, uint64_t id, const json_t *object)
 {
-	struct device *device = device_add(context, id);
+	struct wire_device said;
 
-	if (device && !device_learn(device, object))
+	if (wire_read_device(object, &said, NULL)) /* found again by the enumeration, or gone */
+		return true;
+	struct device *device = device_add(context, id);
+	if (device && !device_learn(device, &said, object))
 		device->public.present = true; /* until the enumeration says otherwise */
 	return device != NULL;
 }

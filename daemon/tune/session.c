@@ -107,22 +107,23 @@ static uint64_t patience_ns(double kernel_ns)
 
 static enum session_state load(struct session *session)
 {
+	const struct job *job = session->job;
+
 	call(session,
-	        json_pack("{s:s,s:s,s:I}", "do", "load", "op", session->job->text, "seed",
-	                (json_int_t)(session->job->key.op >> 33)),
+	        wire_write_load(&(struct wire_load){.op = job->text, .seed = job->key.op >> 33}),
 	        LOAD_NS);
 	return SESSION_LOADING;
 }
 
 static enum session_state unload(struct session *session)
 {
-	call(session, json_pack("{s:s}", "do", "unload"), UNLOAD_NS);
+	call(session, wire_write_unload(&(struct wire_unload){}), UNLOAD_NS);
 	return SESSION_UNLOADING;
 }
 
-static enum session_state drop(struct session *session, json_t *candidates)
+static enum session_state drop(struct session *session, const struct wire_candidates *candidates)
 {
-	call(session, json_pack("{s:s,s:o}", "do", "drop", "candidates", candidates), DROP_NS);
+	call(session, wire_write_drop(&(struct wire_drop){.candidates = *candidates}), DROP_NS);
 	return SESSION_DROPPING;
 }
 
@@ -130,29 +131,25 @@ static enum session_state drop(struct session *session, json_t *candidates)
 static enum session_state build(struct session *session, uint32_t candidate)
 {
 	const struct attempt *attempt = &session->attempts[candidate];
+	const struct wire_build request = {
+	        .candidate = candidate, .schedule = attempt->text, .twin = attempt->builds > 0};
 
 	session->building = candidate;
-	call(session,
-	        json_pack("{s:s,s:I,s:s,s:b}", "do", "build", "candidate", (json_int_t)candidate,
-	                "schedule", attempt->text, "twin", attempt->builds > 0),
-	        patience_ns(8 * attempt->predicted_ns));
+	call(session, wire_write_build(&request), patience_ns(8 * attempt->predicted_ns));
 	return SESSION_BUILDING;
 }
 
 static void send_timing(struct session *session)
 {
-	json_t *candidates = json_array();
+	struct wire_time request = {.samples = session->samples};
 	double sum_ns = 0;
 
 	for (uint32_t i = 0; i < session->timing.count; i++) {
 		uint32_t candidate = session->timing.candidate[i];
-		json_array_append_new(candidates, json_integer((json_int_t)candidate));
+		request.candidates.at[request.candidates.count++] = candidate;
 		sum_ns += session->builds * session->attempts[candidate].pilot_ns;
 	}
-	call(session,
-	        json_pack("{s:s,s:o,s:I}", "do", "time", "candidates", candidates, "samples",
-	                (json_int_t)session->samples),
-	        patience_ns(8 * sum_ns * session->samples));
+	call(session, wire_write_time(&request), patience_ns(8 * sum_ns * session->samples));
 }
 
 /* What comes next is built behind it, where that is worth it and can be recorded. */
@@ -228,63 +225,40 @@ static enum session_state unloaded(struct session *session)
 static enum session_state loaded(struct session *session, const struct worker_reply *reply)
 {
 	const struct job *job = session->job;
+	struct wire_loaded loaded;
+	struct error err;
 
 	if (reply->answer != WORKER_OK)
 		return end(session, SESSION_FAILED, reply->text);
 	job->device->loaded = true;
-	double share = json_number_value(json_object_get(reply->ok, "share"));
-	session->share = share > 0 && share < 1 ? share : 1;
+	if (wire_read_loaded(reply->ok, &loaded, &err))
+		return end(session, SESSION_FAILED, err.text);
+	session->share = loaded.share > 0 && loaded.share < 1 ? loaded.share : 1;
 	if (session->share < 1)
 		log_info("%s on %s: memory is short; its schedules are tried on %.0f%% of it",
-		        job->text, job->device->public.name, 100 * share);
+		        job->text, job->device->public.name, 100 * session->share);
 	return SESSION_DECIDING;
 }
 
 /* ---- A candidate was built, or a batch timed. */
 
-static void reject(
-        struct session *session, uint32_t candidate, enum store_trial_state state, const char *why)
-{
-	log_debug(
-	        "%s: '%s' is out: %s", session->job->text, session->attempts[candidate].text, why);
-	journal_reject(session, candidate, state, why);
-	batch_remove(&session->asked, candidate);
-}
-
-static void take_verdict(struct session *session, uint32_t candidate, const json_t *ok)
-{
-	struct attempt *attempt = &session->attempts[candidate];
-	const char *why = json_string_value(json_object_get(ok, "why"));
-
-	session->job->tune->stats.built_ahead += json_is_true(json_object_get(ok, "ahead"));
-	if (!json_is_true(json_object_get(ok, "right"))) {
-		reject(session, candidate, STORE_TRIAL_WRONG, why && *why ? why : "wrong results");
-		return;
-	}
-	attempt->builds++;
-	attempt->right = true;
-	attempt->trial.pipeline_ns = json_number_value(json_object_get(ok, "pipeline_ns"));
-	attempt->trial.code_bytes = (uint64_t)json_integer_value(json_object_get(ok, "code_bytes"));
-	attempt->trial.max_rel_err = json_number_value(json_object_get(ok, "max_rel_err"));
-	attempt->trial.checked = (uint32_t)json_integer_value(json_object_get(ok, "checked"));
-	attempt->pilot_ns = json_number_value(json_object_get(ok, "pilot_ns"));
-	if (!batch_has(&session->asked, candidate))
-		session->ahead = candidate;
-}
-
 static enum session_state built(struct session *session, const struct worker_reply *reply)
 {
 	uint64_t took_ns = loop_now_ns() - session->pace.begun_ns;
 	uint32_t candidate = session->building;
+	struct wire_built verdict;
+	struct error err;
 
 	session->pace.build_ns = session->pace.build_ns ? (session->pace.build_ns + took_ns) / 2
 	                                                : took_ns;
 	session->deaths = 0;
 	session->building = NO_CANDIDATE;
-	if (reply->answer == WORKER_OK)
-		take_verdict(session, candidate, reply->ok);
+	if (reply->answer != WORKER_OK)
+		batch_reject(session, candidate, STORE_TRIAL_REFUSED, reply->text);
+	else if (wire_read_built(reply->ok, &verdict, &err))
+		batch_reject(session, candidate, STORE_TRIAL_REFUSED, err.text);
 	else
-		reject(session, candidate, STORE_TRIAL_REFUSED, reply->text);
+		batch_take_verdict(session, candidate, &verdict);
 	return SESSION_DECIDING;
 }
 
@@ -297,26 +271,19 @@ static void look_back(struct session *session)
 	session->heard(session->job, improved ? SESSION_IMPROVED : SESSION_PROGRESS, NULL);
 }
 
-/* Which of several was at fault shows when each is timed alone. */
 static enum session_state timed(struct session *session, const struct worker_reply *reply)
 {
-	const char *clock = json_string_value(json_object_get(reply->ok, "clock"));
+	struct wire_timed timed;
+	struct error err;
 
 	session->deaths = 0;
 	session->pace.time_ns = loop_now_ns() - session->pace.begun_ns;
-	if (reply->answer == WORKER_OK) {
-		session->batches++;
-		session->wall_clock = clock && !strcmp(clock, "wall");
-		const json_t *samples_ns = json_object_get(reply->ok, "samples_ns");
-		for (uint32_t i = 0; i < session->timing.count; i++)
-			batch_take_samples(session, session->timing.candidate[i], samples_ns);
-		journal_times(session);
-	} else {
-		session->alone = true;
-		if (session->timing.count == 1)
-			reject(session, session->timing.candidate[0], STORE_TRIAL_REFUSED,
-			        reply->text);
-	}
+	if (reply->answer != WORKER_OK)
+		batch_refuse_times(session, reply->text);
+	else if (wire_read_timed(reply->ok, &timed, &err))
+		batch_refuse_times(session, err.text);
+	else
+		batch_take_times(session, &timed);
 	if (!session->asked.count)
 		look_back(session);
 	return session->building == NO_CANDIDATE ? SESSION_DECIDING : SESSION_BUILDING;
@@ -334,7 +301,7 @@ static enum session_state claim_ahead(struct session *session)
 		return SESSION_DECIDING;
 	journal_take_back(session, ahead);
 	session->attempts[ahead].builds = 0;
-	return drop(session, json_pack("[I]", (json_int_t)ahead));
+	return drop(session, &(struct wire_candidates){.count = 1, .at = {ahead}});
 }
 
 static enum session_state ask(struct session *session)
@@ -378,11 +345,8 @@ static enum session_state decide(struct session *session)
 		return time_batch(session);
 	if (session->open)
 		look_back(session);
-	json_t *losers = batch_losers(session);
-	if (json_array_size(losers))
-		return drop(session, losers);
-	json_decref(losers);
-	return ask(session);
+	struct wire_candidates losers = batch_losers(session);
+	return losers.count ? drop(session, &losers) : ask(session);
 }
 
 /* ---- A worker that died. */
@@ -392,7 +356,7 @@ static bool is_gone(const struct worker_reply *reply)
 {
 	return reply &&
 	       (reply->answer == WORKER_LOST ||
-	               (reply->answer == WORKER_ERROR && !strcmp(reply->code, "device-lost")));
+	               (reply->answer == WORKER_ERROR && reply->failure == WIRE_DEVICE_LOST));
 }
 
 /* Whoever the worker was alone with. Of one that is timed and one that is built meanwhile nobody
@@ -409,7 +373,7 @@ static void blame(struct session *session, const struct worker_reply *reply)
 	else if (timing && session->timing.count == 1)
 		culprit = session->timing.candidate[0];
 	if (culprit != NO_CANDIDATE && !reply->asked_to_end)
-		reject(session, culprit, STORE_TRIAL_POISONED, reply->text);
+		batch_reject(session, culprit, STORE_TRIAL_POISONED, reply->text);
 }
 
 static void forget_worker(struct session *session)

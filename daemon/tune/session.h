@@ -121,9 +121,18 @@ void batch_prepare(struct session *session);              /* before each look at
 uint32_t batch_unbuilt(const struct session *session);    /* the first, or NO_CANDIDATE */
 void batch_choose_timing(struct session *session);        /* of what is asked and built */
 uint32_t batch_next_ahead(const struct session *session); /* worth a build meanwhile; or none */
-void batch_take_samples(struct session *session, uint32_t candidate, const json_t *samples_ns);
+/* The candidate is out: recorded, told to the search, no longer asked for. */
+void batch_reject(
+        struct session *session, uint32_t candidate, enum store_trial_state state, const char *why);
+/* Of a candidate that was built: out, or ready to be timed. */
+void batch_take_verdict(
+        struct session *session, uint32_t candidate, const struct wire_built *verdict);
+/* Of those in `timing`: tells the search, records; who has no times is out. Frees the samples. */
+void batch_take_times(struct session *session, struct wire_timed *timed);
+/* They could not be timed: one alone is out; which of several is at fault shows one by one. */
+void batch_refuse_times(struct session *session, const char *why);
 /* Built ones that will not be needed again; from now on they do not count as built. */
-json_t *batch_losers(struct session *session);
+struct wire_candidates batch_losers(struct session *session);
 
 /* ---- journal.c */
 /* Reads what is known of the candidates from number `first` on and tells the search. */

@@ -242,19 +242,15 @@ static void timer_fired(void *context)
 
 static void take(struct worker *worker, json_t *message)
 {
-	const json_t *ok = json_object_get(message, "ok"), *no = json_object_get(message, "error");
-	const char *code = json_string_value(json_object_get(no, "code"));
-	const char *text = json_string_value(json_object_get(no, "text"));
+	struct wire_answer said;
 
-	if (!worker->call_count || (!json_is_object(ok) && !code)) {
+	if (!worker->call_count || wire_read_answer(message, &said))
 		kill_it(worker, "the GPU worker broke its protocol and was killed");
-	} else if (ok) {
-		answer(worker, &(struct worker_reply){.answer = WORKER_OK, .ok = ok});
-	} else {
-		answer(worker,
-		        &(struct worker_reply){
-		                .answer = WORKER_ERROR, .code = code, .text = text ? text : code});
-	}
+	else
+		answer(worker, &(struct worker_reply){.answer = said.ok ? WORKER_OK : WORKER_ERROR,
+		                       .ok = said.ok,
+		                       .failure = said.failure,
+		                       .text = said.text});
 	json_decref(message);
 }
 

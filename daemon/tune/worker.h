@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include "protocol/wire/message.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,9 +29,9 @@ enum worker_answer {
 /* Valid within the callback. */
 struct worker_reply {
 	enum worker_answer answer;
-	const json_t *ok;  /* WORKER_OK: the answer's object */
-	const char *code;  /* WORKER_ERROR: a code of protocol/wire.h */
-	const char *text;  /* WORKER_ERROR, WORKER_LOST: a sentence */
+	const json_t *ok;          /* WORKER_OK: the answer's object */
+	enum wire_failure failure; /* WORKER_ERROR: which */
+	const char *text;          /* WORKER_ERROR, WORKER_LOST: a sentence */
 	bool asked_to_end; /* WORKER_LOST: somebody ended it politely (SIGTERM) or it never ran */
 };
 typedef void worker_done(void *context, const struct worker_reply *reply);

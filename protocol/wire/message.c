@@ -150,11 +150,9 @@ static bool write_HEX(json_t *object, const char *name, const uint64_t *value)
 	return put(object, name, wire_hex(*value));
 }
 
-/* The index of the member's text among the words; `count` if it is none of them. */
-static uint32_t find_word(
-        const json_t *object, const char *name, const char *const *words, uint32_t count)
+/* `count` if the text (NULL: none) is none of the words. */
+static uint32_t word_index(const char *text, const char *const *words, uint32_t count)
 {
-	const char *text = json_string_value(json_object_get(object, name));
 	uint32_t i = text ? 0 : count;
 
 	while (i < count && strcmp(words[i], text) != 0)
@@ -162,10 +160,21 @@ static uint32_t find_word(
 	return i;
 }
 
+static uint32_t find_word(
+        const json_t *object, const char *name, const char *const *words, uint32_t count)
+{
+	return word_index(json_string_value(json_object_get(object, name)), words, count);
+}
+
 static const char *const profiles[WIRE_PROFILE_COUNT] = {
 #define PROFILE(id, text) [WIRE_##id] = text,
 #include "protocol/wire/wire.def"
 };
+
+enum wire_profile wire_profile_by_name(const char *name)
+{
+	return (enum wire_profile)word_index(name, profiles, WIRE_PROFILE_COUNT);
+}
 
 static int read_PROFILE(const json_t *object, const struct rule *rule, enum wire_profile *ret_value,
         struct error *err)
@@ -242,46 +251,51 @@ static bool write_CANDIDATES(json_t *object, const char *name, const struct wire
 
 void wire_samples_free(struct wire_samples *samples)
 {
-	free(samples->candidates);
-	free(samples->ns);
+	free((void *)(uintptr_t)samples->candidates);
+	free((void *)(uintptr_t)samples->ns);
 	*samples = (struct wire_samples){0};
 }
 
+/* What is read into. */
+struct times {
+	uint32_t count, rounds;
+	uint32_t *candidates;
+	double *ns;
+};
+
 /* One candidate's times; they must be as many as the first one's. */
-static bool take_times(
-        struct wire_samples *samples, uint32_t i, const char *name, const json_t *times)
+static bool take_times(struct times *all, uint32_t i, const char *name, const json_t *times)
 {
 	char *end;
 	unsigned long candidate = strtoul(name, &end, 10);
 
 	if (*end || !*name || candidate >= WIRE_CANDIDATES_MAX ||
-	        json_array_size(times) != samples->rounds)
+	        json_array_size(times) != all->rounds)
 		return false;
-	samples->candidates[i] = (uint32_t)candidate;
-	for (uint32_t round = 0; round < samples->rounds; round++)
-		samples->ns[round * samples->count + i] = json_number_value(
-		        json_array_get(times, round));
+	all->candidates[i] = (uint32_t)candidate;
+	for (uint32_t round = 0; round < all->rounds; round++)
+		all->ns[round * all->count + i] = json_number_value(json_array_get(times, round));
 	return true;
 }
 
 static int read_SAMPLES(const json_t *object, const struct rule *rule,
         struct wire_samples *ret_value, struct error *err)
 {
-	json_t *all = json_object_get(object, rule->name), *times;
-	void *first = json_object_iter(all);
-	struct wire_samples samples = {.count = (uint32_t)json_object_size(all),
-	        .rounds = (uint32_t)json_array_size(json_object_iter_value(first))};
+	json_t *named = json_object_get(object, rule->name), *times;
+	const json_t *first = json_object_iter_value(json_object_iter(named));
+	struct times all = {.count = (uint32_t)json_object_size(named),
+	        .rounds = (uint32_t)json_array_size(first)};
 	const char *name;
 	uint32_t i = 0;
-	bool good = json_is_object(all) && samples.count <= WIRE_CANDIDATES_MAX &&
-	            samples.rounds <= WIRE_SAMPLES_MAX;
 
-	if (!good)
+	if (!json_is_object(named) || json_object_size(named) > WIRE_CANDIDATES_MAX ||
+	        json_array_size(first) > WIRE_SAMPLES_MAX)
 		return refuse(rule, err);
-	samples.candidates = calloc(samples.count + 1, sizeof *samples.candidates);
-	samples.ns = calloc((size_t)samples.count * samples.rounds + 1, sizeof *samples.ns);
-	good = samples.candidates && samples.ns;
-	json_object_foreach(all, name, times) good = good && take_times(&samples, i++, name, times);
+	all.candidates = calloc(all.count + 1, sizeof *all.candidates);
+	all.ns = calloc((size_t)all.count * all.rounds + 1, sizeof *all.ns);
+	struct wire_samples samples = {all.count, all.rounds, all.candidates, all.ns};
+	bool good = all.candidates && all.ns;
+	json_object_foreach(named, name, times) good = good && take_times(&all, i++, name, times);
 	if (good)
 		*ret_value = samples;
 	else
@@ -354,7 +368,7 @@ static int read_FACTS(
 
 static bool write_FACTS(json_t *object, const char *name, const struct facts *value)
 {
-	return put(object, name, value->version ? wire_facts_json(value) : json_null());
+	return put(object, name, wire_facts_known(value) ? wire_facts_json(value) : json_null());
 }
 
 static int read_DRIVER(const json_t *object, const struct rule *rule, struct wire_driver *ret_value,

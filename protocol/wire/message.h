@@ -38,6 +38,9 @@ enum wire_clock {
 	WIRE_CLOCK_COUNT
 };
 
+/* WIRE_PROFILE_COUNT if there is none of this name. */
+enum wire_profile wire_profile_by_name(const char *name);
+
 struct wire_candidates {
 	uint32_t count;
 	uint32_t at[WIRE_CANDIDATES_MAX]; /* distinct, each below WIRE_CANDIDATES_MAX */
@@ -45,10 +48,16 @@ struct wire_candidates {
 /* `rounds` times of `count` candidates: ns[round * count + i] is of candidates[i]. */
 struct wire_samples {
 	uint32_t count, rounds;
-	uint32_t *candidates;
-	double *ns;
+	const uint32_t *candidates;
+	const double *ns;
 };
 void wire_samples_free(struct wire_samples *samples); /* what a reader made */
+
+/* Whether anything was measured. */
+static inline bool wire_facts_known(const struct facts *facts)
+{
+	return facts->version || facts->fma_gflops > 0;
+}
 
 /* The type of each kind. Text and arrays of a message that was read are borrowed from its JSON. */
 #define WIRE_TYPE_U32        uint32_t
@@ -64,7 +73,7 @@ void wire_samples_free(struct wire_samples *samples); /* what a reader made */
 #define WIRE_TYPE_DEVICES    const json_t *
 #define WIRE_TYPE_DRIVER     struct wire_driver
 #define WIRE_TYPE_LIMITS     struct limits
-#define WIRE_TYPE_FACTS      struct facts /* version 0: unknown */
+#define WIRE_TYPE_FACTS      struct facts /* all 0: unknown */
 
 #define OBJECT(name)                  struct wire_##name {
 #define REQUEST(id, name, reply)      struct wire_##name {

@@ -54,7 +54,7 @@ START_TEST(builds_and_verdicts)
 	        "{\"right\":true,\"why\":\"\",\"generate_ns\":0.0,\"pipeline_ns\":2.5,\"first_ns\":"
 	        "0.0,"
 	        "\"code_bytes\":9120,\"max_rel_err\":1.0000000000000001e300,\"checked\":64,"
-	        "\"pilot_ns\":0.0}");
+	        "\"pilot_ns\":0.0,\"ahead\":false}");
 	ck_assert_int_eq(wire_read_built(message, &verdict, NULL), 0);
 	ck_assert(verdict.right && verdict.checked == 64 && verdict.code_bytes == 9120);
 	ck_assert_double_eq(verdict.pipeline_ns, 2.5);
@@ -198,8 +198,8 @@ START_TEST(requests_by_name)
 	}
 	json_t *message = parse("{\"do\":\"fly\"}");
 	ck_assert_int_eq(wire_read_request(message, &request, &err), -EBADMSG);
-	ck_assert_str_eq(err.text, "do must be list, open, probe, load, unload, prepare, build, "
-	                           "time or drop");
+	ck_assert_str_eq(err.text, "do must be list, open, probe, load, build, time, drop or "
+	                           "unload");
 	json_decref(message);
 }
 END_TEST

@@ -130,16 +130,18 @@ static int receive(struct gpu *gpu, uint32_t patience_s, json_t **ret_message)
 static enum gpu_answer read_answer(
         const json_t *message, json_t **ret_ok, char why[static GPU_WHY_BYTES])
 {
-	json_t *ok = json_object_get(message, "ok"), *error = json_object_get(message, "error");
-	const char *code = json_string_value(json_object_get(error, "code"));
-	const char *text = json_string_value(json_object_get(error, "text"));
+	struct wire_answer said;
 
-	if (ok) {
-		*ret_ok = json_incref(ok);
+	if (wire_read_answer(message, &said)) {
+		snprintf(why, GPU_WHY_BYTES, "an answer that is none");
+		return GPU_LOST;
+	}
+	if (said.ok) {
+		*ret_ok = json_incref((json_t *)(uintptr_t)said.ok);
 		return GPU_OK;
 	}
-	snprintf(why, GPU_WHY_BYTES, "%s", text ? text : "an answer that is none");
-	return code && strcmp(code, "device-lost") ? GPU_REFUSED : GPU_LOST;
+	snprintf(why, GPU_WHY_BYTES, "%s", said.text);
+	return said.failure == WIRE_DEVICE_LOST ? GPU_LOST : GPU_REFUSED;
 }
 
 enum gpu_answer gpu_ask(struct gpu *gpu, json_t *request, uint32_t patience_s, json_t **ret_ok,

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "protocol/wire/message.h"
 #include "protocol/wire/wire.h"
 
 #include <sys/types.h>

@@ -7,9 +7,9 @@
 
 #include "base/error.h"
 #include "base/statistics.h"
-#include "clients/ctl/print.h"
-
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIST_S       70 /* drivers may take long to say what there is */
@@ -45,13 +45,12 @@ static bool told(struct lab *lab, json_t *request, uint32_t patience_s)
 
 static json_t *open_request(const struct lab *lab)
 {
-	return json_pack(
-	        "{s:s, s:s, s:s}", "do", "open", "device", lab->device, "profile", lab->profile);
+	return wire_write_open(&(struct wire_open){.device = lab->id, .profile = lab->profile});
 }
 
 static json_t *load_request(const struct lab *lab)
 {
-	return json_pack("{s:s, s:s, s:i}", "do", "load", "op", lab->op_text, "seed", SEED);
+	return wire_write_load(&(struct wire_load){.op = lab->op_text, .seed = SEED});
 }
 
 /* A new worker where the last one left off. */
@@ -65,34 +64,49 @@ static void revive(struct lab *lab)
 
 /* ---- The device. */
 
-static uint32_t rank_of(const json_t *device)
+static uint32_t rank_of(const struct wire_device *device)
 {
 	static const char *const kinds[] = {"discrete", "integrated", "virtual", "cpu"};
 	uint32_t rank = 0;
 
-	while (rank < 4 && strcmp(text_at(device, "kind"), kinds[rank]))
+	while (rank < 4 && strcmp(device->kind, kinds[rank]))
 		rank++;
 	return rank;
 }
 
-static bool is_meant(const struct lab_options *options, const json_t *device)
+static void print_id(const struct wire_device *device, char text[static 17])
 {
-	return !options->device || !strcasecmp(text_at(device, "id"), options->device) ||
-	       strcasestr(text_at(device, "name"), options->device);
+	snprintf(text, 17, "%016" PRIx64, device->id);
 }
 
-/* The best of those that are meant: of its kind, the first one listed. */
-static const json_t *choose(const struct lab_options *options, const json_t *devices)
+static bool is_meant(const struct lab_options *options, const struct wire_device *device)
 {
-	const json_t *best = NULL, *device;
+	char id[17];
+
+	print_id(device, id);
+	return !options->device || !strcasecmp(id, options->device) ||
+	       strcasestr(device->name, options->device);
+}
+
+/* The best of those that are meant: of its kind, the first one listed. False where there is none.
+ */
+static bool choose(
+        const struct lab_options *options, const json_t *devices, struct wire_device *ret_best)
+{
+	struct wire_device device;
+	const json_t *object;
+	bool found = false;
 	size_t i;
 
-	json_array_foreach((json_t *)devices, i, device)
+	json_array_foreach(devices, i, object)
 	{
-		if (is_meant(options, device) && (!best || rank_of(device) < rank_of(best)))
-			best = device;
+		if (wire_read_device(object, &device, NULL) || !is_meant(options, &device) ||
+		        (found && rank_of(&device) >= rank_of(ret_best)))
+			continue;
+		*ret_best = device;
+		found = true;
 	}
-	return best;
+	return found;
 }
 
 static int read_features(const char *text, uint32_t *ret_features)
@@ -117,61 +131,78 @@ static int read_features(const char *text, uint32_t *ret_features)
 }
 
 /* As the daemon takes them for a page with these features. */
-static struct limits limits_for(const json_t *device, uint32_t features)
+static struct limits limits_for(const struct limits *own, uint32_t features)
 {
-	struct limits own, limits;
+	struct limits limits = limits_meet(own, &limits_web_default);
 
-	wire_limits_parse(
-	        json_object_get(device, "limits"), json_object_get(device, "features"), &own);
-	limits = limits_meet(&own, &limits_web_default);
-	limits.features = own.features & features;
+	limits.features = own->features & features;
 	bool subgroups = limits.features & FEATURE_SUBGROUPS;
-	limits.subgroup_min = subgroups ? own.subgroup_min : 0;
-	limits.subgroup_max = subgroups ? own.subgroup_max : 0;
+	limits.subgroup_min = subgroups ? own->subgroup_min : 0;
+	limits.subgroup_max = subgroups ? own->subgroup_max : 0;
 	return limits;
+}
+
+static int take_facts(struct lab *lab, const struct wire_device *device)
+{
+	struct wire_probed probed = {0};
+	json_t *ok = NULL, *request = wire_write_probe(&(struct wire_probe){});
+	struct error err = {0};
+	int r = ask_lab(lab, request, PROBE_S, &ok, lab->why) == GPU_OK ? 0 : -EIO;
+
+	if (!r && wire_read_probed(ok, &probed, &err)) {
+		snprintf(lab->why, sizeof lab->why, "%.*s", GPU_WHY_BYTES - 1, err.text);
+		r = -EBADMSG;
+	}
+	json_decref(ok);
+	lab->facts = probed.facts;
+	lab->facts.cpu = rank_of(device) == 3;
+	return r;
 }
 
 static int open_device(const struct lab_options *options, struct lab *lab, const json_t *devices)
 {
-	const json_t *device = choose(options, devices);
-	json_t *ok = NULL;
+	struct wire_device device;
 	uint32_t features;
 
 	int answer = read_features(options->features, &features);
 	if (answer)
 		return answer;
-	if (!device) {
+	if (!choose(options, devices, &device)) {
 		fprintf(stderr, "nnjit-lab: no device here%s%s\n",
 		        options->device ? " is named like " : "",
 		        options->device ? options->device : "");
 		return LAB_FAILED;
 	}
-	snprintf(lab->device, sizeof lab->device, "%s", text_at(device, "id"));
-	snprintf(lab->name, sizeof lab->name, "%s", text_at(device, "name"));
-	lab->limits = limits_for(device, features);
-	if (!told(lab, open_request(lab), LIST_S) ||
-	        ask_lab(lab, json_pack("{s:s}", "do", "probe"), PROBE_S, &ok, lab->why) != GPU_OK) {
-		fprintf(stderr, "nnjit-lab: %s: %s\n", lab->name, lab->why);
-		return LAB_FAILED;
-	}
-	wire_facts_parse(json_object_get(ok, "facts"), &lab->facts);
-	lab->facts.cpu = rank_of(device) == 3;
-	json_decref(ok);
-	return LAB_DONE;
+	lab->id = device.id;
+	print_id(&device, lab->device);
+	snprintf(lab->name, sizeof lab->name, "%s", device.name);
+	lab->limits = limits_for(&device.limits, features);
+	if (told(lab, open_request(lab), LIST_S) && !take_facts(lab, &device))
+		return LAB_DONE;
+	fprintf(stderr, "nnjit-lab: %s: %s\n", lab->name, lab->why);
+	return LAB_FAILED;
 }
 
 int lab_open(const struct lab_options *options, struct lab *ret_lab)
 {
+	const struct wire_list message = {};
+	struct wire_listed listed = {0};
 	json_t *ok = NULL;
-	int r = gpu_start(&ret_lab->gpu), answer = LAB_FAILED;
+	int answer = LAB_FAILED;
 
-	ret_lab->profile = options->profile ? options->profile : "web";
+	ret_lab->profile = wire_profile_by_name(options->profile ? options->profile : "web");
+	if (ret_lab->profile == WIRE_PROFILE_COUNT) {
+		fprintf(stderr, "nnjit-lab: profile must be web or native\n");
+		return LAB_FAILED;
+	}
+	int r = gpu_start(&ret_lab->gpu);
 	if (r)
 		snprintf(ret_lab->why, sizeof ret_lab->why, "%s", strerror(-r));
-	if (r || ask_lab(ret_lab, json_pack("{s:s}", "do", "list"), LIST_S, &ok, ret_lab->why))
+	if (r || ask_lab(ret_lab, wire_write_list(&message), LIST_S, &ok, ret_lab->why) ||
+	        wire_read_listed(ok, &listed, NULL))
 		fprintf(stderr, "nnjit-lab: no worker (nnjit-gpu): %s\n", ret_lab->why);
 	else
-		answer = open_device(options, ret_lab, json_object_get(ok, "devices"));
+		answer = open_device(options, ret_lab, listed.devices);
 	json_decref(ok);
 	return answer;
 }
@@ -204,12 +235,16 @@ int lab_load(struct lab *lab, const char *op_text)
 /* ---- Measuring. */
 
 static bool take_build(struct lab *lab, uint32_t slot, const struct schedule *schedule,
-        const json_t *verdict, char why[static GPU_WHY_BYTES])
+        const json_t *ok, char why[static GPU_WHY_BYTES])
 {
-	snprintf(why, GPU_WHY_BYTES, "%s", text_at(verdict, "why"));
-	lab->holds[slot] = json_is_true(json_object_get(verdict, "right"));
+	struct wire_built verdict;
+	struct error err = {0};
+	bool heard = !wire_read_built(ok, &verdict, &err);
+
+	snprintf(why, GPU_WHY_BYTES, "%.*s", GPU_WHY_BYTES - 1, heard ? verdict.why : err.text);
+	lab->holds[slot] = heard && verdict.right;
 	lab->held[slot] = *schedule;
-	lab->pilot_ns[slot] = number_at(verdict, "pilot_ns");
+	lab->pilot_ns[slot] = heard ? verdict.pilot_ns : 0;
 	return lab->holds[slot];
 }
 
@@ -217,13 +252,12 @@ static bool ask_build(struct lab *lab, uint32_t slot, const struct schedule *sch
         char why[static GPU_WHY_BYTES])
 {
 	char text[SCHEDULE_TEXT_BYTES];
+	const struct wire_build message = {.candidate = slot, .schedule = text, .twin = twin};
 	json_t *ok = NULL;
 
 	lab->holds[slot] = lab->twins[slot] = false;
 	schedule_print(schedule, text);
-	json_t *request = json_pack("{s:s, s:i, s:s, s:b}", "do", "build", "candidate", (int)slot,
-	        "schedule", text, "twin", (int)twin);
-	bool right = ask_lab(lab, request, BUILD_S, &ok, why) == GPU_OK &&
+	bool right = ask_lab(lab, wire_write_build(&message), BUILD_S, &ok, why) == GPU_OK &&
 	             take_build(lab, slot, schedule, ok, why);
 	json_decref(ok);
 	if (!lab->gpu.pid)
@@ -250,36 +284,32 @@ bool lab_twin(struct lab *lab, uint32_t slot, char why[static GPU_WHY_BYTES])
 	return right;
 }
 
-static uint32_t take_samples(
-        const json_t *ok, const uint32_t slots[], uint32_t count, uint32_t samples, double *ret_ns)
+/* Each slot's times, one slot after the other: answers come in the order that was asked in. */
+static uint32_t take_samples(const json_t *ok, uint32_t count, uint32_t samples, double *ret_ns)
 {
-	const json_t *all = json_object_get(ok, "samples_ns");
-	uint32_t rounds = samples;
-	char name[16];
+	struct wire_timed timed = {0};
 
-	for (uint32_t i = 0; i < count; i++) {
-		snprintf(name, sizeof name, "%" PRIu32, slots[i]);
-		const json_t *one = json_object_get(all, name);
-		if (json_array_size(one) < rounds)
-			rounds = (uint32_t)json_array_size(one);
+	if (wire_read_timed(ok, &timed, NULL))
+		return 0;
+	const struct wire_samples *all = &timed.samples_ns;
+	uint32_t rounds = all->count != count ? 0 : all->rounds < samples ? all->rounds : samples;
+	for (uint32_t i = 0; i < count; i++)
 		for (uint32_t n = 0; n < rounds; n++)
-			ret_ns[i * samples + n] = json_number_value(json_array_get(one, n));
-	}
+			ret_ns[i * samples + n] = all->ns[n * count + i];
+	wire_samples_free(&timed.samples_ns);
 	return rounds;
 }
 
 uint32_t lab_time(
         struct lab *lab, const uint32_t slots[], uint32_t count, uint32_t samples, double *ret_ns)
 {
-	json_t *array = json_array(), *ok = NULL;
+	struct wire_time message = {.candidates.count = count, .samples = samples};
+	json_t *ok = NULL;
 	uint32_t rounds = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		json_array_append_new(array, json_integer(slots[i]));
-	json_t *request = json_pack(
-	        "{s:s, s:o, s:i}", "do", "time", "candidates", array, "samples", (int)samples);
-	if (ask_lab(lab, request, TIME_S, &ok, lab->why) == GPU_OK)
-		rounds = take_samples(ok, slots, count, samples, ret_ns);
+	memcpy(message.candidates.at, slots, count * sizeof *slots);
+	if (ask_lab(lab, wire_write_time(&message), TIME_S, &ok, lab->why) == GPU_OK)
+		rounds = take_samples(ok, count, samples, ret_ns);
 	json_decref(ok);
 	if (!lab->gpu.pid)
 		revive(lab);

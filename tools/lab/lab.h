@@ -27,9 +27,10 @@ struct lab {
 	uint32_t deaths; /* of workers, so far */
 	bool broken;     /* no worker could be had any more; `why` says why */
 	char why[GPU_WHY_BYTES];
-	const char *profile;
-	char device[17], name[64];
-	struct limits limits; /* for pages, with the features asked for */
+	enum wire_profile profile;
+	uint64_t id;               /* the device's */
+	char device[17], name[64]; /* its id as text, and its name */
+	struct limits limits;      /* for pages, with the features asked for */
 	struct facts facts;
 	struct op op; /* the one loaded */
 	char op_text[OP_TEXT_BYTES];
