@@ -32,6 +32,7 @@ expect 2 'schedules' side matmul m=1 n=1 k=1
 expect 2 "does not belong to 'space'" space matmul m=1 n=1 k=1 --schedule wg_x=8
 expect 2 "does not belong to 'side'" side matmul m=1 n=1 k=1 --schedule wg_x=8 --sample 3
 expect 2 '--sample must be a number' space matmul m=1 n=1 k=1 --sample some
+expect 2 'profile must be' space matmul m=1 n=1 k=1 --profile gpu
 expect 2 'given already' space matmul m=1 n=1 k=1 --seed 1 --seed 2
 
 "$BUILD/nnjit-gpu" --list | grep -q . || skip "no device here"

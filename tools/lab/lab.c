@@ -193,7 +193,7 @@ int lab_open(const struct lab_options *options, struct lab *ret_lab)
 	ret_lab->profile = wire_profile_by_name(options->profile ? options->profile : "web");
 	if (ret_lab->profile == WIRE_PROFILE_COUNT) {
 		fprintf(stderr, "nnjit-lab: profile must be web or native\n");
-		return LAB_FAILED;
+		return LAB_USAGE;
 	}
 	int r = gpu_start(&ret_lab->gpu);
 	if (r)
