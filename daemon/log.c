@@ -21,12 +21,11 @@
 
 static const struct {
 	const char *name;
-	int priority; /* syslog's, as journald reads it from "<N>" */
+	int priority; /* as journald reads it from "<N>" */
 } levels[] = {
-        [LOG_LEVEL_ERROR] = {"error", LOG_ERR},
-        [LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
-        [LOG_LEVEL_INFO] = {"info", LOG_INFO},
-        [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+#define ROW(id, name, priority) [LOG_LEVEL_##id] = {name, priority},
+        LOG_EACH_LEVEL(ROW)
+#undef ROW
 };
 
 static enum log_level threshold = LOG_LEVEL_INFO;

@@ -6,7 +6,17 @@
  */
 #pragma once
 
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+/* The levels: the name of each, and syslog's priority of it. */
+#define LOG_EACH_LEVEL(LEVEL)                  \
+	LEVEL(ERROR, "error", LOG_ERR)         \
+	LEVEL(WARNING, "warning", LOG_WARNING) \
+	LEVEL(INFO, "info", LOG_INFO)          \
+	LEVEL(DEBUG, "debug", LOG_DEBUG)
+enum log_level {
+#define VALUE(id, name, priority) LOG_LEVEL_##id,
+	LOG_EACH_LEVEL(VALUE)
+#undef VALUE
+};
 
 /* Before the first message; detects whether stderr is the journal. */
 void log_open(enum log_level level);

@@ -29,7 +29,7 @@ static uint32_t rank_of(const char *kind)
 	static const char *const kinds[] = {"discrete", "integrated", "virtual", "cpu"};
 	uint32_t rank = 0;
 
-	while (rank < 4 && (!kind || strcmp(kind, kinds[rank])))
+	while (rank < sizeof kinds / sizeof *kinds && (!kind || strcmp(kind, kinds[rank])))
 		rank++;
 	return rank;
 }

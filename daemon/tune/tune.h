@@ -58,12 +58,18 @@ int tune_find_device(const struct tune *tune, const char *text,
 struct limits tune_limits(const struct tune_device *device, uint32_t features);
 
 /* ---- Kernels. */
+/* How much is known of a kernel. NAIVE: every candidate failed here, so it is the plainest
+ * schedule, not verified. */
+#define TUNE_EACH_STATUS(STATUS) \
+	STATUS(PREDICTED)        \
+	STATUS(TUNING)           \
+	STATUS(TUNED)            \
+	STATUS(STALE)            \
+	STATUS(NAIVE)
 enum tune_status {
-	TUNE_PREDICTED,
-	TUNE_TUNING,
-	TUNE_TUNED,
-	TUNE_STALE,
-	TUNE_NAIVE, /* every candidate failed here: the plainest schedule, not verified */
+#define VALUE(name) TUNE_##name,
+	TUNE_EACH_STATUS(VALUE)
+#undef VALUE
 };
 /* Which kernel: what jobs, subscriptions and the store's records are of. */
 struct kernel_id {
