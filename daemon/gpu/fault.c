@@ -19,6 +19,7 @@ static const struct {
         {"crash:", FAULT_CRASH},
         {"lost:", FAULT_LOST},
         {"wrong:", FAULT_WRONG},
+        {"even:", FAULT_EVEN},
         {"slow:", FAULT_SLOW},
         {"busy:", FAULT_BUSY},
         {"jump:", FAULT_JUMP},

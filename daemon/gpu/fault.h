@@ -18,7 +18,8 @@ enum fault {
 	FAULT_WRONG,   /* one element of its output is changed before it is verified */
 	FAULT_CANDIDATES,
 	/* Of the device, with a number: */
-	FAULT_SLOW = FAULT_CANDIDATES, /* from that sample on everything takes twice as long */
+	FAULT_EVEN = FAULT_CANDIDATES, /* every kernel is said to take so many nanoseconds */
+	FAULT_SLOW,                    /* from that sample on everything takes twice as long */
 	FAULT_BUSY,                    /* every so many samples one takes four times as long */
 	FAULT_JUMP,                    /* from that sample on the timestamps are nonsense */
 	FAULT_UNTIMED,                 /* there are no timestamps */

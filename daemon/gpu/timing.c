@@ -140,6 +140,8 @@ static double suffer(const struct device *device, double ns)
 {
 	uint64_t number;
 
+	if (fault_planted(FAULT_EVEN, &number))
+		ns = (double)number;
 	if (fault_planted(FAULT_SLOW, &number) && device->timed >= number)
 		ns *= 2;
 	if (fault_planted(FAULT_BUSY, &number) && number && device->timed % number == 0)
