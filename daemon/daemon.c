@@ -14,6 +14,7 @@
 #include "daemon/options.h"
 #include "daemon/store/store.h"
 #include "daemon/tune/tune.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 
 struct daemon {
 	const struct options *options;
+	struct metrics metrics;
 	struct store *store;
 	struct loop *loop;
 	struct tune *tune;
@@ -154,7 +156,7 @@ static int start_tune(struct daemon *daemon, struct error *err)
 		return error_set(err, -errno, "worker",
 		        "the GPU worker %.120s cannot be run: %s; give its path with --worker",
 		        o->worker, strerror(errno));
-	return tune_create(daemon->loop, daemon->store, o, &daemon->tune);
+	return tune_create(daemon->loop, daemon->store, &daemon->metrics, o, &daemon->tune);
 }
 
 static void stop_tune(struct daemon *daemon)
@@ -164,8 +166,15 @@ static void stop_tune(struct daemon *daemon)
 
 static int start_api(struct daemon *daemon, struct error *err)
 {
+	const struct api_params params = {
+	        .tune = daemon->tune,
+	        .store = daemon->store,
+	        .metrics = &daemon->metrics,
+	        .models_dir = daemon->options->models_dir,
+	};
+
 	(void)err;
-	return api_create(daemon->tune, daemon->store, daemon->options->models_dir, &daemon->api);
+	return api_create(&params, &daemon->api);
 }
 
 static void stop_api(struct daemon *daemon)
@@ -182,6 +191,7 @@ static int start_net(struct daemon *daemon, struct error *err)
 	                .port = (uint16_t)o->port,
 	                .page_dir = o->page_dir,
 	                .connections_max = (uint32_t)o->connections,
+	                .metrics = &daemon->metrics,
 	        },
 	        &daemon->net, err);
 }

@@ -9,7 +9,8 @@
 
 #include <jansson.h>
 
-/* As artifact_write and artifact_parts_write, with a new reference. */
+/* The value of what artifact_write or artifact_parts_write wrote with ARTIFACT_ALL_DIGITS: 0 with a
+ * new reference, or -ENOMEM. */
+int artifact_value(const struct buffer *text, json_t **ret_object);
+/* Both in one. */
 int artifact_json(struct nnjit *nnjit, const struct artifact *artifact, json_t **ret_object);
-int artifact_parts_json(
-        struct nnjit *nnjit, const struct artifact_parts *parts, json_t **ret_object);

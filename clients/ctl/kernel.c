@@ -4,6 +4,7 @@
  */
 #include "clients/ctl/ctl.h"
 
+#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "protocol/artifact/artifact.h"

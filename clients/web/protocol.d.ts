@@ -552,6 +552,8 @@ export interface Tuning {
 	workers: number;
 	/** so far */
 	worker_restarts: number;
+	/** pipelines begun while others were timed, so far */
+	built_ahead: number;
 }
 
 /** What the store holds. */
@@ -572,6 +574,22 @@ export interface StoreCounts {
 export interface ReportCounts {
 	/** how many have any */
 	kernels: number;
+}
+
+/** What went through the port. */
+export interface NetCounts {
+	/** connections so far */
+	accepted: number;
+	/** connections whose first request was refused, so far */
+	refused: number;
+	/** connections of HTTP open now */
+	http_open: number;
+	/** so far */
+	http_requests: number;
+	/** connections of WebSockets open now, in their handshake or after it */
+	ws_open: number;
+	/** received so far */
+	ws_messages: number;
 }
 
 /** Answers at once while the daemon lives. */
@@ -608,16 +626,18 @@ export interface StatusAnswer {
 	devices: number;
 	/** false while the devices are looked for */
 	enumerated: boolean;
-	/** what the tuner does */
+	/** What the tuner does */
 	tuning: Tuning;
-	/** what the store holds */
+	/** What the store holds */
 	store: StoreCounts;
 	/** connections open now */
 	websockets: number;
 	/** methods called so far */
 	calls: number;
-	/** pages' own timings */
+	/** Pages' own timings */
 	reports: ReportCounts;
+	/** What went through the port */
+	net: NetCounts;
 }
 
 /** The devices, with limits, driver and measured facts. */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls the handlers, for both faces, and owns what they share: caches and peers. A method's
- * row in protocol/methods.def names the function that answers it, and who may call it.
+ * Calls the handlers, for both faces, and owns what they share: who calls, and the peers. A
+ * method's row in protocol/methods.def names the function that answers it, and who may call it.
  */
 #include "daemon/api/handler.h"
 
-#include "base/cleanup.h"
-#include "daemon/api/kernel_cache.h"
+#include "daemon/api/task.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,27 +17,23 @@ static handler *const handlers[METHOD_COUNT] = {
 #include "protocol/methods.def"
 };
 
-static void destroy_slot(struct api **api)
+int api_create(const struct api_params *params, struct api **ret_api)
 {
-	api_destroy(*api);
-}
-
-int api_create(struct tune *tune, struct store *store, const char *models_dir, struct api **ret_api)
-{
-	AUTO(destroy_slot) struct api *api = calloc(1, sizeof *api);
+	struct api *api = calloc(1, sizeof *api);
 
 	if (!api)
 		return -ENOMEM;
-	api->tune = tune;
-	api->store = store;
-	api->models_dir = models_dir;
+	api->tune = params->tune;
+	api->store = params->store;
+	api->metrics = params->metrics;
+	api->models_dir = params->models_dir;
 	api->started_s = (uint64_t)time(NULL);
-	int r = nnjit_create(&api->nnjit);
-	if (!r)
-		r = kernel_cache_create(&api->cache);
-	if (r)
+	int r = plans_create(params->tune, params->store, &api->plans);
+	if (r) {
+		free(api);
 		return r;
-	*ret_api = TAKE(api);
+	}
+	*ret_api = api;
 	return 0;
 }
 
@@ -46,10 +41,8 @@ void api_destroy(struct api *api)
 {
 	if (!api)
 		return;
-	assert(api->peers == 0);
-	kernel_cache_destroy(api->cache);
-	nnjit_destroy(api->nnjit);
-	free(api->text);
+	assert(api->metrics->websockets == 0);
+	plans_destroy(api->plans);
 	free(api);
 }
 
@@ -58,48 +51,63 @@ uint64_t api_version(const struct api *api)
 	return tune_version(api->tune) + api->changes;
 }
 
-/* Who may call, by the method's row. */
-static int check_caller(const struct request *request, struct problem *ret_problem)
-{
-	const struct method_info *info = &methods[request->method];
+/* ---- Who calls. */
 
-	switch (info->caller) {
-	case CALLER_ANYONE:
-		return 0;
-	case CALLER_PEER:
-		return request->peer ? 0
-		                     : problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
-		                               "%s belongs to a WebSocket; open one at /v1/ws",
-		                               info->name);
-	}
-	return 0;
+struct caller caller_rest(const char *origin)
+{
+	struct caller caller = {
+	        .face = FACE_REST, .user = CALLER_NO_USER, .rights = 1u << CALLER_ANYONE};
+
+	snprintf(caller.origin, sizeof caller.origin, "%s", origin);
+	return caller;
 }
 
-int api_call(struct api *api, enum method method, const json_t *params, struct api_peer *peer,
-        const json_t *id, json_t **ret_result, struct problem *ret_problem)
+struct caller caller_websocket(const char *origin)
 {
-	struct request request = {api, method, NULL, peer, id};
-	json_t *taken = NULL, *result = NULL;
+	struct caller caller = caller_rest(origin);
 
-	assert(method < METHOD_COUNT);
-	api->calls++;
-	int answer = check_caller(&request, ret_problem);
+	caller.face = FACE_WEBSOCKET;
+	caller.rights |= 1u << CALLER_PEER;
+	return caller;
+}
+
+static int check_caller(
+        const struct caller *caller, enum method method, struct problem *ret_problem)
+{
+	const struct method_info *info = &methods[method];
+
+	if (caller->rights & 1u << info->caller)
+		return 0;
+	return problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
+	        "%s belongs to a WebSocket; open one at /v1/ws", info->name);
+}
+
+/* ---- Calls. */
+
+int api_call(
+        struct api *api, const struct call *call, json_t **ret_result, struct problem *ret_problem)
+{
+	json_t *params = NULL, *result = NULL;
+
+	assert(call->method < METHOD_COUNT);
+	api->metrics->calls++;
+	int answer = check_caller(call->caller, call->method, ret_problem);
 	if (!answer)
-		answer = protocol_params(method, params, &taken, ret_problem);
-	request.params = taken;
+		answer = protocol_params(call->method, call->params, &params, ret_problem);
+	const struct request request = {api, call->method, params, call->caller, call->id};
 	if (!answer)
-		answer = handlers[method](&request, &result, ret_problem);
+		answer = handlers[call->method](&request, &result, ret_problem);
 	if (!answer && !result)
 		answer = problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
 	if (!answer)
 		*ret_result = result;
-	json_decref(taken);
+	json_decref(params);
 	return answer;
 }
 
 /* ---- Peers. */
 
-int api_peer_create(struct api *api, const char *origin,
+int api_peer_create(struct api *api, const struct caller *caller,
         void (*push)(void *context, const json_t *message), void *context,
         struct api_peer **ret_peer)
 {
@@ -107,9 +115,9 @@ int api_peer_create(struct api *api, const char *origin,
 
 	if (!peer)
 		return -ENOMEM;
-	*peer = (struct api_peer){.api = api, .push = push, .context = context};
-	snprintf(peer->origin, sizeof peer->origin, "%s", origin);
-	api->peers++;
+	*peer = (struct api_peer){.api = api, .caller = *caller, .push = push, .context = context};
+	peer->caller.peer = peer;
+	api->metrics->websockets++;
 	*ret_peer = peer;
 	return 0;
 }
@@ -122,7 +130,7 @@ void api_peer_destroy(struct api_peer *peer)
 	peer->destroyed = true;
 	if (peer->pushing)
 		return; /* peer_push frees it when it comes back */
-	peer->api->peers--;
+	peer->api->metrics->websockets--;
 	json_decref(peer->adapter);
 	free(peer);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The methods, as both faces call them: JSON in, JSON out, no socket and no HTTP. Parameters are
- * checked against protocol/methods.def before a handler sees them.
+ * The methods, as both faces call them: JSON in, JSON out, no socket and no HTTP. Who may call
+ * which, and with which parameters, is checked by protocol/methods.def before a handler sees it.
  */
 #pragma once
 
@@ -10,28 +10,51 @@
 #include <jansson.h>
 
 struct api;
+struct metrics;
 struct tune;
 struct store;
-/* models_dir: the folder of the model manifests (borrowed). */
-int api_create(
-        struct tune *tune, struct store *store, const char *models_dir, struct api **ret_api);
+struct api_params {
+	struct tune *tune; /* all borrowed */
+	struct store *store;
+	struct metrics *metrics;
+	const char *models_dir; /* the folder of the model manifests */
+};
+int api_create(const struct api_params *params, struct api **ret_api);
 void api_destroy(struct api *api);
 
-/* Somebody on the other end of a WebSocket. `origin` is the page's, "" of what is no page. `push`
- * sends a message to it later; the peer owns its subscriptions until api_peer_destroy. REST calls
- * have no peer. */
+/* ---- Who calls: daemon/net knows it of the connection. */
 struct api_peer;
-int api_peer_create(struct api *api, const char *origin,
+enum caller_face { FACE_REST, FACE_WEBSOCKET };
+#define CALLER_ORIGIN_BYTES 256
+#define CALLER_NO_USER      -1
+struct caller {
+	enum caller_face face;
+	char origin[CALLER_ORIGIN_BYTES]; /* the page's; "" of what is no page */
+	int64_t user;    /* that the process at the other end runs as; CALLER_NO_USER: unknown */
+	uint32_t rights; /* a bit 1 << CALLER_... for each word of methods.def that it meets */
+	struct api_peer *peer; /* whom events can be pushed to; NULL: nobody */
+};
+struct caller caller_rest(const char *origin);
+struct caller caller_websocket(const char *origin);
+
+/* Somebody on the other end of a WebSocket. `push` sends a message to it later; the peer owns its
+ * subscriptions until api_peer_destroy. Copies the caller. */
+int api_peer_create(struct api *api, const struct caller *caller,
         void (*push)(void *context, const json_t *message), void *context,
         struct api_peer **ret_peer);
 void api_peer_destroy(struct api_peer *peer);
 
-/* Calls a method. `params`: an object (borrowed) or NULL. `id`: the request's id on the WebSocket,
- * which pushed events repeat (borrowed), NULL over REST. 0 with *ret_result (a new reference), or
- * a positive enum problem_code with *ret_problem filled. Never negative: what could not proceed is
+struct call {
+	const struct caller *caller;
+	enum method method;
+	const json_t *params; /* an object, or NULL */
+	const json_t *id;     /* the request's on the WebSocket, which events repeat; else NULL */
+};
+/* Calls a method; everything in `call` is borrowed. 0 with *ret_result (a new reference), or a
+ * positive enum problem_code with *ret_problem filled. Never negative: what could not proceed is
  * PROBLEM_INTERNAL. */
-int api_call(struct api *api, enum method method, const json_t *params, struct api_peer *peer,
-        const json_t *id, json_t **ret_result, struct problem *ret_problem);
+int api_call(
+        struct api *api, const struct call *call, json_t **ret_result, struct problem *ret_problem);
 
 /* One whole WebSocket text message in, its reply out (NULL: nothing to say). Malformed JSON, an
  * unknown method and so on come back as problem replies. */

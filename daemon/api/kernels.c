@@ -19,14 +19,6 @@ struct listing {
 	json_t *array;
 };
 
-static const struct tune_device *find_device(const struct tune *tune, uint64_t id)
-{
-	for (uint32_t i = 0; i < tune_device_count(tune); i++)
-		if (tune_device(tune, i)->id == id)
-			return tune_device(tune, i);
-	return NULL;
-}
-
 static enum artifact_status stored_status(const struct tune_device *device,
         const struct store_key *key, const struct store_kernel *kernel)
 {
@@ -61,7 +53,7 @@ static bool list_kernel(
         void *context, const struct store_key *key, const struct store_kernel *kernel)
 {
 	struct listing *listing = context;
-	const struct tune_device *device = find_device(listing->tune, key->device);
+	const struct tune_device *device = device_with(listing->tune, key->device);
 	enum artifact_status status = stored_status(device, key, kernel);
 
 	if ((listing->op && !strstr(kernel->op, listing->op)) ||
@@ -88,6 +80,7 @@ static int store_problem(int r, struct problem *ret_problem)
 int handle_kernels(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
 	const char *status_text = request_text(request, "status");
+	const char *device_name = request_text(request, "device");
 	enum artifact_status status;
 	struct listing listing = {.tune = request->api->tune, .op = request_text(request, "op")};
 
@@ -98,8 +91,9 @@ int handle_kernels(const struct request *request, json_t **ret_result, struct pr
 			        status_text);
 		listing.status = &status;
 	}
-	if (request_text(request, "device")) {
-		int answer = want_device(request, &listing.device, ret_problem);
+	if (device_name) {
+		int answer = device_asked(request->caller->peer, listing.tune, device_name,
+		        &listing.device, ret_problem);
 		if (answer)
 			return answer;
 	}
@@ -114,12 +108,12 @@ int handle_kernels(const struct request *request, json_t **ret_result, struct pr
 }
 
 struct trial_listing {
-	const struct want *want;
+	const struct plan_params *want;
 	json_t *array;
 };
 
 /* What would be predicted of it: the time, and what bounds it. */
-static void add_prediction(const struct want *want, const char *text, json_t *object)
+static void add_prediction(const struct plan_params *want, const char *text, json_t *object)
 {
 	struct prediction prediction;
 	struct schedule schedule;
@@ -149,13 +143,14 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 {
 	char baseline[SCHEDULE_TEXT_BYTES];
 	struct schedule schedule;
-	struct want want;
-	int answer = want_read(request, &want, ret_problem);
+	char op_text[OP_TEXT_BYTES];
+	struct plan_params want;
+	int answer = want_read_stored(request, &want, ret_problem);
 
 	if (answer)
 		return answer;
-	struct store_key key = {
-	        want.id.device->id, want.id.device->driver, op_key(&want.id.op), want.id.features};
+	const struct store_key key = kernel_key(&want.id);
+	op_print(&want.id.op, op_text);
 	json_t *array = json_array();
 	struct trial_listing listing = {&want, array};
 	int r = store_each_trial(request->api->store, &key, list_trial, &listing);
@@ -165,7 +160,7 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 	}
 	schedule = space_baseline(&want.id.op);
 	schedule_print(&schedule, baseline);
-	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", want.op_text, "key",
+	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", op_text, "key",
 	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.id.device->name,
 	        "features", wire_features_json(want.id.features), "baseline", baseline, "trials",
 	        array, "reports", reports_json(request, &want));

@@ -61,12 +61,6 @@ static void parse_problem(const json_error_t *error, struct problem *ret_problem
 	        error->line, error->column, error->text);
 }
 
-struct message {
-	const json_t *id; /* borrowed; NULL: none */
-	enum method method;
-	const json_t *params;
-};
-
 static int read_method(const json_t *value, enum method *ret_method, struct problem *ret_problem)
 {
 	const char *name = json_string_value(value);
@@ -87,8 +81,7 @@ static int read_method(const json_t *value, enum method *ret_method, struct prob
 	        "there is no method '%.40s'; there are %s", name, known);
 }
 
-static int read_message(
-        const json_t *root, struct message *ret_message, struct problem *ret_problem)
+static int read_message(const json_t *root, struct call *ret_call, struct problem *ret_problem)
 {
 	const char *name;
 	json_t *value;
@@ -99,7 +92,7 @@ static int read_message(
 		        "{\"id\":1,\"method\":\"kernel\",\"params\":{...}}");
 	const json_t *id = json_object_get(root, "id");
 	if (json_is_integer(id))
-		ret_message->id = id;
+		ret_call->id = id;
 	else if (id)
 		return problem_set(ret_problem, PROBLEM_BAD_MESSAGE, "id", "id must be an integer");
 	json_object_foreach((json_t *)root, name,
@@ -109,42 +102,40 @@ static int read_message(
 	        "a message has id, method and params, not '%.40s'; parameters go "
 	        "into params",
 	        name);
-	ret_message->params = json_object_get(root, "params");
-	return read_method(json_object_get(root, "method"), &ret_message->method, ret_problem);
+	ret_call->params = json_object_get(root, "params");
+	return read_method(json_object_get(root, "method"), &ret_call->method, ret_problem);
 }
 
 /* `kernel` alone does not go through JSON values: its answer is text already. */
-static char *answer_kernel(struct api *api, struct api_peer *peer, const struct message *message)
+static char *answer_kernel(struct api *api, const struct call *call)
 {
-	struct request request = {api, METHOD_KERNEL, NULL, peer, message->id};
 	struct problem problem = {0};
 	json_t *params = NULL;
 	const char *text;
 	size_t length;
 
-	api->calls++;
-	int answer = protocol_params(METHOD_KERNEL, message->params, &params, &problem);
-	request.params = params;
+	api->metrics->calls++;
+	int answer = protocol_params(METHOD_KERNEL, call->params, &params, &problem);
+	const struct request request = {api, METHOD_KERNEL, params, call->caller, call->id};
 	if (!answer)
 		answer = kernel_text(&request, &text, &length, &problem);
 	json_decref(params);
-	return answer ? refuse(message->id, &problem)
-	              : reply_text(message->id, "result", text, length);
+	return answer ? refuse(call->id, &problem) : reply_text(call->id, "result", text, length);
 }
 
 static char *answer_message(struct api *api, struct api_peer *peer, const json_t *root)
 {
-	struct message message = {0};
+	struct call call = {.caller = &peer->caller};
 	struct problem problem = {0};
 	json_t *result;
 
-	if (read_message(root, &message, &problem))
-		return refuse(message.id, &problem);
-	if (message.method == METHOD_KERNEL)
-		return answer_kernel(api, peer, &message);
-	if (api_call(api, message.method, message.params, peer, message.id, &result, &problem))
-		return refuse(message.id, &problem);
-	return reply_json(message.id, "result", result);
+	if (read_message(root, &call, &problem))
+		return refuse(call.id, &problem);
+	if (call.method == METHOD_KERNEL)
+		return answer_kernel(api, &call);
+	if (api_call(api, &call, &result, &problem))
+		return refuse(call.id, &problem);
+	return reply_json(call.id, "result", result);
 }
 
 char *api_message(struct api *api, struct api_peer *peer, const char *text, size_t length)

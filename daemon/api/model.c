@@ -3,7 +3,7 @@
  * The models: which there are, and for one of them what is known of each of its operators and what
  * a forward pass takes. Starts no tuning.
  */
-#include "daemon/api/wants.h"
+#include "daemon/api/op_list.h"
 
 #include "protocol/artifact/artifact.h"
 #include "protocol/wire/wire.h"
@@ -61,17 +61,17 @@ struct totals {
 	uint32_t tuned;
 };
 
-static struct totals totals_of(const struct wants *wants)
+static struct totals totals_of(const struct op_list *list)
 {
 	struct totals totals = {0};
 
-	for (uint32_t i = 0; i < wants->count; i++) {
-		const struct wanted *wanted = &wants->items[i];
-		if (wanted->refused)
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct op_entry *entry = &list->entries[i];
+		if (entry->refused)
 			continue;
-		totals.default_ns += wanted_default_ns(wanted) * (double)wanted->times;
-		totals.tuned_ns += wanted_tuned_ns(wanted) * (double)wanted->times;
-		totals.tuned += wanted->kernel.status == TUNE_TUNED;
+		totals.default_ns += op_entry_default_ns(entry) * (double)entry->times;
+		totals.tuned_ns += op_entry_tuned_ns(entry) * (double)entry->times;
+		totals.tuned += entry->kernel.status == TUNE_TUNED;
 	}
 	return totals;
 }
@@ -86,10 +86,10 @@ static json_t *ratio(double value)
 	return json_real(round(value * 1000) / 1000);
 }
 
-static void set_known(json_t *object, const struct wanted *wanted, const struct totals *totals)
+static void set_known(json_t *object, const struct op_entry *entry, const struct totals *totals)
 {
-	const struct tune_kernel *kernel = &wanted->kernel;
-	double tuned_ns = wanted_tuned_ns(wanted), default_ns = wanted_default_ns(wanted);
+	const struct tune_kernel *kernel = &entry->kernel;
+	double tuned_ns = op_entry_tuned_ns(entry), default_ns = op_entry_default_ns(entry);
 	double roofline = artifact_roofline(&kernel->id.op, &kernel->id.device->facts, tuned_ns);
 
 	json_object_set_new(
@@ -102,61 +102,61 @@ static void set_known(json_t *object, const struct wanted *wanted, const struct 
 	json_object_set_new(object, "speedup", ratio(tuned_ns > 0 ? default_ns / tuned_ns : 1));
 	json_object_set_new(object, "roofline", ratio(roofline));
 	json_object_set_new(object, "share",
-	        ratio(totals->tuned_ns > 0 ? tuned_ns * (double)wanted->times / totals->tuned_ns
+	        ratio(totals->tuned_ns > 0 ? tuned_ns * (double)entry->times / totals->tuned_ns
 	                                   : 0));
 }
 
-static json_t *wanted_json(const struct wanted *wanted, const struct totals *totals)
+static json_t *wanted_json(const struct op_entry *entry, const struct totals *totals)
 {
-	json_t *object = json_pack("{s:s,s:s,s:I}", "name", wanted->name, "op",
-	        wanted->want.op_text, "times", (json_int_t)wanted->times);
+	json_t *object = json_pack("{s:s,s:s,s:I}", "name", entry->name, "op", entry->text, "times",
+	        (json_int_t)entry->times);
 
-	if (!wanted->refused) {
-		set_known(object, wanted, totals);
+	if (!entry->refused) {
+		set_known(object, entry, totals);
 		return object;
 	}
 	json_object_set_new(object, "status", json_string("refused"));
-	json_object_set_new(object, "why", json_string(wanted->why.text));
+	json_object_set_new(object, "why", json_string(entry->why.text));
 	return object;
 }
 
-static json_t *totals_json(const struct wants *wants, const struct totals *totals)
+static json_t *totals_json(const struct op_list *list, const struct totals *totals)
 {
-	return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o}", "ops", (int)wants->count, "tuned",
-	        (int)totals->tuned, "refused", (int)wants->refused, "default_ns",
+	return json_pack("{s:i,s:i,s:i,s:o,s:o,s:o}", "ops", (int)list->count, "tuned",
+	        (int)totals->tuned, "refused", (int)list->refused, "default_ns",
 	        nanoseconds(totals->default_ns), "tuned_ns", nanoseconds(totals->tuned_ns),
 	        "speedup", ratio(totals->tuned_ns > 0 ? totals->default_ns / totals->tuned_ns : 1));
 }
 
-static json_t *model_json(const struct wants *wants)
+static json_t *model_json(const struct op_list *list)
 {
-	const struct want *want = &wants->items[0].want;
-	struct totals totals = totals_of(wants);
+	const struct kernel_id *first = &list->entries[0].id;
+	struct totals totals = totals_of(list);
 	json_t *array = json_array();
 
-	for (uint32_t i = 0; i < wants->count; i++)
-		json_array_append_new(array, wanted_json(&wants->items[i], &totals));
+	for (uint32_t i = 0; i < list->count; i++)
+		json_array_append_new(array, wanted_json(&list->entries[i], &totals));
 	json_t *object = json_pack("{s:s,s:s,s:I,s:s,s:o,s:s,s:o,s:o}", "model",
-	        model_name(wants->model), "title", model_title(wants->model), "parameters",
-	        (json_int_t)model_parameters(wants->model), "dtype", model_dtype(wants->model),
-	        "device", wire_hex(want->id.device->id), "device_name", want->id.device->name,
-	        "ops", array, "total", totals_json(wants, &totals));
-	set_values(object, wants->model);
+	        model_name(list->model), "title", model_title(list->model), "parameters",
+	        (json_int_t)model_parameters(list->model), "dtype", model_dtype(list->model),
+	        "device", wire_hex(first->device->id), "device_name", first->device->name, "ops",
+	        array, "total", totals_json(list, &totals));
+	set_values(object, list->model);
 	return object;
 }
 
 int handle_model(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
-	struct wants wants;
-	int answer = wants_read(request, &wants, ret_problem);
+	struct op_list list;
+	int answer = op_list_read(request, &list, ret_problem);
 
 	if (answer)
 		return answer;
-	if (wants.count)
-		*ret_result = model_json(&wants);
+	if (list.count)
+		*ret_result = model_json(&list);
 	else
 		answer = problem_set(ret_problem, PROBLEM_BAD_VALUE, "model",
-		        "%s runs no operator on these inputs", model_name(wants.model));
-	wants_free(&wants);
+		        "%s runs no operator on these inputs", model_name(list.model));
+	op_list_free(&list);
 	return answer;
 }

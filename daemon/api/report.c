@@ -2,8 +2,8 @@
  *
  * Timings that pages measured themselves. A page's clock is coarse and a page is not trusted, so
  * they are kept apart from our own measurements, an origin's apart from another's, and decide
- * nothing but near-ties of what that origin is served (settle.c). Bounded: schedules of a kernel,
- * kernels of an origin, reports of a connection in a second.
+ * nothing but near-ties of what that origin is served (daemon/kernel). Bounded: schedules of a
+ * kernel, kernels of an origin, reports of a connection in a second.
  */
 #include "daemon/api/handler.h"
 
@@ -20,25 +20,16 @@
 #define QUANTUM_NS         100e3 /* of a page that does not say: what browsers round to */
 #define REPORTS_PER_SECOND 32    /* of one connection: each waits for the disk */
 
-const char *request_origin(const struct request *request)
+json_t *reports_json(const struct request *request, const struct plan_params *want)
 {
-	return request->peer ? request->peer->origin : NULL;
-}
-
-static struct store_key key_of(const struct want *want)
-{
-	return (struct store_key){want->id.device->id, want->id.device->driver,
-	        op_key(&want->id.op), want->id.features & want->id.device->limits.features};
-}
-
-json_t *reports_json(const struct request *request, const struct want *want)
-{
-	struct store_key key = key_of(want);
+	const struct store_key key = kernel_key(&want->id);
+	char op_text[OP_TEXT_BYTES];
 	struct store_reports reports;
 	json_t *array = json_array();
 
-	if (!request->peer || store_get_reports(request->api->store, request->peer->origin, &key,
-	                              want->op_text, &reports))
+	op_print(&want->id.op, op_text);
+	if (!want->origin ||
+	        store_get_reports(request->api->store, want->origin, &key, op_text, &reports))
 		return array;
 	for (uint32_t i = 0; i < reports.count; i++) {
 		const struct store_report *row = &reports.rows[i];
@@ -54,6 +45,8 @@ json_t *reports_json(const struct request *request, const struct want *want)
 /* ---- What a report says. */
 
 struct told {
+	uint64_t now_s;                                        /* when: Unix time */
+	char op[OP_TEXT_BYTES], schedule[SCHEDULE_TEXT_BYTES]; /* canonical */
 	double median_ns, samples, dispatches, quantum_ns;
 };
 
@@ -71,31 +64,27 @@ static bool is_given(const struct request *request, const char *name)
 }
 
 static int read_numbers(
-        const struct request *request, struct told *ret_told, struct problem *ret_problem)
+        const struct request *request, struct told *told, struct problem *ret_problem)
 {
-	struct told told = {request_number(request, "median_ns"),
-	        request_number(request, "samples"),
-	        is_given(request, "dispatches") ? request_number(request, "dispatches") : 1,
-	        is_given(request, "quantum_ns") ? request_number(request, "quantum_ns")
-	                                        : QUANTUM_NS};
-	int answer;
+	told->median_ns = request_number(request, "median_ns");
+	told->samples = request_number(request, "samples");
+	told->dispatches = is_given(request, "dispatches") ? request_number(request, "dispatches")
+	                                                   : 1;
+	told->quantum_ns = is_given(request, "quantum_ns") ? request_number(request, "quantum_ns")
+	                                                   : QUANTUM_NS;
 
-	if (!(told.median_ns > 0 && told.median_ns <= REPORT_NS_MAX))
+	if (!(told->median_ns > 0 && told->median_ns <= REPORT_NS_MAX))
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "median_ns",
 		        "median_ns must be above 0 and at most a minute (6e10)");
-	if (!(told.quantum_ns >= 0 && told.quantum_ns <= REPORT_NS_MAX))
+	if (!(told->quantum_ns >= 0 && told->quantum_ns <= REPORT_NS_MAX))
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, "quantum_ns",
 		        "quantum_ns must be 0 (a fine clock) to a minute (6e10)");
-	answer = check_count(told.samples, "samples", ret_problem);
-	if (!answer)
-		answer = check_count(told.dispatches, "dispatches", ret_problem);
-	if (!answer)
-		*ret_told = told;
-	return answer;
+	int answer = check_count(told->samples, "samples", ret_problem);
+	return answer ? answer : check_count(told->dispatches, "dispatches", ret_problem);
 }
 
-static int check_schedule(
-        const struct want *want, const char *text, char *ret_canonical, struct problem *ret_problem)
+static int check_schedule(const struct plan_params *want, const char *text, char *ret_canonical,
+        struct problem *ret_problem)
 {
 	struct limits limits = tune_limits(want->id.device, want->id.features);
 	struct schedule schedule;
@@ -152,28 +141,25 @@ static uint64_t last_heard(const struct store_reports *reports)
 	return heard;
 }
 
-static int keep(const struct request *request, const struct want *want, const char *schedule,
-        const struct told *told, uint64_t now_s)
+static int keep(struct store *store, const struct plan_params *want, const struct told *told)
 {
-	struct store *store = request->api->store;
-	const char *origin = request->peer->origin;
-	struct store_key key = key_of(want);
+	const struct store_key key = kernel_key(&want->id);
 	struct store_reports reports;
 
-	if (store_get_reports(store, origin, &key, want->op_text, &reports)) {
+	if (store_get_reports(store, want->origin, &key, told->op, &reports)) {
 		reports = (struct store_reports){.generation = nnjit_generation};
-		snprintf(reports.origin, sizeof reports.origin, "%s", origin);
-		snprintf(reports.op, sizeof reports.op, "%s", want->op_text);
+		snprintf(reports.origin, sizeof reports.origin, "%s", want->origin);
+		snprintf(reports.op, sizeof reports.op, "%s", told->op);
 	}
 	uint64_t heard = last_heard(&reports);
-	struct store_report *row = row_for(&reports, schedule);
+	struct store_report *row = row_for(&reports, told->schedule);
 	row->median_ns = told->median_ns;
 	row->span_ns = told->median_ns * told->dispatches;
 	row->quantum_ns = told->quantum_ns;
 	row->samples = (uint32_t)told->samples;
 	row->count += row->count < INT32_MAX;
 	row->heard = heard + 1;
-	reports.heard = now_s;
+	reports.heard = told->now_s;
 	return store_put_reports(store, &key, &reports);
 }
 
@@ -188,27 +174,26 @@ static int keep_problem(int code, struct problem *ret_problem)
 
 int handle_report(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
-	uint64_t now_s = (uint64_t)time(NULL);
-	char schedule[SCHEDULE_TEXT_BYTES];
-	struct told told = {0};
-	struct want want;
-	int answer = want_read(request, &want, ret_problem);
+	struct told told = {.now_s = (uint64_t)time(NULL)};
+	struct plan_params want;
+	int answer = want_read_stored(request, &want, ret_problem);
 
 	if (!answer)
 		answer = read_numbers(request, &told, ret_problem);
 	if (!answer)
 		answer = check_schedule(
-		        &want, request_text(request, "schedule"), schedule, ret_problem);
+		        &want, request_text(request, "schedule"), told.schedule, ret_problem);
 	if (!answer)
-		answer = check_pace(request->peer, now_s, ret_problem);
+		answer = check_pace(request->caller->peer, told.now_s, ret_problem);
 	if (answer)
 		return answer;
-	int code = keep(request, &want, schedule, &told, now_s);
+	op_print(&want.id.op, told.op);
+	int code = keep(request->api->store, &want, &told);
 	if (code)
 		return keep_problem(code, ret_problem);
 	request->api->changes++;
-	log_debug("a page of %s reports %s on %s: %.0f ns (%s)", request->peer->origin,
-	        want.op_text, want.id.device->name, told.median_ns, schedule);
+	log_debug("a page of %s reports %s on %s: %.0f ns (%s)", want.origin, told.op,
+	        want.id.device->name, told.median_ns, told.schedule);
 	*ret_result = json_pack("{s:b}", "recorded", 1);
 	return 0;
 }

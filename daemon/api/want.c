@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads what a request is about: operator, device, features, target. The device is the one named,
- * else the page's own, else the best; never another one than the page's by accident.
+ * Reads what a request asks for: operator, device, features, target, runs, a constant input. Must
+ * not ask what is known of it. Invariant: the device is the one named, else the page's own, else
+ * the best; never another than the page's by accident.
  */
 #include "daemon/api/handler.h"
 
-#include "daemon/api/match.h"
 #include "protocol/wire/wire.h"
-#include "space/space.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define DEVICES_MAX 32 /* of one machine, for matching */
+#define RUNS_MAX 1e12
 
 const char *request_text(const struct request *request, const char *name)
 {
@@ -38,70 +37,7 @@ bool request_bool(const struct request *request, const char *name)
 	return json_is_true(value) || json_integer_value(value) == 1;
 }
 
-/* text NULL: the best device. */
-static int find_device(const struct tune *tune, const char *text,
-        const struct tune_device **ret_device, struct problem *ret_problem)
-{
-	static const enum problem_code codes[] = {[TUNE_NO_DEVICE] = PROBLEM_NO_DEVICE,
-	        [TUNE_UNKNOWN_DEVICE] = PROBLEM_UNKNOWN_DEVICE,
-	        [TUNE_AMBIGUOUS_DEVICE] = PROBLEM_AMBIGUOUS_DEVICE};
-	struct error err;
-	int answer = tune_find_device(tune, text, ret_device, &err);
-
-	return answer ? problem_set(ret_problem, codes[answer], err.field, "%s", err.text) : 0;
-}
-
-static const struct tune_device *device_by_id(const struct tune *tune, uint64_t id)
-{
-	for (uint32_t i = 0; id && i < tune_device_count(tune); i++)
-		if (tune_device(tune, i)->id == id)
-			return tune_device(tune, i);
-	return NULL;
-}
-
-const struct tune_device *peer_device(struct api_peer *peer, struct error *ret_reason)
-{
-	const struct tune *tune = peer->api->tune;
-	const struct tune_device *device = device_by_id(tune, peer->device);
-	const json_t *objects[DEVICES_MAX];
-	uint32_t indices[DEVICES_MAX], count = 0;
-
-	if (device)
-		return device;
-	for (uint32_t i = 0; i < tune_device_count(tune) && count < DEVICES_MAX; i++) {
-		if (!tune_device(tune, i)->present)
-			continue;
-		indices[count] = i;
-		objects[count++] = tune_device(tune, i)->object;
-	}
-	int index = match_adapter(peer->adapter, objects, count, ret_reason);
-	if (index < 0) {
-		if (!tune_enumerated(tune))
-			error_set(ret_reason, 0, "adapter",
-			        "the devices are still being looked for; ask again in a second");
-		return NULL;
-	}
-	device = tune_device(tune, indices[index]);
-	peer->device = device->id;
-	return device;
-}
-
-int want_device(const struct request *request, const struct tune_device **ret_device,
-        struct problem *ret_problem)
-{
-	const struct tune *tune = request->api->tune;
-	const char *text = request_text(request, "device");
-	struct error reason = {0};
-
-	if (text || !tune_device_count(tune) || !request->peer || !request->peer->introduced)
-		return find_device(tune, text, ret_device, ret_problem);
-	const struct tune_device *device = peer_device(request->peer, &reason);
-	if (!device)
-		return problem_set(ret_problem, PROBLEM_UNKNOWN_DEVICE, "device",
-		        "%s; give `device` to use another than the page's", reason.text);
-	*ret_device = device;
-	return 0;
-}
+/* ---- Features. */
 
 static int refuse_feature(const char *word, struct problem *ret_problem)
 {
@@ -141,8 +77,9 @@ static int features_text(const char *text, uint32_t *ret_features, struct proble
 static int want_features(const struct request *request, const struct tune_device *device,
         uint32_t *ret_features, struct problem *ret_problem)
 {
+	const struct api_peer *peer = request->caller->peer;
 	const char *text = request_text(request, "features");
-	uint32_t features = request->peer ? request->peer->features : 0;
+	uint32_t features = peer ? peer->features : 0;
 	int answer = text ? features_text(text, &features, ret_problem) : 0;
 
 	if (answer)
@@ -151,42 +88,7 @@ static int want_features(const struct request *request, const struct tune_device
 	return 0;
 }
 
-/* Whether the kernel of this set is tuned, and with a schedule that gets by with `features`. */
-static bool is_tuned(struct store *store, const struct want *want, uint32_t set, uint32_t features)
-{
-	struct store_key key = {
-	        want->id.device->id, want->id.device->driver, op_key(&want->id.op), set};
-	struct store_kernel kernel;
-	struct schedule schedule;
-	struct geometry geometry;
-	bool stale;
-
-	if (store_get_kernel(store, &key, want->op_text, &kernel, &stale) || stale ||
-	        !kernel.finished || kernel.naive || kernel.generation != nnjit_generation ||
-	        schedule_parse(kernel.schedule, &schedule, NULL) ||
-	        space_geometry(&want->id.op, &schedule, &geometry, NULL))
-		return false;
-	return !(geometry.features & ~features);
-}
-
-/* A kernel tuned for pages with other features serves this one too where it does not need what
- * this one lacks: one tuning for all pages. Sets with more features go first, as their kernels were
- * chosen from more. */
-static uint32_t shared_features(struct store *store, const struct want *want, uint32_t features)
-{
-	uint32_t all = want->id.device->limits.features, set = all;
-
-	if (is_tuned(store, want, features, features))
-		return features;
-	for (;; set = (set - 1) & all) { /* every subset, the whole first */
-		if (set != features && is_tuned(store, want, set, features))
-			return set;
-		if (!set)
-			return features;
-	}
-}
-
-#define RUNS_MAX 1e12
+/* ---- The whole. */
 
 int want_runs(const struct request *request, double *ret_runs, struct problem *ret_problem)
 {
@@ -200,7 +102,7 @@ int want_runs(const struct request *request, double *ret_runs, struct problem *r
 	return 0;
 }
 
-/* WGSL unless it says otherwise; of a model's request, `target` is a number of positions. */
+/* WGSL unless it says otherwise. */
 static enum target want_target(const struct request *request)
 {
 	const char *text = request_text(request, "target");
@@ -209,27 +111,56 @@ static enum target want_target(const struct request *request)
 	return target == TARGET_COUNT ? TARGET_WGSL : target;
 }
 
-int want_read_op(const struct request *request, const json_t *op, struct want *ret_want,
-        struct problem *ret_problem)
+/* REST's answers are for everybody, whatever page asks. */
+static const char *want_origin(const struct caller *caller)
 {
-	struct want want = {.target = want_target(request)};
-	int answer = protocol_op(op, &want.id.op, ret_problem);
-
-	if (!answer)
-		answer = want_device(request, &want.id.device, ret_problem);
-	if (!answer)
-		answer = want_features(request, want.id.device, &want.id.features, ret_problem);
-	if (!answer)
-		answer = want_runs(request, &want.runs, ret_problem);
-	if (answer)
-		return answer;
-	op_print(&want.id.op, want.op_text);
-	want.id.features = shared_features(request->api->store, &want, want.id.features);
-	*ret_want = want;
-	return 0;
+	return caller->face == FACE_REST ? NULL : caller->origin;
 }
 
-int want_read(const struct request *request, struct want *ret_want, struct problem *ret_problem)
+int want_read_rest(
+        const struct request *request, struct plan_params *want, struct problem *ret_problem)
 {
-	return want_read_op(request, json_object_get(request->params, "op"), ret_want, ret_problem);
+	struct plan_params rest = *want;
+	int answer;
+
+	if (want->id.device)
+		return 0;
+	rest.target = want_target(request);
+	rest.constant = request_text(request, "constant");
+	rest.origin = want_origin(request->caller);
+	answer = device_asked(request->caller->peer, request->api->tune,
+	        request_text(request, "device"), &rest.id.device, ret_problem);
+	if (!answer)
+		answer = want_features(request, rest.id.device, &rest.id.features, ret_problem);
+	if (!answer)
+		answer = want_runs(request, &rest.runs, ret_problem);
+	if (!answer)
+		*want = rest;
+	return answer;
+}
+
+int want_read(
+        const struct request *request, struct plan_params *ret_want, struct problem *ret_problem)
+{
+	struct plan_params want = {0};
+	int answer = protocol_op(json_object_get(request->params, "op"), &want.id.op, ret_problem);
+
+	if (!answer)
+		answer = want_read_rest(request, &want, ret_problem);
+	if (!answer)
+		*ret_want = want;
+	return answer;
+}
+
+int want_read_stored(
+        const struct request *request, struct plan_params *ret_want, struct problem *ret_problem)
+{
+	struct plan_params want;
+	int answer = want_read(request, &want, ret_problem);
+
+	if (answer)
+		return answer;
+	want.id.features = kernel_features(request->api->store, &want.id);
+	*ret_want = want;
+	return 0;
 }

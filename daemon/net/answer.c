@@ -6,9 +6,9 @@
  */
 #include "daemon/net/answer.h"
 
+#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "protocol/artifact/artifact.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -145,18 +145,19 @@ static bool is_lasting(enum method method, const json_t *result)
 	return status && !strcmp(status, "tuned");
 }
 
-void answer_method(struct api *api, enum method method, const json_t *params, enum answer_form form,
-        struct answer *ret_answer)
+void answer_method(
+        struct api *api, const struct call *call, enum answer_form form, struct answer *ret_answer)
 {
 	struct problem problem = {0};
 	json_t *result = NULL;
 
-	if (api_call(api, method, params, NULL, NULL, &result, &problem)) {
+	if (api_call(api, call, &result, &problem)) {
 		answer_problem(&problem, ret_answer);
 		return;
 	}
-	if (method != METHOD_KERNEL || form == ANSWER_JSON || !set_code(ret_answer, result, form))
+	if (call->method != METHOD_KERNEL || form == ANSWER_JSON ||
+	        !set_code(ret_answer, result, form))
 		set_json(ret_answer, 200, "application/json", result);
-	ret_answer->lasting = ret_answer->status == 200 && is_lasting(method, result);
+	ret_answer->lasting = ret_answer->status == 200 && is_lasting(call->method, result);
 	json_decref(result);
 }

@@ -25,7 +25,7 @@ struct answer {
 };
 void answer_free(struct answer *answer);
 
-/* Calls the method (params borrowed, may be NULL). Always fills *ret_answer. */
-void answer_method(struct api *api, enum method method, const json_t *params, enum answer_form form,
-        struct answer *ret_answer);
+/* Calls the method. Always fills *ret_answer. */
+void answer_method(
+        struct api *api, const struct call *call, enum answer_form form, struct answer *ret_answer);
 void answer_problem(const struct problem *problem, struct answer *ret_answer);

@@ -13,6 +13,7 @@
 #include "daemon/net/head.h"
 #include "daemon/net/http.h"
 #include "daemon/net/ws.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -44,8 +45,7 @@ struct guest {
 
 struct gate {
 	struct loop *loop;
-	struct http *http;
-	struct ws *ws;
+	struct gate_options options;
 	struct gate_listener {
 		struct gate *gate;
 		int fd;                   /* -1: none */
@@ -53,9 +53,7 @@ struct gate {
 	} listeners[2];
 	struct loop_timer *pause;
 	struct guest *guests;
-	uint32_t guest_count, connections_max;
-	uint16_t port;
-	uint64_t refused;
+	uint32_t guest_count;
 	char head[HEAD_BYTES];
 };
 
@@ -117,7 +115,7 @@ static void guest_refuse(struct guest *guest, const struct problem *problem)
 {
 	int one = 1;
 
-	guest->gate->refused++;
+	guest->gate->options.metrics->net_refused++;
 	log_debug("gate: a request was refused: %s", problem->detail);
 	refusal_write(guest->fd, problem);
 	shutdown(guest->fd, SHUT_WR);
@@ -139,9 +137,9 @@ static void guest_hand_over(struct guest *guest, bool websocket)
 	guest->fd = -1;
 	guest_free(guest);
 	if (websocket)
-		ws_adopt(gate->ws, fd);
+		ws_adopt(gate->options.ws, fd);
 	else
-		http_adopt(gate->http, fd);
+		http_adopt(gate->options.http, fd);
 }
 
 static bool hung_up(int fd)
@@ -188,7 +186,7 @@ static void guest_read(struct guest *guest)
 		return;
 	}
 	if (!r)
-		r = head_check(&head, gate->port, &problem);
+		r = head_check(&head, gate->options.port, &problem);
 	if (!r)
 		r = head_route(&head, &websocket, &problem);
 	if (r)
@@ -237,23 +235,25 @@ static int guest_create(struct gate *gate, int fd, struct guest **ret_guest)
 
 static uint32_t connections(const struct gate *gate)
 {
-	return gate->guest_count + http_connections(gate->http) + ws_connections(gate->ws);
+	return gate->guest_count + http_connections(gate->options.http) +
+	       ws_connections(gate->options.ws);
 }
 
 static void accepted(struct gate *gate, int fd)
 {
-	uint32_t open = connections(gate);
+	uint32_t open = connections(gate), most = gate->options.connections_max;
 	struct guest *guest;
 	struct problem problem;
 	int one = 1;
 
+	gate->options.metrics->net_accepted++;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (open >= gate->connections_max + GUESTS_OVER_MAX || guest_create(gate, fd, &guest)) {
+	if (open >= most + GUESTS_OVER_MAX || guest_create(gate, fd, &guest)) {
 		close(fd);
 		return;
 	}
 	loop_timer_set(guest->timer, HEAD_WAIT_NS);
-	if (open < gate->connections_max) {
+	if (open < most) {
 		guest_read(guest); /* browsers send the head right after connecting */
 		return;
 	}
@@ -327,18 +327,14 @@ static struct gate *gate_allocate(const int listeners[2])
 	return gate;
 }
 
-int gate_create(struct loop *loop, struct http *http, struct ws *ws, const int listeners[2],
-        uint16_t port, uint32_t connections_max, struct gate **ret_gate)
+int gate_create(struct loop *loop, const struct gate_options *options, struct gate **ret_gate)
 {
-	struct gate *gate = gate_allocate(listeners);
+	struct gate *gate = gate_allocate(options->listeners);
 
 	if (!gate)
 		return -ENOMEM;
 	gate->loop = loop;
-	gate->http = http;
-	gate->ws = ws;
-	gate->port = port;
-	gate->connections_max = connections_max;
+	gate->options = *options;
 	int r = loop_timer_create(loop, pause_over, gate, &gate->pause);
 	if (!r)
 		r = listeners_watch(gate);
@@ -363,9 +359,4 @@ void gate_destroy(struct gate *gate)
 	}
 	loop_timer_destroy(gate->pause);
 	free(gate);
-}
-
-uint64_t gate_refused(const struct gate *gate)
-{
-	return gate->refused;
 }

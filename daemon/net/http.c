@@ -14,6 +14,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/net/http_reply.h"
 #include "daemon/net/lru.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ struct http {
 	char *page_dir;
 	uint16_t port;
 	uint32_t connections_max;
-	uint64_t requests;
+	struct metrics *metrics;
 };
 
 /* ---- Methods. */
@@ -51,7 +52,7 @@ static void reply_release(void *value)
 }
 
 struct query {
-	struct request *request;
+	struct http_request *request;
 	json_t *params;
 };
 
@@ -77,7 +78,7 @@ static enum MHD_Result take_param(void *context, enum MHD_ValueKind kind, const 
 }
 
 /* NULL with request->problem set. */
-static json_t *query_params(struct request *request)
+static json_t *query_params(struct http_request *request)
 {
 	struct query into = {request, json_object()};
 
@@ -88,27 +89,39 @@ static json_t *query_params(struct request *request)
 	return NULL;
 }
 
-static void make_key(struct request *request, enum answer_form form)
+/* Form, origin and address, in the face's own buffer; `failed` of that where memory is short. */
+static struct lru_key make_key(struct http_request *request, enum answer_form form)
 {
-	struct buffer *key = &request->http->key;
+	struct http *http = request->http;
 
-	buffer_clear(key);
-	buffer_putc(key, (char)('0' + form));
-	buffer_puts(key, request->origin);
-	buffer_putc(key, '\n');
-	buffer_append(key, request->uri, request->uri_length);
+	buffer_clear(&http->key);
+	buffer_putc(&http->key, (char)('0' + form));
+	buffer_puts(&http->key, request->origin);
+	buffer_putc(&http->key, '\n');
+	buffer_append(&http->key, request->uri, request->uri_length);
+	return (struct lru_key){api_version(http->api), http->key.data, http->key.length};
+}
+
+/* The key as it is now: the call may have moved the version. */
+static void keep_reply(struct http *http, struct reply *reply, size_t bytes)
+{
+	const struct lru_key key = {api_version(http->api), http->key.data, http->key.length};
+
+	lru_put(http->replies, &key, reply, bytes);
 }
 
 static enum MHD_Result send_method(
-        struct request *request, enum method method, enum answer_form form)
+        struct http_request *request, enum method method, enum answer_form form)
 {
 	struct http *http = request->http;
 	json_t *params = query_params(request);
+	const struct caller caller = caller_rest(request->origin);
+	const struct call call = {.caller = &caller, .method = method, .params = params};
 	struct answer answer;
 
 	if (!params)
 		return send_problem(request);
-	answer_method(http->api, method, params, form, &answer);
+	answer_method(http->api, &call, form, &answer);
 	json_decref(params);
 	size_t bytes = answer.length;
 	bool lasting = answer.lasting;
@@ -118,8 +131,7 @@ static enum MHD_Result send_method(
 		return MHD_NO;
 	enum MHD_Result r = reply_send(request, reply);
 	if (lasting && !http->key.failed)
-		lru_put(http->replies, api_version(http->api), http->key.data, http->key.length,
-		        reply, bytes);
+		keep_reply(http, reply, bytes);
 	else
 		reply_free(reply);
 	return r;
@@ -130,7 +142,7 @@ static enum MHD_Result send_method(
 static enum MHD_Result take_field(void *context, enum MHD_ValueKind kind, const char *name,
         size_t name_bytes, const char *value, size_t value_bytes)
 {
-	struct request *request = context;
+	struct http_request *request = context;
 	struct head_text text = {value ? value : "", value ? value_bytes : 0};
 
 	(void)kind;
@@ -151,7 +163,7 @@ static const char *allowed_at(const char *path)
 }
 
 /* The gate's rules again. 0 or a problem_code. */
-static int check_request(struct request *request, const char *path, const char *verb)
+static int check_request(struct http_request *request, const char *path, const char *verb)
 {
 	struct head *head = &request->head;
 	struct problem *problem = &request->problem;
@@ -164,8 +176,8 @@ static int check_request(struct request *request, const char *path, const char *
 	int r = problem->code ? (int)problem->code : head_check(head, request->http->port, problem);
 	if (r)
 		return r;
-	if (head->origin.at && head->origin.length < ORIGIN_BYTES)
-		snprintf(request->origin, ORIGIN_BYTES, "%.*s", (int)head->origin.length,
+	if (head->origin.at && head->origin.length < CALLER_ORIGIN_BYTES)
+		snprintf(request->origin, CALLER_ORIGIN_BYTES, "%.*s", (int)head->origin.length,
 		        head->origin.at);
 	r = head_route(head, &websocket, problem);
 	if (!r && websocket)
@@ -178,15 +190,13 @@ static int check_request(struct request *request, const char *path, const char *
 	return r;
 }
 
-static enum MHD_Result answer_request(struct request *request, const char *path)
+static enum MHD_Result answer_request(struct http_request *request, const char *path)
 {
 	struct http *http = request->http;
 	enum answer_form form = answer_form(request->head.accept);
 
-	make_key(request, form);
-	const struct reply *kept = http->key.failed ? NULL
-	                                            : lru_get(http->replies, api_version(http->api),
-	                                                      http->key.data, http->key.length);
+	const struct lru_key key = make_key(request, form);
+	const struct reply *kept = http->key.failed ? NULL : lru_get(http->replies, &key);
 	if (kept)
 		return reply_send(request, kept);
 	enum method method = method_by_path(path);
@@ -198,13 +208,13 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         const char *path, const char *verb, const char *version, const char *upload,
         size_t *upload_bytes, void **slot)
 {
-	struct request *request = *slot;
+	struct http_request *request = *slot;
 
 	(void)context, (void)connection, (void)version, (void)upload, (void)upload_bytes;
 	if (!request)
 		return MHD_NO; /* no memory: the connection is closed */
 	if (!request->checked) {
-		request->http->requests++;
+		request->http->metrics->net_http_requests++;
 		request->checked = !check_request(request, path, verb);
 		/* Answering already here would close the connection, as a refusal should. */
 		return request->checked ? MHD_YES : send_problem(request);
@@ -218,7 +228,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void *on_uri(void *context, const char *uri, struct MHD_Connection *connection)
 {
 	size_t length = strlen(uri);
-	struct request *request = malloc(sizeof *request + length + 1);
+	struct http_request *request = malloc(sizeof *request + length + 1);
 
 	if (!request)
 		return NULL;
@@ -244,9 +254,8 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 /* ---- Running. */
 
-static void http_turn(void *context)
+static void run(struct http *http)
 {
-	struct http *http = context;
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
 
 	/* A connection with more buffered than one turn used is not announced by the descriptor. */
@@ -261,6 +270,14 @@ static void http_turn(void *context)
 		return;
 	http->timer_set = true;
 	loop_timer_set(http->timer, wait_ms * 1000000u);
+}
+
+static void http_turn(void *context)
+{
+	struct http *http = context;
+
+	run(http);
+	http->metrics->net_http_open = http_connections(http);
 }
 
 static void http_timer_fired(void *context)
@@ -318,6 +335,7 @@ int http_create(struct loop *loop, struct api *api, const struct http_options *o
 	http->api = api;
 	http->port = options->port;
 	http->connections_max = options->connections_max;
+	http->metrics = options->metrics;
 	int r = http_start(http, options->page_dir);
 	if (r) {
 		http_destroy(http);
@@ -362,9 +380,4 @@ uint32_t http_connections(const struct http *http)
 	        http->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
 
 	return info ? info->num_connections : 0;
-}
-
-uint64_t http_requests(const struct http *http)
-{
-	return http->requests;
 }

@@ -9,11 +9,13 @@
 struct api;
 struct http;
 struct loop;
+struct metrics;
 
 struct http_options {
 	uint16_t port;        /* that a Host may name */
 	const char *page_dir; /* copied; NULL: no pages */
 	uint32_t connections_max;
+	struct metrics *metrics; /* borrowed */
 };
 int http_create(struct loop *loop, struct api *api, const struct http_options *options,
         struct http **ret_http);      /* -ENOMEM, -EIO */
@@ -21,4 +23,3 @@ void http_destroy(struct http *http); /* NULL is fine; closes its connections */
 /* Takes over a connected socket whose first request head is still unread and was checked. */
 void http_adopt(struct http *http, int fd);
 uint32_t http_connections(const struct http *http);
-uint64_t http_requests(const struct http *http);

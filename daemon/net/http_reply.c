@@ -35,7 +35,7 @@ static bool header(struct MHD_Response *response, const char *name, const char *
 
 /* What every answer carries. */
 static bool common_headers(
-        struct MHD_Response *response, const struct request *request, const char *etag)
+        struct MHD_Response *response, const struct http_request *request, const char *etag)
 {
 	return header(response, "Cache-Control", "no-cache") &&
 	       header(response, "Vary", "Origin, Accept") &&
@@ -46,7 +46,7 @@ static bool common_headers(
 	                       header(response, "Access-Control-Expose-Headers", "ETag")));
 }
 
-static struct MHD_Response *empty_response(const struct request *request)
+static struct MHD_Response *empty_response(const struct http_request *request)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 	        0, NULL, MHD_RESPMEM_PERSISTENT);
@@ -60,7 +60,7 @@ static struct MHD_Response *empty_response(const struct request *request)
 
 /* Takes the answer's body. */
 static struct MHD_Response *full_response(
-        const struct request *request, struct answer *answer, const char *etag)
+        const struct http_request *request, struct answer *answer, const char *etag)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 	        answer->length, answer->body, MHD_RESPMEM_MUST_FREE);
@@ -75,7 +75,7 @@ static struct MHD_Response *full_response(
 	return NULL;
 }
 
-struct reply *reply_create(const struct request *request, struct answer *answer)
+struct reply *reply_create(const struct http_request *request, struct answer *answer)
 {
 	struct reply *reply = answer->body ? calloc(1, sizeof *reply) : NULL;
 
@@ -93,14 +93,14 @@ struct reply *reply_create(const struct request *request, struct answer *answer)
 	return NULL;
 }
 
-static bool has_etag(const struct request *request, const char *etag)
+static bool has_etag(const struct http_request *request, const char *etag)
 {
 	struct head_text given = request->head.if_none_match;
 
 	return given.at && *etag && (head_is(given, "*") || head_lists(given, etag));
 }
 
-enum MHD_Result reply_send(const struct request *request, const struct reply *reply)
+enum MHD_Result reply_send(const struct http_request *request, const struct reply *reply)
 {
 	uint32_t status = has_etag(request, reply->etag) ? 304 : reply->status;
 
@@ -110,7 +110,7 @@ enum MHD_Result reply_send(const struct request *request, const struct reply *re
 
 /* Sends a response once and lets go of it. */
 static enum MHD_Result send_once(
-        const struct request *request, uint32_t status, struct MHD_Response *response)
+        const struct http_request *request, uint32_t status, struct MHD_Response *response)
 {
 	if (!response)
 		return MHD_NO; /* no memory: the connection is closed */
@@ -121,7 +121,7 @@ static enum MHD_Result send_once(
 
 /* ---- Problems and preflights. */
 
-enum MHD_Result send_problem(const struct request *request)
+enum MHD_Result send_problem(const struct http_request *request)
 {
 	enum problem_code code = request->problem.code;
 	struct answer answer;
@@ -137,7 +137,7 @@ enum MHD_Result send_problem(const struct request *request)
 }
 
 /* A CORS preflight (Fetch standard, 4.8), or a plain OPTIONS. */
-enum MHD_Result send_options(const struct request *request)
+enum MHD_Result send_options(const struct http_request *request)
 {
 	struct MHD_Response *response = empty_response(request);
 	bool ok = response && header(response, "Allow", request->allowed);
@@ -152,7 +152,8 @@ enum MHD_Result send_options(const struct request *request)
 
 /* ---- Pages. */
 
-static struct MHD_Response *page_response(const struct request *request, const struct page *page)
+static struct MHD_Response *page_response(
+        const struct http_request *request, const struct page *page)
 {
 	struct MHD_Response *response = MHD_create_response_from_fd64(page->bytes, page->fd);
 
@@ -172,7 +173,7 @@ static struct MHD_Response *page_response(const struct request *request, const s
 	return NULL;
 }
 
-enum MHD_Result send_page(struct request *request, const char *dir, const char *path)
+enum MHD_Result send_page(struct http_request *request, const char *dir, const char *path)
 {
 	struct page page;
 

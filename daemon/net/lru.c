@@ -56,20 +56,27 @@ static void list_add(struct lru *lru, struct entry *entry)
 	lru->newest = entry;
 }
 
-static struct entry **chain_slot(struct lru *lru, uint64_t hash, const void *key, size_t key_bytes)
+static uint64_t hash_of(const struct lru_key *key)
+{
+	return hash_mix(hash_bytes(HASH_SEED, key->data, key->bytes));
+}
+
+/* Where the chain of this hash points to the key's entry, or to nothing. */
+static struct entry **chain_slot(struct lru *lru, uint64_t hash, const struct lru_key *key)
 {
 	struct entry **slot = &lru->chains[hash & (CHAINS - 1)];
 
 	for (; *slot; slot = &(*slot)->chain_next)
-		if ((*slot)->hash == hash && (*slot)->key_bytes == key_bytes &&
-		        !memcmp((*slot)->key, key, key_bytes))
+		if ((*slot)->hash == hash && (*slot)->key_bytes == key->bytes &&
+		        !memcmp((*slot)->key, key->data, key->bytes))
 			break;
 	return slot;
 }
 
 static void drop(struct lru *lru, struct entry *entry)
 {
-	struct entry **slot = chain_slot(lru, entry->hash, entry->key, entry->key_bytes);
+	const struct lru_key key = {lru->version, entry->key, entry->key_bytes};
+	struct entry **slot = chain_slot(lru, entry->hash, &key);
 
 	*slot = entry->chain_next;
 	list_take(lru, entry);
@@ -97,11 +104,10 @@ void lru_destroy(struct lru *lru)
 	free(lru);
 }
 
-void *lru_get(struct lru *lru, uint64_t version, const void *key, size_t key_bytes)
+void *lru_get(struct lru *lru, const struct lru_key *key)
 {
-	empty_if_old(lru, version);
-	uint64_t hash = hash_mix(hash_bytes(HASH_SEED, key, key_bytes));
-	struct entry *entry = *chain_slot(lru, hash, key, key_bytes);
+	empty_if_old(lru, key->version);
+	struct entry *entry = *chain_slot(lru, hash_of(key), key);
 
 	if (!entry)
 		return NULL;
@@ -112,33 +118,31 @@ void *lru_get(struct lru *lru, uint64_t version, const void *key, size_t key_byt
 	return entry->value;
 }
 
-static struct entry *entry_create(
-        const void *key, size_t key_bytes, void *value, size_t value_bytes)
+static struct entry *entry_create(const struct lru_key *key, void *value, size_t value_bytes)
 {
-	struct entry *entry = malloc(sizeof *entry + key_bytes);
+	struct entry *entry = malloc(sizeof *entry + key->bytes);
 
 	if (!entry)
 		return NULL;
-	entry->hash = hash_mix(hash_bytes(HASH_SEED, key, key_bytes));
+	entry->hash = hash_of(key);
 	entry->value = value;
-	entry->bytes = value_bytes + key_bytes;
-	entry->key_bytes = key_bytes;
-	memcpy(entry->key, key, key_bytes);
+	entry->bytes = value_bytes + key->bytes;
+	entry->key_bytes = key->bytes;
+	memcpy(entry->key, key->data, key->bytes);
 	return entry;
 }
 
-int lru_put(struct lru *lru, uint64_t version, const void *key, size_t key_bytes, void *value,
-        size_t value_bytes)
+int lru_put(struct lru *lru, const struct lru_key *key, void *value, size_t value_bytes)
 {
-	empty_if_old(lru, version);
-	struct entry *entry = value_bytes + key_bytes <= lru->options.bytes_max
-	                              ? entry_create(key, key_bytes, value, value_bytes)
+	empty_if_old(lru, key->version);
+	struct entry *entry = value_bytes + key->bytes <= lru->options.bytes_max
+	                              ? entry_create(key, value, value_bytes)
 	                              : NULL;
 	if (!entry) {
 		lru->options.release(value);
 		return -ENOMEM;
 	}
-	struct entry **slot = chain_slot(lru, entry->hash, key, key_bytes);
+	struct entry **slot = chain_slot(lru, entry->hash, key);
 	if (*slot)
 		drop(lru, *slot);
 	while (lru->oldest && (lru->count >= lru->options.entries_max ||

@@ -17,9 +17,13 @@ struct lru_options {
 int lru_create(const struct lru_options *options, struct lru **ret_lru); /* -ENOMEM */
 void lru_destroy(struct lru *lru); /* NULL is fine; releases every value */
 
+struct lru_key {
+	uint64_t version; /* of the world */
+	const void *data; /* what tells entries of one version apart; copied where it is kept */
+	size_t bytes;
+};
 /* The value, or NULL. It stays the cache's, valid until the next lru_get or lru_put. */
-void *lru_get(struct lru *lru, uint64_t version, const void *key, size_t key_bytes);
+void *lru_get(struct lru *lru, const struct lru_key *key);
 /* Hands a value over; whatever was under the key is released. If it cannot be kept (too large, no
  * memory) it is released at once: -ENOMEM. */
-int lru_put(struct lru *lru, uint64_t version, const void *key, size_t key_bytes, void *value,
-        size_t value_bytes);
+int lru_put(struct lru *lru, const struct lru_key *key, void *value, size_t value_bytes);

@@ -30,10 +30,26 @@ static int start_faces(
 	        .port = net->port,
 	        .page_dir = options->page_dir,
 	        .connections_max = options->connections_max,
+	        .metrics = options->metrics,
 	};
 	int r = http_create(loop, api, &http, &net->http);
 
-	return r ? r : ws_create(loop, api, &net->ws);
+	return r ? r : ws_create(loop, api, options->metrics, &net->ws);
+}
+
+static int start_gate(struct net *net, struct loop *loop, const struct net_options *options,
+        const int listeners[2])
+{
+	const struct gate_options gate = {
+	        .http = net->http,
+	        .ws = net->ws,
+	        .metrics = options->metrics,
+	        .listeners = {listeners[0], listeners[1]},
+	        .port = net->port,
+	        .connections_max = options->connections_max,
+	};
+
+	return gate_create(loop, &gate, &net->gate);
 }
 
 static int start(struct net *net, struct loop *loop, struct api *api,
@@ -48,8 +64,7 @@ static int start(struct net *net, struct loop *loop, struct api *api,
 		log_info("net: no IPv6 here; listening on 127.0.0.1 alone");
 	r = start_faces(net, loop, api, options);
 	if (!r)
-		return gate_create(loop, net->http, net->ws, listeners, net->port,
-		        options->connections_max, &net->gate);
+		return start_gate(net, loop, options, listeners);
 	close(listeners[0]);
 	if (listeners[1] >= 0)
 		close(listeners[1]);
@@ -86,14 +101,4 @@ void net_destroy(struct net *net)
 uint16_t net_port(const struct net *net)
 {
 	return net->port;
-}
-
-struct net_stats net_stats(const struct net *net)
-{
-	return (struct net_stats){
-	        .http_requests = http_requests(net->http),
-	        .ws_messages = ws_messages(net->ws),
-	        .refused = gate_refused(net->gate),
-	        .ws_open = ws_connections(net->ws),
-	};
 }

@@ -12,21 +12,17 @@
 struct api;
 struct error;
 struct loop;
+struct metrics;
 struct net;
 
 struct net_options {
 	uint16_t port;            /* on 127.0.0.1 and ::1; 0: any free one */
 	const char *page_dir;     /* static files of the demo page and nnjit-web, served under / */
 	uint32_t connections_max; /* all peers together */
+	struct metrics *metrics;  /* borrowed */
 };
 /* -EADDRINUSE, -EACCES, -ENOMEM, -EIO; err names the address and what to do. */
 int net_create(struct loop *loop, struct api *api, const struct net_options *options,
         struct net **ret_net, struct error *err);
 void net_destroy(struct net *net);
 uint16_t net_port(const struct net *net);
-
-struct net_stats {
-	uint64_t http_requests, ws_messages, refused;
-	uint32_t ws_open;
-};
-struct net_stats net_stats(const struct net *net);

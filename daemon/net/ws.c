@@ -12,6 +12,7 @@
 #include "daemon/api/api.h"
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <libwebsockets.h>
@@ -48,9 +49,8 @@ struct ws {
 	struct api *api;
 	struct lws_vhost *vhost;
 	struct connection *connections;
-	uint32_t count;
-	uint64_t messages;
-	struct buffer out; /* LWS_PRE bytes of room, then the text being written */
+	struct metrics *metrics; /* net_ws_open: how many there are */
+	struct buffer out;       /* LWS_PRE bytes of room, then the text being written */
 };
 
 /* ---- Connections. */
@@ -68,7 +68,7 @@ static struct connection *connection_create(struct ws *ws)
 	if (c->next)
 		c->next->link = &c->next;
 	ws->connections = c;
-	ws->count++;
+	ws->metrics->net_ws_open++;
 	return c;
 }
 
@@ -93,7 +93,7 @@ static void connection_free(struct connection *c)
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
-	c->ws->count--;
+	c->ws->metrics->net_ws_open--;
 	free(c);
 }
 
@@ -206,7 +206,7 @@ static void message_done(struct connection *c, const char *text, size_t length)
 	char *reply = lws_frame_is_binary(c->wsi) ? refuse_binary()
 	                                          : api_message(c->ws->api, c->peer, text, length);
 
-	c->ws->messages++;
+	c->ws->metrics->net_ws_messages++;
 	loop_linger(c->ws->loop);
 	if (reply)
 		connection_send(c, reply, strlen(reply), true);
@@ -248,14 +248,15 @@ static int received(struct connection *c, const char *bytes, size_t length)
 
 static int established(struct connection *c)
 {
-	char origin[256] = "";
+	char origin[CALLER_ORIGIN_BYTES] = "";
 
 	/* One that does not fit would be another's; the gate has looked at what it says. */
 	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
 		return -1;
 	if (lws_hdr_copy(c->wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
 		origin[0] = '\0';
-	return api_peer_create(c->ws->api, origin, pushed, c, &c->peer) ? -1 : 0;
+	const struct caller caller = caller_websocket(origin);
+	return api_peer_create(c->ws->api, &caller, pushed, c, &c->peer) ? -1 : 0;
 }
 
 static int destroyed(struct connection *c)
@@ -313,7 +314,7 @@ static const lws_retry_bo_t keep_alive = {
         .secs_since_valid_hangup = HANG_UP_S,
 };
 
-int ws_create(struct loop *loop, struct api *api, struct ws **ret_ws)
+int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struct ws **ret_ws)
 {
 	/* A port of its own kind, so that no Host leads libwebsockets to another vhost. */
 	struct lws_context_creation_info info = {
@@ -328,6 +329,7 @@ int ws_create(struct loop *loop, struct api *api, struct ws **ret_ws)
 		return -ENOMEM;
 	ws->loop = loop;
 	ws->api = api;
+	ws->metrics = metrics;
 	ws->vhost = lws_create_vhost(loop_lws(loop), &info);
 	if (!ws->vhost) {
 		free(ws);
@@ -375,10 +377,5 @@ void ws_adopt(struct ws *ws, int fd)
 
 uint32_t ws_connections(const struct ws *ws)
 {
-	return ws->count;
-}
-
-uint64_t ws_messages(const struct ws *ws)
-{
-	return ws->messages;
+	return (uint32_t)ws->metrics->net_ws_open;
 }

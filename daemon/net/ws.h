@@ -8,11 +8,12 @@
 
 struct api;
 struct loop;
+struct metrics;
 struct ws;
 
-int ws_create(struct loop *loop, struct api *api, struct ws **ret_ws); /* -ENOMEM, -EIO */
+/* metrics: borrowed. -ENOMEM, -EIO. */
+int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struct ws **ret_ws);
 void ws_destroy(struct ws *ws); /* NULL is fine; closes its connections */
 /* Takes over a connected socket whose handshake is still unread and was checked by the gate. */
 void ws_adopt(struct ws *ws, int fd);
 uint32_t ws_connections(const struct ws *ws);
-uint64_t ws_messages(const struct ws *ws);

@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "daemon/store/environment.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -371,7 +372,7 @@ int store_scan(struct store *store, enum store_table table, struct store_bytes p
 	return store_error(code);
 }
 
-int store_stats(struct store *store, struct store_stats *ret_stats)
+int store_count(struct store *store, struct metrics *metrics)
 {
 	uint64_t entries[STORE_TABLES] = {0};
 	MDB_envinfo info;
@@ -388,9 +389,13 @@ int store_stats(struct store *store, struct store_stats *ret_stats)
 		entries[i] = stat.ms_entries;
 	}
 	mdb_txn_abort(txn);
-	if (!code)
-		*ret_stats = (struct store_stats){(info.me_last_pgno + 1) * (uint64_t)stat.ms_psize,
-		        entries[STORE_KERNELS], entries[STORE_TRIALS], entries[STORE_DEVICES],
-		        entries[STORE_JOBS], entries[STORE_REPORTS]};
-	return store_error(code);
+	if (code)
+		return store_error(code);
+	metrics->store_bytes = (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
+	metrics->store_kernels = entries[STORE_KERNELS];
+	metrics->store_trials = entries[STORE_TRIALS];
+	metrics->store_devices = entries[STORE_DEVICES];
+	metrics->store_jobs = entries[STORE_JOBS];
+	metrics->report_kernels = entries[STORE_REPORTS];
+	return 0;
 }

@@ -55,6 +55,7 @@ int store_scan(struct store *store, enum store_table table, struct store_bytes p
 /* device, op, features, driver: so that one prefix finds a kernel under all drivers. */
 void store_key_encode(const struct store_key *key, uint8_t to[static STORE_KEY_BYTES]);
 void store_key_decode(const uint8_t from[static STORE_KEY_BYTES], struct store_key *ret_key);
-#define STORE_KEY_DRIVERLESS_BYTES 20 /* the prefix without the driver */
+#define STORE_KEY_DRIVERLESS_BYTES  20 /* the prefix without the driver */
+#define STORE_KEY_FEATURELESS_BYTES 16 /* without the features, too */
 
 int store_error(int lmdb); /* LMDB's answer as ours */

@@ -132,7 +132,11 @@ int store_get_kernel(struct store *store, const struct store_key *key, const cha
 	return 0;
 }
 
+/* ---- Walks over several. */
+
 struct each_kernel {
+	const struct store_key *key; /* NULL: every kernel; else of its driver alone, */
+	const char *op;              /* and of this operator */
 	bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel);
 	void *context;
 };
@@ -146,14 +150,28 @@ static bool show(void *context, struct store_bytes key, struct store_bytes value
 	if (decode(key, value, &kernel))
 		return true;
 	store_key_decode(key.data, &found);
+	if (to->key && (found.driver != to->key->driver || strcmp(kernel.op, to->op)))
+		return true;
 	return to->each(to->context, &found, &kernel);
+}
+
+int store_each_variant(struct store *store, const struct store_key *key, const char *op_text,
+        bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
+        void *context)
+{
+	struct each_kernel to = {key, op_text, each, context};
+	uint8_t bytes[STORE_KEY_BYTES];
+
+	store_key_encode(key, bytes);
+	return store_scan(store, STORE_KERNELS,
+	        (struct store_bytes){bytes, STORE_KEY_FEATURELESS_BYTES}, show, &to);
 }
 
 int store_each_kernel(struct store *store,
         bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
         void *context)
 {
-	struct each_kernel to = {each, context};
+	struct each_kernel to = {NULL, NULL, each, context};
 
 	return store_scan(store, STORE_KERNELS, (struct store_bytes){0}, show, &to);
 }

@@ -10,6 +10,7 @@
 #include "daemon/store/environment.h"
 
 #include "base/hash.h"
+#include "protocol/metrics.h"
 
 #include <errno.h>
 #include <string.h>
@@ -152,18 +153,18 @@ static int make_room(struct store *store, const struct report_key *key, struct s
 {
 	struct census census = {0};
 	struct store_bytes origin = {key->bytes, ORIGIN_BYTES};
-	struct store_stats stats;
+	struct metrics metrics;
 	int code = store_scan(store, STORE_REPORTS, origin, take_census, &census);
 
 	if (!code)
-		code = store_stats(store, &stats);
+		code = store_count(store, &metrics);
 	if (code)
 		return code;
 	if (census.count >= STORE_ORIGIN_KERNELS_MAX) {
 		*oldest = census.oldest;
 		*edit = (struct store_edit){STORE_REPORTS, {oldest->bytes, KEY_BYTES}, {NULL, 0}};
 		*ret_edits = 1;
-	} else if (stats.reports >= STORE_REPORT_RECORDS_MAX) {
+	} else if (metrics.report_kernels >= STORE_REPORT_RECORDS_MAX) {
 		return -ENOSPC;
 	}
 	return 0;

@@ -49,6 +49,11 @@ int store_get_kernel(struct store *store, const struct store_key *key, const cha
         struct store_kernel *ret_kernel, bool *ret_stale);
 int store_put_kernel(
         struct store *store, const struct store_key *key, const struct store_kernel *kernel);
+/* Calls each for every kernel of this operator on the key's device under its driver, whatever the
+ * features, in the order of the keys, until it returns false. */
+int store_each_variant(struct store *store, const struct store_key *key, const char *op_text,
+        bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
+        void *context);
 /* Calls each for every kernel until it returns false. */
 int store_each_kernel(struct store *store,
         bool (*each)(void *context, const struct store_key *key, const struct store_kernel *kernel),
@@ -138,8 +143,6 @@ int store_get_reports(struct store *store, const char *origin, const struct stor
 int store_put_reports(
         struct store *store, const struct store_key *key, const struct store_reports *reports);
 
-/* Bytes used and entries, for /v1/status. */
-struct store_stats {
-	uint64_t bytes, kernels, trials, devices, jobs, reports;
-};
-int store_stats(struct store *store, struct store_stats *ret_stats);
+/* Sets the gauges of this room: bytes used, and entries. */
+struct metrics;
+int store_count(struct store *store, struct metrics *metrics);

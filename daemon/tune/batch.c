@@ -103,7 +103,7 @@ void batch_take_verdict(
 {
 	struct attempt *attempt = &session->attempts[candidate];
 
-	session->job->tune->stats.built_ahead += verdict->ahead;
+	session->job->tune->metrics->tuning_built_ahead += verdict->ahead;
 	if (!verdict->right) {
 		batch_reject(session, candidate, STORE_TRIAL_WRONG,
 		        *verdict->why ? verdict->why : "wrong results");

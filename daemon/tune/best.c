@@ -27,6 +27,7 @@ void best_start(struct session *session)
 		return;
 	session->best.kernel = kernel.best;
 	session->best.schedule = kernel.schedule;
+	session->best.predicted_ns = kernel.predicted_ns;
 }
 
 /* The fastest of those verified and timed in this session, once there were finals of the finalists;
@@ -86,6 +87,14 @@ static void keep(struct session *session)
 	kernels_changed(job->tune);
 }
 
+static void set_schedule(struct session *session, const struct schedule *schedule)
+{
+	const struct kernel_id *id = &session->job->id;
+
+	session->best.schedule = *schedule;
+	session->best.predicted_ns = space_predict_ns(&id->op, schedule, &id->device->facts);
+}
+
 static void take(struct session *session, uint32_t candidate)
 {
 	const struct attempt *attempt = &session->attempts[candidate];
@@ -106,7 +115,7 @@ static void take(struct session *session, uint32_t candidate)
 	best->pipeline_ns = attempt->trial.pipeline_ns;
 	best->code_bytes = attempt->trial.code_bytes;
 	best->naive = false;
-	session->best.schedule = attempt->schedule;
+	set_schedule(session, &attempt->schedule);
 	session->best.ours = true;
 }
 
@@ -198,7 +207,7 @@ void best_naive(struct session *session, bool finished)
 	        .generation = nnjit_generation, .naive = true, .finished = finished};
 	snprintf(best->op, sizeof best->op, "%s", job->text);
 	schedule_print(&plainest, best->schedule);
-	session->best.schedule = plainest;
+	set_schedule(session, &plainest);
 	log_warning("%s on %s: no schedule could be measured; '%s', the plainest, is served "
 	            "without having been verified",
 	        job->text, job->device->public.name, best->schedule);

@@ -42,8 +42,8 @@ static void job_end(struct job *job, enum tune_event event, const char *why)
 	budget_leave(job);
 	job_stop(job);
 	queue_remove(job);
-	tune->stats.jobs_finished += event == TUNE_FINISHED;
-	tune->stats.jobs_failed += event == TUNE_FAILED && !job->cancelled;
+	tune->metrics->tuning_jobs_finished += event == TUNE_FINISHED;
+	tune->metrics->tuning_jobs_failed += event == TUNE_FAILED && !job->cancelled;
 	kernels_changed(tune);
 	queue_tell(job, event, why);
 	job_free(job);

@@ -128,7 +128,7 @@ void journal_reject(
 	put(session, &attempt->trial);
 	if (session->building == candidate)
 		session->building = NO_CANDIDATE;
-	session->job->tune->stats.trials++;
+	session->job->tune->metrics->tuning_trials++;
 }
 
 static void take_timing(struct session *session, uint32_t candidate)
@@ -162,7 +162,7 @@ void journal_times(struct session *session)
 		struct attempt *attempt = &session->attempts[session->timing.candidate[i]];
 		if (!search_timing(session->search, session->timing.candidate[i]).samples)
 			continue;
-		session->job->tune->stats.trials += !attempt->timed;
+		session->job->tune->metrics->tuning_trials += !attempt->timed;
 		attempt->timed = true;
 		take_timing(session, session->timing.candidate[i]);
 		trials[count++] = attempt->trial;

@@ -144,13 +144,13 @@ static int kernel_predicted(struct tune *tune, const struct kernel_id *id,
 /* The best of a session, once it has one. */
 static void kernel_in_tuning(const struct session *session, struct tune_kernel *ret_kernel)
 {
-	const struct kernel_id *id = &session->job->id;
-
-	*ret_kernel = (struct tune_kernel){.best = session->best.kernel};
-	fill(ret_kernel, id, &session->best.schedule);
-	ret_kernel->status = session->best.kernel.naive ? TUNE_NAIVE : TUNE_TUNING;
-	ret_kernel->predicted_ns = space_predict_ns(
-	        &id->op, &session->best.schedule, &id->device->facts);
+	*ret_kernel = (struct tune_kernel){
+	        .id = session->job->id,
+	        .schedule = session->best.schedule,
+	        .status = session->best.kernel.naive ? TUNE_NAIVE : TUNE_TUNING,
+	        .predicted_ns = session->best.predicted_ns,
+	        .best = session->best.kernel,
+	};
 }
 
 /* `job` NULL: none tunes it. */

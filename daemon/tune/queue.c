@@ -77,7 +77,7 @@ static struct job *job_create(
 	if (!job)
 		return NULL;
 	job->tune = tune;
-	job->device = device_by_id(tune, id->device->id);
+	job->device = device_of(id->device);
 	job->id = *id;
 	job->id.features &= id->device->limits.features;
 	job->priority = priority;
@@ -328,6 +328,17 @@ int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct t
 		return subscribe_tuned(tune, &kernel, params, ret_subscription);
 	code = job_for(tune, id, params->priority, &job, err);
 	return code ? code : join(job, params, ret_subscription);
+}
+
+int tune_queue(struct tune *tune, const struct tune_kernel *kernel)
+{
+	static const struct tune_params params;
+	struct job *job = NULL;
+
+	if (is_answered(kernel))
+		return 0;
+	int code = job_for(tune, &kernel->id, params.priority, &job, NULL);
+	return code ? code : join(job, &params, NULL);
 }
 
 static bool nearly_done(const struct job *job)

@@ -399,7 +399,7 @@ static enum session_state lost(struct session *session, const struct worker_repl
 	if (++session->deaths < DEATHS_MAX) {
 		log_warning("%s on %s: %s; the worker is started again and the search goes on",
 		        job->text, job->device->public.name, reply->text);
-		job->tune->stats.worker_restarts++;
+		job->tune->metrics->tuning_worker_restarts++;
 		return SESSION_OPENING;
 	}
 	if (session->search && session->best.ours) {

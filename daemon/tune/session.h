@@ -93,6 +93,7 @@ struct session {
 	struct {
 		struct store_kernel kernel; /* schedule "" while there is none */
 		struct schedule schedule;
+		double predicted_ns;
 		bool ours; /* measured in this session */
 	} best;
 };

@@ -8,6 +8,7 @@
 #include "cost/calibrate.h"
 #include "daemon/tune/tune.h"
 #include "daemon/tune/worker.h"
+#include "protocol/metrics.h"
 
 #define DEVICES_MAX   16
 #define JOBS_MAX      512 /* queued, all devices together */
@@ -21,7 +22,7 @@ struct device;
 typedef void device_readied(void *context, const struct worker_reply *failure);
 
 struct device {
-	struct tune_device public; /* first: the API's pointer is the device's */
+	struct tune_device public; /* what tune.h lends: device_of leads back */
 	struct tune *tune;
 	json_t *object;
 	struct correction correction; /* of its predictions, where its facts say so */
@@ -48,6 +49,7 @@ struct predicted {
 struct tune {
 	struct loop *loop;
 	struct store *store;
+	struct metrics *metrics;
 	struct tune_options options;
 
 	struct device *devices[DEVICES_MAX]; /* best first */
@@ -66,7 +68,6 @@ struct tune {
 
 	struct predicted predicted[PREDICTED_MAX];
 	uint64_t version;
-	struct tune_stats stats;
 	char boot[40]; /* this boot of the machine; "" where it cannot be known */
 };
 
@@ -74,6 +75,10 @@ struct tune {
 int devices_start(struct tune *tune); /* from the store, then by a worker's enumeration */
 void devices_stop(struct tune *tune);
 struct device *device_by_id(const struct tune *tune, uint64_t id);
+static inline struct device *device_of(const struct tune_device *public)
+{
+	return (struct device *)((uintptr_t) public - offsetof(struct device, public));
+}
 void device_ready(struct device *device, device_readied *done, void *context);
 void device_rest(struct device *device); /* no job follows: stops the worker after a while */
 
@@ -81,7 +86,6 @@ void device_rest(struct device *device); /* no job follows: stops the worker aft
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */
 
 /* ---- known.c */
-struct store_key kernel_key(const struct kernel_id *id);
 /* What the store knows, if its schedule can still be used: 0 with status and schedule, or -ENOENT.
  */
 int kernel_stored(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel);

@@ -32,8 +32,8 @@ static void fill_defaults(struct tune_options *options)
 #include "daemon/options.def"
 }
 
-int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
-        struct tune **ret_tune)
+int tune_create(struct loop *loop, struct store *store, struct metrics *metrics,
+        const struct tune_options *options, struct tune **ret_tune)
 {
 	struct tune *tune = calloc(1, sizeof *tune);
 
@@ -41,6 +41,7 @@ int tune_create(struct loop *loop, struct store *store, const struct tune_option
 		return -ENOMEM;
 	tune->loop = loop;
 	tune->store = store;
+	tune->metrics = metrics;
 	tune->options = *options;
 	fill_defaults(&tune->options);
 	tune->version = 1;
@@ -66,15 +67,16 @@ void tune_destroy(struct tune *tune)
 	free(tune);
 }
 
-struct tune_stats tune_stats(const struct tune *tune)
+void tune_count(struct tune *tune)
 {
-	struct tune_stats stats = tune->stats;
+	struct metrics *metrics = tune->metrics;
+	uint32_t running = 0, workers = tune->lister && worker_runs(tune->lister);
 
 	for (uint32_t i = 0; i < tune->device_count; i++) {
-		stats.jobs_running += tune->devices[i]->job != NULL;
-		stats.workers += worker_runs(tune->devices[i]->worker);
+		running += tune->devices[i]->job != NULL;
+		workers += worker_runs(tune->devices[i]->worker);
 	}
-	stats.workers += tune->lister && worker_runs(tune->lister);
-	stats.jobs_queued = tune->job_count - stats.jobs_running;
-	return stats;
+	metrics->tuning_jobs_running = running;
+	metrics->tuning_jobs_queued = tune->job_count - running;
+	metrics->tuning_workers = workers;
 }

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 struct loop;
+struct metrics;
 struct tune;
 
 /* The rows of options.def that are the tuner's. A number that is 0 is its row's default. */
@@ -23,9 +24,9 @@ struct tune_options {
 #define NUMBER(part, field, ...) OPTION_##part(uint64_t field;)
 #include "daemon/options.def"
 };
-/* The options' texts must outlive the tuner. -ENOMEM, -EIO. */
-int tune_create(struct loop *loop, struct store *store, const struct tune_options *options,
-        struct tune **ret_tune);
+/* What is lent, the options' texts too, must outlive the tuner. -ENOMEM, -EIO. */
+int tune_create(struct loop *loop, struct store *store, struct metrics *metrics,
+        const struct tune_options *options, struct tune **ret_tune);
 void tune_destroy(struct tune *tune); /* stops workers; unfinished jobs stay in the store */
 
 /* ---- Devices. Known from the store at once, refreshed by a worker's enumeration after start. */
@@ -78,6 +79,7 @@ struct kernel_id {
 	uint32_t features; /* enum feature bits that its code may use; those beyond the device's
 	                    * make no difference */
 };
+struct store_key kernel_key(const struct kernel_id *id); /* of its records in the store */
 struct tune_kernel {
 	struct kernel_id id; /* its features are some of the device's */
 	struct schedule schedule;
@@ -118,12 +120,11 @@ struct tune_params { /* zero: interactive, with the default budget, only the job
  * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full). */
 int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
         struct tune_subscription **ret_subscription, struct error *err);
+/* Queues the tuning of a kernel as tune_get told it, for nobody in particular; of one that is tuned
+ * nothing. The same failures. */
+int tune_queue(struct tune *tune, const struct tune_kernel *kernel);
 /* Stops the telling; the job goes on only if somebody else waits or it is nearly done. */
 void tune_unsubscribe(struct tune_subscription *subscription); /* NULL is fine */
 
-struct tune_stats {
-	uint32_t jobs_queued, jobs_running, workers, worker_restarts;
-	uint64_t trials, jobs_finished, jobs_failed;
-	uint64_t built_ahead; /* candidates whose pipeline was begun while others were timed */
-};
-struct tune_stats tune_stats(const struct tune *tune);
+/* Sets the gauges of this room; its counters are counted as things happen. */
+void tune_count(struct tune *tune);

@@ -5,6 +5,7 @@
  */
 #include "protocol/artifact/artifact.h"
 
+#include "base/base64.h"
 #include "protocol/artifact/bindings.h"
 
 #include <errno.h>

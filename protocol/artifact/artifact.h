@@ -72,8 +72,3 @@ enum artifact_status artifact_parts_status(const struct artifact_parts *parts);
  * where unknown, and at most 1: what stays in a cache may beat the bound of memory. */
 double artifact_gflops(const struct op *op, double median_ns);
 double artifact_roofline(const struct op *op, const struct facts *facts, double median_ns);
-
-/* Appends the bytes as base64 (RFC 4648), or the bytes of such text; decoding answers -EINVAL for
- * what is none, -ENOMEM. */
-void base64_encode(struct buffer *buffer, const void *bytes, size_t count);
-int base64_decode(struct buffer *buffer, const char *text);

@@ -182,12 +182,15 @@ START_TEST(answers_are_as_their_rows_say)
 {
 	json_t *params = json_loads(rows[_i].params, 0, NULL), *id = json_integer(1), *result;
 	const char *name = methods[rows[_i].method].name;
+	struct caller caller = caller_websocket("http://127.0.0.1:8080");
+	const struct call call = {&caller, rows[_i].method, params, id};
 	struct problem problem = {0};
 
+	caller.peer = peer;
 	plant_kernel(OP8, "wg_x=8 wg_y=8");
 	ck_assert_ptr_nonnull(params);
-	ck_assert_msg(!api_call(api, rows[_i].method, params, peer, id, &result, &problem),
-	        "%s: %s", rows[_i].params, problem.detail);
+	ck_assert_msg(!api_call(api, &call, &result, &problem), "%s: %s", rows[_i].params,
+	        problem.detail);
 	check_object(name ? name : "answer", result, type_of(rows[_i].method, result));
 	json_decref(result);
 	json_decref(params);
@@ -213,7 +216,7 @@ START_TEST(who_has_no_websocket_is_refused_by_the_row)
 
 	for (enum method m = 0; m < METHOD_COUNT; m++) {
 		struct problem problem = {0};
-		int answer = api_call(api, m, params, NULL, NULL, &result, &problem);
+		int answer = call_rest(m, params, &result, &problem);
 		ck_assert_int_eq(
 		        answer == PROBLEM_UPGRADE_REQUIRED, methods[m].caller == CALLER_PEER);
 		ck_assert(methods[m].path || methods[m].caller != CALLER_ANYONE);

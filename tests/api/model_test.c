@@ -73,7 +73,7 @@ START_TEST(a_model_is_the_sum_of_its_operators)
 	ck_assert_double_eq(number_at(total, "ops"), 12);
 	ck_assert_double_eq(number_at(total, "tuned"), 0);
 	ck_assert_double_eq(number_at(json_object_get(model, "inputs"), "seq"), 64);
-	ck_assert_uint_eq(tune_stats(tune).jobs_queued, 0);
+	ck_assert_uint_eq(jobs_queued(), 0);
 	json_decref(reply);
 }
 END_TEST
@@ -144,7 +144,7 @@ START_TEST(one_budget_is_shared)
 	size_t i;
 
 	ck_assert_double_eq(number_at(result, "of"), 12);
-	ck_assert_uint_eq(tune_stats(tune).jobs_queued, 12);
+	ck_assert_uint_eq(jobs_queued(), 12);
 	/* Those that take no time worth the name get the least on top. */
 	ck_assert_double_ge(budgets(result), 599);
 	ck_assert_double_le(budgets(result), 600 + 12 * 0.3);
@@ -157,7 +157,7 @@ START_TEST(one_budget_is_shared)
 	ck_assert_double_gt(most_s, 100); /* the feed forward's matmuls are most of the model */
 	json_decref(reply);
 	json_decref(say("{\"id\":8,\"method\":\"cancel\",\"params\":{\"request\":7}}"));
-	ck_assert_uint_eq(tune_stats(tune).jobs_queued, 0);
+	ck_assert_uint_eq(jobs_queued(), 0);
 }
 END_TEST
 
@@ -183,7 +183,7 @@ static int rest(
 	json_t *object = json_loads(params, 0, NULL);
 
 	ck_assert_ptr_nonnull(object);
-	int answer = api_call(api, method, object, NULL, NULL, ret_result, problem);
+	int answer = call_rest(method, object, ret_result, problem);
 	json_decref(object);
 	return answer;
 }
@@ -201,7 +201,7 @@ START_TEST(over_rest_it_is_queued)
 		ck_assert_double_eq(number_at(result, "of"), 12);
 		ck_assert_double_eq(number_at(result, "queued"), 12);
 		ck_assert_str_eq(text_at(result, "look", NULL), "/v1/model");
-		ck_assert_uint_eq(tune_stats(tune).jobs_queued, 12); /* the same ones */
+		ck_assert_uint_eq(jobs_queued(), 12); /* the same ones */
 		json_decref(result);
 	}
 	ck_assert_int_eq(rest(METHOD_PREFETCH,
@@ -209,7 +209,7 @@ START_TEST(over_rest_it_is_queued)
 	                         &result, &problem),
 	        0);
 	ck_assert_double_eq(number_at(result, "of"), 3);
-	ck_assert_uint_eq(tune_stats(tune).jobs_queued, 14);
+	ck_assert_uint_eq(jobs_queued(), 14);
 	json_decref(result);
 }
 END_TEST
@@ -256,7 +256,7 @@ START_TEST(what_is_wrong_is_named)
 	        refused_rows[_i].code);
 	ck_assert_str_eq(problem.field, refused_rows[_i].field);
 	ck_assert_msg(strstr(problem.detail, refused_rows[_i].said) != NULL, "%s", problem.detail);
-	ck_assert_uint_eq(tune_stats(tune).jobs_queued, 0);
+	ck_assert_uint_eq(jobs_queued(), 0);
 }
 END_TEST
 

@@ -28,6 +28,7 @@ struct store *store;
 struct loop *loop;
 struct tune *tune;
 struct api *api;
+struct metrics metrics;
 struct api_peer *peer;
 
 static void pushed(void *context, const json_t *message)
@@ -57,6 +58,8 @@ void set_up(void)
 	        .idle_s = 1,
 	};
 
+	const struct caller caller = caller_websocket("http://127.0.0.1:8080");
+
 	log_open(LOG_LEVEL_ERROR);
 	snprintf(models_dir, sizeof models_dir, "%s/protocol/models", source ? source : ".");
 	memcpy(state_dir + sizeof state_dir - 7, "XXXXXX", 6);
@@ -65,9 +68,10 @@ void set_up(void)
 	plant(LLVMPIPE, 0xb2, "llvmpipe (LLVM 15.0.6, 256 bits)", 0x10005, 70);
 	plant(SWIFTSHADER, 0xa1, "SwiftShader Device (Subzero)", 0x1ae0, 13);
 	ck_assert_int_eq(loop_create(&loop), 0);
-	ck_assert_int_eq(tune_create(loop, store, &options, &tune), 0);
-	ck_assert_int_eq(api_create(tune, store, models_dir, &api), 0);
-	ck_assert_int_eq(api_peer_create(api, "http://127.0.0.1:8080", pushed, NULL, &peer), 0);
+	ck_assert_int_eq(tune_create(loop, store, &metrics, &options, &tune), 0);
+	const struct api_params params = {tune, store, &metrics, models_dir};
+	ck_assert_int_eq(api_create(&params, &api), 0);
+	ck_assert_int_eq(api_peer_create(api, &caller, pushed, NULL, &peer), 0);
 }
 
 void tear_down(void)
@@ -96,6 +100,21 @@ json_t *say(const char *text)
 	ck_assert_msg(object != NULL, "no JSON: %s", reply);
 	free(reply);
 	return object;
+}
+
+int call_rest(
+        enum method method, const json_t *params, json_t **ret_result, struct problem *ret_problem)
+{
+	const struct caller caller = caller_rest("");
+	const struct call call = {.caller = &caller, .method = method, .params = params};
+
+	return api_call(api, &call, ret_result, ret_problem);
+}
+
+uint64_t jobs_queued(void)
+{
+	tune_count(tune);
+	return metrics.tuning_jobs_queued;
 }
 
 const char *text_at(const json_t *object, const char *first, const char *second)

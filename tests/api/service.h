@@ -9,6 +9,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/store/store.h"
 #include "daemon/tune/tune.h"
+#include "protocol/metrics.h"
 
 #define SWIFTSHADER "00000000000000a1"
 #define LLVMPIPE    "00000000000000b2"
@@ -19,9 +20,15 @@ extern struct tune *tune;
 extern struct api *api;
 extern struct api_peer *peer;
 
+extern struct metrics metrics;
+
 void set_up(void);
 void tear_down(void);
 /* What the peer's message is answered with: a new reference. */
 json_t *say(const char *text);
+/* A call over REST. */
+int call_rest(
+        enum method method, const json_t *params, json_t **ret_result, struct problem *ret_problem);
+uint64_t jobs_queued(void);
 /* The text at object.first.second (second NULL: object.first), "" if it is not there. */
 const char *text_at(const json_t *object, const char *first, const char *second);

@@ -147,8 +147,10 @@ END_TEST
 
 static void become(const char *origin)
 {
+	const struct caller caller = caller_websocket(origin);
+
 	api_peer_destroy(peer);
-	ck_assert_int_eq(api_peer_create(api, origin, NULL, NULL, &peer), 0);
+	ck_assert_int_eq(api_peer_create(api, &caller, NULL, NULL, &peer), 0);
 }
 
 START_TEST(an_origin_hurts_only_itself)
@@ -164,7 +166,7 @@ START_TEST(an_origin_hurts_only_itself)
 	become("");
 	expect_served(BEST);
 	json_t *params = json_pack("{s:s,s:s}", "op", OP, "device", "swift");
-	ck_assert_int_eq(api_call(api, METHOD_KERNEL, params, NULL, NULL, &result, &problem), 0);
+	ck_assert_int_eq(call_rest(METHOD_KERNEL, params, &result, &problem), 0);
 	ck_assert_str_eq(text_at(result, "schedule", NULL), BEST);
 	json_decref(result);
 	json_decref(params);
@@ -175,14 +177,14 @@ END_TEST
 
 START_TEST(a_flood_is_bounded)
 {
-	struct store_stats stats;
+	struct metrics counts;
 	uint32_t refusals = 0;
 
 	for (int i = 0; i < 500; i++)
 		refusals += *report(BEST, "\"median_ns\":1,\"samples\":1") != '\0';
 	ck_assert_uint_gt(refusals, 0);
-	ck_assert_int_eq(store_stats(store, &stats), 0);
-	ck_assert_uint_eq(stats.reports, 1);
+	ck_assert_int_eq(store_count(store, &counts), 0);
+	ck_assert_uint_eq(counts.report_kernels, 1);
 }
 END_TEST
 
@@ -190,15 +192,15 @@ START_TEST(an_origin_has_room_for_so_many)
 {
 	struct store_reports reports = {
 	        .generation = nnjit_generation, .origin = "http://a", .op = OP};
-	struct store_stats stats;
+	struct metrics counts;
 
 	for (uint32_t i = 0; i < STORE_ORIGIN_KERNELS_MAX + 8; i++) {
 		reports.heard = i;
 		ck_assert_int_eq(
 		        store_put_reports(store, &(struct store_key){1, 2, i, 0}, &reports), 0);
 	}
-	ck_assert_int_eq(store_stats(store, &stats), 0);
-	ck_assert_uint_eq(stats.reports, STORE_ORIGIN_KERNELS_MAX);
+	ck_assert_int_eq(store_count(store, &counts), 0);
+	ck_assert_uint_eq(counts.report_kernels, STORE_ORIGIN_KERNELS_MAX);
 	for (uint32_t i = 0; i < STORE_ORIGIN_KERNELS_MAX + 8; i++)
 		ck_assert_int_eq(store_get_reports(store, "http://a",
 		                         &(struct store_key){1, 2, i, 0}, OP, &reports),

@@ -10,6 +10,7 @@
  *   {"op":TEXT,"case":{"dims":[N,...],"inputs":{NAME:BASE64,...},"expected":BASE64 of doubles,
  *    "scale":X,"tolerance":X}}
  */
+#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/error.h"
 #include "kernel_cases.h"

@@ -41,12 +41,12 @@ static struct lru *create(uint32_t entries, size_t bytes)
 
 static int put(struct lru *lru, uint64_t version, const char *key, int number, size_t bytes)
 {
-	return lru_put(lru, version, key, strlen(key), value(number), bytes);
+	return lru_put(lru, &(struct lru_key){version, key, strlen(key)}, value(number), bytes);
 }
 
 static int get(struct lru *lru, uint64_t version, const char *key)
 {
-	const int *v = lru_get(lru, version, key, strlen(key));
+	const int *v = lru_get(lru, &(struct lru_key){version, key, strlen(key)});
 
 	return v ? *v : -1;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/store/store.h"
+#include "protocol/metrics.h"
 
 extern char folder[64];
 extern const struct store_key key_a;

@@ -203,22 +203,22 @@ START_TEST(job_round_trip)
 }
 END_TEST
 
-START_TEST(stats_count)
+START_TEST(entries_are_counted)
 {
 	struct store *store = open_here();
 	struct store_kernel kernel = kernel_make("op", 1);
 	struct store_trial trial = trial_make(1, STORE_TRIAL_TIMED);
-	struct store_stats stats;
+	struct metrics counts;
 
 	ck_assert_int_eq(store_put_kernel(store, &key_a, &kernel), 0);
 	ck_assert_int_eq(store_put_trial(store, &key_a, &trial), 0);
 	ck_assert_int_eq(store_put_job(store, &key_a, "op", 0), 0);
-	ck_assert_int_eq(store_stats(store, &stats), 0);
-	ck_assert_uint_eq(stats.kernels, 1);
-	ck_assert_uint_eq(stats.trials, 1);
-	ck_assert_uint_eq(stats.devices, 0);
-	ck_assert_uint_eq(stats.jobs, 1);
-	ck_assert_uint_gt(stats.bytes, 4096);
+	ck_assert_int_eq(store_count(store, &counts), 0);
+	ck_assert_uint_eq(counts.store_kernels, 1);
+	ck_assert_uint_eq(counts.store_trials, 1);
+	ck_assert_uint_eq(counts.store_devices, 0);
+	ck_assert_uint_eq(counts.store_jobs, 1);
+	ck_assert_uint_gt(counts.store_bytes, 4096);
 	store_close(store);
 }
 END_TEST
@@ -238,7 +238,7 @@ int main(void)
 	tcase_add_test(tcase, trials_many_and_deleted);
 	tcase_add_test(tcase, device_round_trip);
 	tcase_add_test(tcase, job_round_trip);
-	tcase_add_test(tcase, stats_count);
+	tcase_add_test(tcase, entries_are_counted);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

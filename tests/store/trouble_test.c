@@ -173,7 +173,7 @@ START_TEST(corrupt_record_is_absent_and_stays)
 {
 	struct store *store = open_here();
 	struct store_kernel put = kernel_make("op", 1), got;
-	struct store_stats stats;
+	struct metrics counts;
 	struct trials trials = {0};
 	struct store_trial trial = trial_make(1, STORE_TRIAL_TIMED);
 	uint32_t seen = 0;
@@ -190,8 +190,8 @@ START_TEST(corrupt_record_is_absent_and_stays)
 	ck_assert_uint_eq(seen, 0);
 	ck_assert_int_eq(store_each_trial(store, &key_a, collect, &trials), 0);
 	ck_assert_uint_eq(trials.count, 0);
-	ck_assert_int_eq(store_stats(store, &stats), 0);
-	ck_assert_uint_eq(stats.kernels, 1);
+	ck_assert_int_eq(store_count(store, &counts), 0);
+	ck_assert_uint_eq(counts.store_kernels, 1);
 	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
 	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
 	store_close(store);

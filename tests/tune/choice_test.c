@@ -163,11 +163,11 @@ START_TEST(every_candidate_failing)
 	ck_assert_uint_eq(kernel.best.samples, 0);
 	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_WRONG], tally(SMALL).count);
 	/* It is not tried again by itself. */
-	uint64_t failed = tune_stats(now.tune).jobs_failed;
+	uint64_t failed = counted()->tuning_jobs_failed;
 	ask(SMALL, false);
 	run_for(over, S_NS);
 	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
-	ck_assert_uint_eq(tune_stats(now.tune).jobs_failed, failed);
+	ck_assert_uint_eq(counted()->tuning_jobs_failed, failed);
 	end();
 	unsetenv("NNJIT_TEST_FAULT"); /* the driver was mended */
 	begin(4 * S_NS);

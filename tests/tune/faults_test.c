@@ -23,7 +23,7 @@ START_TEST(fault_is_poisoned_and_not_tried_again)
 	ck_assert_uint_gt(strlen(first.why), 10);
 	ck_assert_uint_gt(first.by_state[STORE_TRIAL_TIMED], 2); /* the search went on */
 	ck_assert_str_ne(first.poisoned, now.last.best.schedule);
-	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 1);
+	ck_assert_uint_eq(counted()->tuning_worker_restarts, 1);
 	ck_assert_uint_lt(now.stall_ns, STALL_NS);
 	end();
 	/* A worker without the fault, everything measured again but this one. */
@@ -97,8 +97,8 @@ START_TEST(dies_while_compiling_ahead)
 	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_POISONED], 1);
 	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
 	/* One if the worker came to compiling it only when it was asked to build it. */
-	ck_assert_uint_ge(tune_stats(now.tune).worker_restarts, 1);
-	ck_assert_uint_le(tune_stats(now.tune).worker_restarts, 2);
+	ck_assert_uint_ge(counted()->tuning_worker_restarts, 1);
+	ck_assert_uint_le(counted()->tuning_worker_restarts, 2);
 	ck_assert_uint_gt(tally(SMALL).by_state[STORE_TRIAL_TIMED], 4);
 	end();
 }
@@ -109,9 +109,9 @@ START_TEST(compiles_ahead)
 	setenv("NNJIT_TEST_FAULT", "ahead:1", 1);
 	tune_ahead();
 	ck_assert_uint_eq(tally(SMALL).by_state[STORE_TRIAL_LAUNCHED], 0);
-	ck_assert_uint_eq(tune_stats(now.tune).worker_restarts, 0);
+	ck_assert_uint_eq(counted()->tuning_worker_restarts, 0);
 	ck_assert_uint_eq(tally(SMALL).count, tally(SMALL).by_state[STORE_TRIAL_TIMED]);
-	ck_assert_uint_gt(tune_stats(now.tune).built_ahead, 2);
+	ck_assert_uint_gt(counted()->tuning_built_ahead, 2);
 	end();
 }
 END_TEST

@@ -122,7 +122,7 @@ static int start(const char *path, uint64_t budget_ns, uint32_t trials)
 		code = loop_timer_create(now.loop, tick, NULL, &now.tick);
 	if (!code)
 		code = loop_timer_create(now.loop, too_late, NULL, &now.limit);
-	return code ? code : tune_create(now.loop, now.store, &options, &now.tune);
+	return code ? code : tune_create(now.loop, now.store, &now.metrics, &options, &now.tune);
 }
 
 void begin_with(const char *path, uint64_t budget_ns)
@@ -177,6 +177,12 @@ bool over(void)
 	return now.told[TUNE_FINISHED] || now.told[TUNE_FAILED];
 }
 
+const struct metrics *counted(void)
+{
+	tune_count(now.tune);
+	return &now.metrics;
+}
+
 bool begun(void)
 {
 	return now.last.measured || over();
@@ -189,9 +195,10 @@ bool under_way(void)
 
 bool idle(void)
 {
-	struct tune_stats stats = tune_stats(now.tune);
+	const struct metrics *metrics = counted();
 
-	return tune_enumerated(now.tune) && !stats.jobs_queued && !stats.jobs_running;
+	return tune_enumerated(now.tune) && !metrics->tuning_jobs_queued &&
+	       !metrics->tuning_jobs_running;
 }
 
 /* ---- Asking. */

@@ -7,6 +7,7 @@
 
 #include "daemon/loop/loop.h"
 #include "daemon/tune/tune.h"
+#include "protocol/metrics.h"
 
 #include <check.h>
 
@@ -20,6 +21,7 @@ struct session {
 	struct loop *loop;
 	struct store *store;
 	struct tune *tune;
+	struct metrics metrics;
 	struct loop_timer *tick, *limit;
 	uint64_t last_ns, last_wait_ns, stall_ns;
 	bool (*done)(void);
@@ -41,6 +43,7 @@ void folder_remove(void);
 void facts_outdate(void);
 void facts_restore(void);
 
+const struct metrics *counted(void); /* the gauges as they are now */
 void begin(uint64_t budget_ns);
 void begin_with(const char *path, uint64_t budget_ns); /* that worker */
 void begin_brief(void); /* searches of 12 candidates, however slow the machine is */

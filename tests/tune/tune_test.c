@@ -147,12 +147,12 @@ START_TEST(one_job_for_all)
 	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
 	                &third, NULL),
 	        0);
-	struct tune_stats stats = tune_stats(now.tune);
-	ck_assert_uint_eq(stats.jobs_queued + stats.jobs_running, 1);
+	const struct metrics *metrics = counted();
+	ck_assert_uint_eq(metrics->tuning_jobs_queued + metrics->tuning_jobs_running, 1);
 	tune_unsubscribe(third);
 	run_until(over);
 	ck_assert_uint_eq(others_told, 1);
-	ck_assert_uint_eq(tune_stats(now.tune).jobs_finished, 1);
+	ck_assert_uint_eq(counted()->tuning_jobs_finished, 1);
 	end();
 }
 END_TEST
@@ -305,7 +305,7 @@ START_TEST(the_queue_is_bounded)
 	ck_assert_int_eq(code, -EAGAIN);
 	ck_assert_uint_gt(n, 50);
 	ck_assert_uint_gt(strlen(err.text), 10);
-	ck_assert_uint_eq(tune_stats(now.tune).jobs_queued, n - 1);
+	ck_assert_uint_eq(counted()->tuning_jobs_queued, n - 1);
 	end();
 }
 END_TEST

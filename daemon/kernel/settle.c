@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Near-ties, settled for one origin by what its own pages measured. The leaders are the schedules
- * that our own trials verified and timed within a few percent of the best; among them, and only
+ * that our own trials verified and timed within a few percent of the best. Among them, and only
  * them, reports decide, each as far as its clock can be believed. Invariant: what an origin reports
  * changes nothing that another is served, and nothing that is stored of our own.
  */
-#include "daemon/api/handler.h"
+#include "daemon/kernel/plans.h"
 
-#include "daemon/store/store.h"
 #include "space/space.h"
 
 #include <math.h>
@@ -18,6 +17,12 @@
 #define GOOD_SAMPLES 3.0  /* and so does this many samples */
 
 /* ---- Leaders. */
+
+#define LEADERS_MAX 4
+struct leaders {
+	uint32_t count; /* > 0; the kernel itself first, then by their time */
+	struct store_trial trials[LEADERS_MAX];
+};
 
 struct gather {
 	double limit_ns;
@@ -47,11 +52,12 @@ static bool gather(void *context, const struct store_trial *trial)
 	return true;
 }
 
-void leaders_of(struct api *api, const struct tune_kernel *kernel, struct leaders *ret_leaders)
+/* A tuned kernel and the schedules that our own trials put near it; of any other itself alone. */
+static void leaders_of(
+        struct store *store, const struct tune_kernel *kernel, struct leaders *ret_leaders)
 {
 	const struct store_kernel *best = &kernel->best;
-	struct store_key key = {kernel->id.device->id, kernel->id.device->driver,
-	        op_key(&kernel->id.op), kernel->id.features};
+	struct store_key key = kernel_key(&kernel->id);
 	struct leaders leaders = {.count = 1};
 	struct gather to = {best->median_ns * NEAR, best, &leaders};
 	struct store_trial *first = &leaders.trials[0];
@@ -61,11 +67,12 @@ void leaders_of(struct api *api, const struct tune_kernel *kernel, struct leader
 	first->mad_ns = best->mad_ns;
 	first->samples = best->samples;
 	if (kernel->status == TUNE_TUNED)
-		(void)store_each_trial(api->store, &key, gather, &to);
+		(void)store_each_trial(store, &key, gather, &to);
 	*ret_leaders = leaders;
 }
 
-bool leader_take(const struct store_trial *leader, struct tune_kernel *kernel)
+/* Puts a leader in the kernel's place; false where it is not legal here any more. */
+static bool take(const struct store_trial *leader, struct tune_kernel *kernel)
 {
 	struct limits limits = kernel->id.device->limits;
 	struct schedule schedule;
@@ -113,19 +120,18 @@ static double standing(const struct store_trial *leader, const struct store_tria
 	       weight * log(its->median_ns / of_best->median_ns);
 }
 
-bool settle(struct api *api, const char *origin, struct tune_kernel *kernel)
+bool settle(struct store *store, const char *origin, struct tune_kernel *kernel)
 {
-	struct store_key key = {kernel->id.device->id, kernel->id.device->driver,
-	        op_key(&kernel->id.op), kernel->id.features};
+	struct store_key key = kernel_key(&kernel->id);
 	struct store_reports reports;
 	struct leaders leaders;
 	double least = 0;
 	uint32_t chosen = 0;
 
 	if (!origin || kernel->status != TUNE_TUNED ||
-	        store_get_reports(api->store, origin, &key, kernel->best.op, &reports))
+	        store_get_reports(store, origin, &key, kernel->best.op, &reports))
 		return false;
-	leaders_of(api, kernel, &leaders);
+	leaders_of(store, kernel, &leaders);
 	const struct store_report *of_best = report_of(&reports, leaders.trials[0].schedule);
 	for (uint32_t i = 1; of_best && i < leaders.count; i++) {
 		const struct store_report *its = report_of(&reports, leaders.trials[i].schedule);
@@ -136,35 +142,35 @@ bool settle(struct api *api, const char *origin, struct tune_kernel *kernel)
 			chosen = i;
 		}
 	}
-	return chosen && leader_take(&leaders.trials[chosen], kernel);
+	return chosen && take(&leaders.trials[chosen], kernel);
 }
 
-/* ---- The method. */
+/* ---- As JSON. */
 
-int handle_leaders(const struct request *request, json_t **ret_result, struct problem *ret_problem)
+int leaders_json(struct plans *plans, const struct plan_params *params, json_t **ret_array,
+        struct problem *ret_problem)
 {
+	struct plan_kernel whole = {.id = params->id, .runs = params->runs};
 	struct tune_kernel kernel;
 	struct leaders leaders;
-	struct want want;
-	json_t *array, *object;
-	int answer = want_read(request, &want, ret_problem);
+	json_t *object;
 
-	if (!answer)
-		answer = kernel_get(request->api, &want, &kernel, ret_problem);
+	whole.id.features = kernel_features(plans->store, &whole.id);
+	int answer = known_read(plans, &whole, &kernel, ret_problem);
 	if (answer)
 		return answer;
-	leaders_of(request->api, &kernel, &leaders);
-	array = json_array();
+	leaders_of(plans->store, &kernel, &leaders);
+	json_t *array = json_array();
 	for (uint32_t i = 0; !answer && i < leaders.count; i++) {
-		if (i && !leader_take(&leaders.trials[i], &kernel))
+		if (i && !take(&leaders.trials[i], &kernel))
 			continue;
-		answer = kernel_json(request->api, &kernel, want.target, &object, ret_problem);
+		answer = known_json(plans, &kernel, params->target, &object, ret_problem);
 		if (!answer)
 			json_array_append_new(array, object);
 	}
 	if (answer)
 		json_decref(array);
 	else
-		*ret_result = json_pack("{s:o}", "leaders", array);
+		*ret_array = array;
 	return answer;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Base64 (RFC 4648, section 4), which is how SPIR-V words travel in JSON.
+ * Base64 as a function of its bytes. Invariant: decoding takes nothing but what encoding gives.
  */
-#include "protocol/artifact/artifact.h"
+#include "base/base64.h"
 
 #include "base/buffer.h"
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Answers plans: what the tuner knows of each kernel now, the better way where there are two, and
+ * the tuning of what is not tuned. Must not look at a schedule. Invariant: an answer waits for
+ * nothing that it starts.
+ */
+#include "daemon/kernel/plans.h"
+
+#include "base/cleanup.h"
+#include "protocol/artifact_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- One kernel. */
+
+enum artifact_status kernel_status(enum tune_status status)
+{
+	static const enum artifact_status map[] = {
+	        [TUNE_PREDICTED] = ARTIFACT_PREDICTED,
+	        [TUNE_TUNING] = ARTIFACT_TUNING,
+	        [TUNE_TUNED] = ARTIFACT_TUNED,
+	        [TUNE_STALE] = ARTIFACT_STALE,
+	        [TUNE_NAIVE] = ARTIFACT_NAIVE,
+	};
+
+	return map[status];
+}
+
+int kernel_problem(
+        int answer, const struct error *err, const char *field, struct problem *ret_problem)
+{
+	if (answer == -ERANGE)
+		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS,
+		        *err->field ? err->field : field, "%s",
+		        *err->text ? err->text : "no schedule fits this device");
+	if (answer == -EAGAIN)
+		return problem_set(ret_problem, PROBLEM_TOO_MANY, field, "%s",
+		        *err->text ? err->text : "the queue is full; ask again in a minute");
+	return problem_set(ret_problem, PROBLEM_INTERNAL, field, "%s",
+	        *err->text ? err->text : strerror(-answer));
+}
+
+int known_read(struct plans *plans, const struct plan_kernel *of, struct tune_kernel *ret_kernel,
+        struct problem *ret_problem)
+{
+	struct error err = {0};
+	int r = tune_get(plans->tune, &of->id, ret_kernel, &err);
+
+	if (r)
+		return kernel_problem(r, &err, "op", ret_problem);
+	tune_for_runs(plans->tune, of->runs, ret_kernel);
+	return 0;
+}
+
+static struct artifact artifact_of(const struct tune_kernel *kernel, enum target target)
+{
+	bool measured = kernel->best.samples > 0;
+	const struct store_kernel *best = &kernel->best;
+
+	return (struct artifact){
+	        .op = kernel->id.op,
+	        .schedule = kernel->schedule,
+	        .target = target,
+	        .device = kernel->id.device->id,
+	        .facts = kernel->id.device->facts,
+	        .status = kernel_status(kernel->status),
+	        .measured = kernel->measured,
+	        .of = kernel->of,
+	        .predicted_ns = kernel->predicted_ns,
+	        .median_ns = measured ? best->median_ns : 0,
+	        .mad_ns = measured ? best->mad_ns : 0,
+	        .baseline_ns = measured ? best->baseline_ns : 0,
+	        .samples = measured ? best->samples : 0,
+	        .wall_clock = best->wall_clock,
+	        .pipeline_ns = measured ? best->pipeline_ns : 0,
+	        .spirv_bytes = measured ? best->code_bytes : 0,
+	        .max_rel_err = measured ? best->max_rel_err : 0,
+	        .checked = measured ? best->checked : 0,
+	        .share = measured ? best->share : 0,
+	};
+}
+
+static int not_generated(int r, struct problem *ret_problem)
+{
+	return problem_set(ret_problem, PROBLEM_INTERNAL, "",
+	        "the kernel could not be generated: %s", strerror(-r));
+}
+
+int known_json(struct plans *plans, const struct tune_kernel *kernel, enum target target,
+        json_t **ret_object, struct problem *ret_problem)
+{
+	const struct artifact artifact = artifact_of(kernel, target);
+	int r = artifact_json(plans->nnjit, &artifact, ret_object);
+
+	return r ? not_generated(r, ret_problem) : 0;
+}
+
+/* ---- A plan. */
+
+/* In parts: every kernel, and which part runs which from which offsets. */
+static void serve_parts(const struct plan *plan, struct served *served)
+{
+	const struct plan_params *params = &plan->params;
+
+	served->whole = (struct artifact){
+	        .op = params->id.op, .target = params->target, .device = params->id.device->id};
+	for (uint32_t i = 0; i < plan->kernel_count; i++)
+		served->artifacts[i] = artifact_of(&served->known[i], params->target);
+	for (uint32_t i = 0; i < plan->step_count; i++) {
+		served->kinds[i] = plan->steps[i].kernel;
+		memcpy(served->parts[i].offset_bytes, plan->steps[i].offset_bytes,
+		        sizeof served->parts[i].offset_bytes);
+	}
+	served->all = (struct artifact_parts){
+	        .whole = &served->whole,
+	        .kernels = served->artifacts,
+	        .kernel_count = plan->kernel_count,
+	        .parts = served->parts,
+	        .kinds = served->kinds,
+	        .part_count = plan->step_count,
+	};
+	served->status = artifact_parts_status(&served->all);
+}
+
+/* One kernel, with what the origin itself measured settling near-ties. */
+static void serve_kernel(struct store *store, const struct plan_params *params,
+        struct tune_kernel *kernel, struct served *served)
+{
+	bool settled = settle(store, params->origin, kernel);
+
+	served->artifacts[0] = artifact_of(kernel, params->target);
+	served->artifacts[0].settled = settled;
+	served->status = served->artifacts[0].status;
+}
+
+/* The faster way; each comes down to one kernel. */
+static void serve_way(struct store *store, const struct plan *plan, struct served *served)
+{
+	uint32_t way = choose_way(plan, served->known);
+	const struct plan_step *first = &plan->steps[plan->ways[way].first];
+	struct tune_kernel kernel = served->known[plan_last(plan, way)->kernel];
+
+	if (kernel.status == TUNE_TUNED && choice_is_open(plan, served->known))
+		kernel.status = TUNE_TUNING; /* the choice is */
+	serve_kernel(store, &plan->params, &kernel, served);
+	if (!first->once)
+		return;
+	served->artifacts[1] = artifact_of(&served->known[first->kernel], plan->params.target);
+	served->artifacts[0].prepare = &served->artifacts[1];
+	served->artifacts[0].prepare_input = plan->constant;
+}
+
+int serve(struct plans *plans, const struct plan *plan, struct served *ret_served,
+        struct problem *ret_problem)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < plan->kernel_count; i++)
+		r = known_read(plans, &plan->kernels[i], &ret_served->known[i], ret_problem);
+	if (r)
+		return r;
+	ret_served->in_parts = plan_is_in_parts(plan);
+	if (ret_served->in_parts)
+		serve_parts(plan, ret_served);
+	else
+		serve_way(plans->store, plan, ret_served);
+	return 0;
+}
+
+void serve_queue(struct plans *plans, const struct plan *plan, const struct served *served)
+{
+	for (uint32_t i = 0; i < plan_tuned(plan); i++)
+		(void)tune_queue(plans->tune, &served->known[i]);
+}
+
+int served_write(struct plans *plans, const struct served *served, int digits, struct buffer *text,
+        struct problem *ret_problem)
+{
+	int r = served->in_parts
+	                ? artifact_parts_write(plans->nnjit, &served->all, digits, text)
+	                : artifact_write(plans->nnjit, &served->artifacts[0], digits, text);
+
+	return r ? not_generated(r, ret_problem) : 0;
+}
+
+/* ---- As JSON. */
+
+static int served_json(struct plans *plans, const struct served *served, json_t **ret_object,
+        struct problem *ret_problem)
+{
+	AUTO(buffer_free) struct buffer text = {0};
+	int r = served_write(plans, served, ARTIFACT_ALL_DIGITS, &text, ret_problem);
+
+	if (!r && artifact_value(&text, ret_object))
+		r = problem_set(ret_problem, PROBLEM_INTERNAL, "", "out of memory");
+	return r;
+}
+
+int plan_json(struct plans *plans, const struct plan *plan, json_t **ret_object,
+        struct problem *ret_problem)
+{
+	struct served served;
+	int r = serve(plans, plan, &served, ret_problem);
+
+	return r ? r : served_json(plans, &served, ret_object, ret_problem);
+}
+
+int plan_told_json(struct plans *plans, const struct plan *plan, const struct tune_kernel *kernel,
+        json_t **ret_object, struct problem *ret_problem)
+{
+	struct tune_kernel told = *kernel;
+	struct served served = {.in_parts = false};
+
+	tune_for_runs(plans->tune, plan->params.runs, &told);
+	serve_kernel(plans->store, &plan->params, &told, &served);
+	return served_json(plans, &served, ret_object, ret_problem);
+}
+
+int plan_answer(struct plans *plans, const struct plan *plan, json_t **ret_object,
+        struct problem *ret_problem)
+{
+	struct served served;
+	int r = serve(plans, plan, &served, ret_problem);
+
+	if (!r)
+		r = served_json(plans, &served, ret_object, ret_problem);
+	if (!r)
+		serve_queue(plans, plan, &served);
+	return r;
+}
