@@ -15,12 +15,6 @@ void twins_free(struct twins *twins)
 	*twins = (struct twins){0};
 }
 
-void twins_put(struct twins *twins, struct trial *trial)
-{
-	twins_free(twins);
-	twins->first = trial;
-}
-
 void twins_join(struct twins *twins, struct trial *second)
 {
 	trial_free(twins->second);

@@ -13,9 +13,8 @@ struct twins {
 };
 void twins_free(struct twins *twins); /* zeroed is fine, and what it is afterwards */
 
-/* Takes over what came of building it, in place of all before, or beside the first. A trial that is
- * not right (NULL) takes the first along. */
-void twins_put(struct twins *twins, struct trial *trial);
+/* Takes over what came of building it once more, in place of an earlier second build. NULL, for
+ * what is not right, takes the first along. */
 void twins_join(struct twins *twins, struct trial *second);
 
 /* One sample. */
