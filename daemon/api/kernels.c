@@ -19,6 +19,15 @@ struct listing {
 	json_t *array;
 };
 
+/* The best of those that share the class, or NULL. */
+static const struct tune_device *find_device(const struct tune *tune, uint64_t class)
+{
+	for (uint32_t i = 0; i < tune_device_count(tune); i++)
+		if (tune_device(tune, i)->class == class)
+			return tune_device(tune, i);
+	return NULL;
+}
+
 static enum artifact_status stored_status(const struct tune_device *device,
         const struct store_key *key, const struct store_kernel *kernel)
 {
@@ -53,16 +62,17 @@ static bool list_kernel(
         void *context, const struct store_key *key, const struct store_kernel *kernel)
 {
 	struct listing *listing = context;
-	const struct tune_device *device = device_with(listing->tune, key->device);
+	const struct tune_device *device = find_device(listing->tune, key->class);
 	enum artifact_status status = stored_status(device, key, kernel);
 
 	if ((listing->op && !strstr(kernel->op, listing->op)) ||
-	        (listing->device && listing->device->id != key->device) ||
+	        (listing->device && listing->device->class != key->class) ||
 	        (listing->status && *listing->status != status))
 		return true;
 	json_array_append_new(listing->array,
-	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op", kernel->op,
-	                "key", wire_hex(key->op), "device", wire_hex(key->device), "name",
+	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op", kernel->op,
+	                "key", wire_hex(key->op), "class", wire_hex(key->class), "device",
+	                device ? wire_hex(device->id) : json_null(), "name",
 	                device ? json_string(device->name) : json_null(), "features",
 	                wire_features_json(key->features), "schedule", kernel->schedule, "status",
 	                artifact_status_name(status), "progress", "measured", (int)kernel->measured,
@@ -161,8 +171,8 @@ int handle_trials(const struct request *request, json_t **ret_result, struct pro
 	schedule = space_baseline(&want.id.op);
 	schedule_print(&schedule, baseline);
 	*ret_result = json_pack("{s:s,s:o,s:o,s:s,s:o,s:s,s:o,s:o}", "op", op_text, "key",
-	        wire_hex(key.op), "device", wire_hex(key.device), "name", want.id.device->name,
-	        "features", wire_features_json(want.id.features), "baseline", baseline, "trials",
-	        array, "reports", reports_json(request, &want));
+	        wire_hex(key.op), "device", wire_hex(want.id.device->id), "name",
+	        want.id.device->name, "features", wire_features_json(want.id.features), "baseline",
+	        baseline, "trials", array, "reports", reports_json(request, &want));
 	return 0;
 }

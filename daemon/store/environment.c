@@ -24,7 +24,7 @@
 #define HEADROOM      ((size_t)4 << 20)   /* more than any one transaction of ours dirties */
 #define LAST_BYTES    ((size_t)256 << 10) /* less room than that may cut a transaction short */
 #define CHECK_WRITES  1024                /* commits between two looks for readers that died */
-#define FORMAT        1u
+#define FORMAT        2u /* 1: keys with the id of a card in the place of its class */
 
 static const char *const table_names[] = {
 #define NAME(name, text) [STORE_##name] = text,
@@ -194,8 +194,10 @@ static int check_format(struct store *store, const char *path, struct error *err
 		        "knows "
 		        "%u); update, or choose another with --state-dir.",
 		        path, format, FORMAT);
-	if (code || format)
+	if (code || format == FORMAT)
 		return code;
+	if (format && store_rekey(store))
+		return 0; /* as far as it went; the next opening goes on */
 	record_begin(&record, RECORD_META);
 	record_put_u32(&record, FORMAT);
 	return store_put(store, STORE_META, key, &record);

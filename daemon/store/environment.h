@@ -52,10 +52,16 @@ int store_scan(struct store *store, enum store_table table, struct store_bytes p
         void *context);
 
 #define STORE_KEY_BYTES 28
-/* device, op, features, driver: so that one prefix finds a kernel under all drivers. */
+/* class, op, features, driver: so that one prefix finds a kernel under all drivers. */
 void store_key_encode(const struct store_key *key, uint8_t to[static STORE_KEY_BYTES]);
 void store_key_decode(const uint8_t from[static STORE_KEY_BYTES], struct store_key *ret_key);
 #define STORE_KEY_DRIVERLESS_BYTES  20 /* the prefix without the driver */
 #define STORE_KEY_FEATURELESS_BYTES 16 /* without the features, too */
+#define STORE_REPORT_PREFIX_BYTES   8  /* before a kernel's key in one of reports */
+#define STORE_TRIAL_KEY_BYTES       (STORE_KEY_BYTES + 4 + SCHEDULE_TEXT_BYTES) /* at most */
+
+/* rekey.c: brings the records of format 1, by card, under the classes of those cards. 0, or what
+ * store_commit answered: nothing is lost, and the next opening goes on. */
+int store_rekey(struct store *store);
 
 int store_error(int lmdb); /* LMDB's answer as ours */

@@ -12,7 +12,7 @@
 
 void store_key_encode(const struct store_key *key, uint8_t to[static STORE_KEY_BYTES])
 {
-	to = record_encode_u64(to, key->device);
+	to = record_encode_u64(to, key->class);
 	to = record_encode_u64(to, key->op);
 	to = record_encode_u32(to, key->features);
 	record_encode_u64(to, key->driver);
@@ -20,7 +20,7 @@ void store_key_encode(const struct store_key *key, uint8_t to[static STORE_KEY_B
 
 void store_key_decode(const uint8_t from[static STORE_KEY_BYTES], struct store_key *ret_key)
 {
-	ret_key->device = record_decode_u64(from);
+	ret_key->class = record_decode_u64(from);
 	ret_key->op = record_decode_u64(from + 8);
 	ret_key->features = record_decode_u32(from + 16);
 	ret_key->driver = record_decode_u64(from + STORE_KEY_DRIVERLESS_BYTES);

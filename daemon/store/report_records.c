@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define ORIGIN_BYTES             8
+#define ORIGIN_BYTES             STORE_REPORT_PREFIX_BYTES
 #define KEY_BYTES                (ORIGIN_BYTES + STORE_KEY_BYTES)
 #define STORE_REPORT_RECORDS_MAX 16384
 

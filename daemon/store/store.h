@@ -19,9 +19,10 @@ void store_close(struct store *store); /* NULL is fine */
 
 /* Which kernel: op on device under a driver, for pages with these features. */
 struct store_key {
-	uint64_t device, driver; /* ids as the worker reports them */
-	uint64_t op;             /* op_key */
-	uint32_t features;       /* enum feature bits the code may use */
+	uint64_t class;    /* of device (device/class.h): equal cards share their results */
+	uint64_t driver;   /* id, as the worker reports it */
+	uint64_t op;       /* op_key */
+	uint32_t features; /* enum feature bits the code may use */
 };
 
 /* The best schedule measured and verified so far. */

@@ -55,7 +55,7 @@ static bool look_at_kernel(
 	const struct tune_device *device = &lesson->device->public;
 	struct known known = {.key = *key, .updated_s = kernel->updated_s};
 
-	if (key->device == device->id && key->driver == device->driver &&
+	if (key->class == device->class && key->driver == device->driver &&
 	        kernel->generation == nnjit_generation && !op_parse(kernel->op, &known.op, NULL))
 		keep(lesson, &known);
 	return true;

@@ -9,6 +9,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/tune/queue.h"
 #include "daemon/tune/state.h"
+#include "device/class.h"
 #include "protocol/wire/message.h"
 #include "protocol/wire/wire.h"
 
@@ -84,6 +85,8 @@ static int device_learn(struct device *device, const struct wire_device *said, c
 	public->limits = limits_for_pages(&said->limits);
 	public->own = said->limits;
 	device->rank = rank_of(said->kind);
+	public->class = device_class(said->vendor_id, said->device_id, &said->limits);
+	json_object_set_new(copy, "class", wire_hex(public->class));
 	set_facts(device, json_object_get(copy, "facts"));
 	return 0;
 }
@@ -140,6 +143,14 @@ struct device *device_by_id(const struct tune *tune, uint64_t id)
 {
 	for (uint32_t i = 0; i < tune->device_count; i++)
 		if (tune->devices[i]->public.id == id)
+			return tune->devices[i];
+	return NULL;
+}
+
+struct device *device_of_class(const struct tune *tune, uint64_t class)
+{
+	for (uint32_t i = 0; i < tune->device_count; i++)
+		if (tune->devices[i]->public.class == class)
 			return tune->devices[i];
 	return NULL;
 }

@@ -38,7 +38,7 @@ struct store_key kernel_key(const struct kernel_id *id)
 {
 	const struct tune_device *device = id->device;
 
-	return (struct store_key){device->id, device->driver, op_key(&id->op),
+	return (struct store_key){device->class, device->driver, op_key(&id->op),
 	        id->features & device->limits.features};
 }
 

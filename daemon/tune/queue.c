@@ -367,7 +367,7 @@ static bool resume_one(
         void *context, const struct store_key *key, const char *op_text, uint32_t priority)
 {
 	struct tune *tune = context;
-	struct device *device = device_by_id(tune, key->device);
+	struct device *device = device_of_class(tune, key->class);
 	const struct tune_params params = {.priority = priority > TUNE_BACKGROUND
 	                                                       ? TUNE_BACKGROUND
 	                                                       : (enum tune_priority)priority};

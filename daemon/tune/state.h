@@ -74,7 +74,8 @@ struct tune {
 /* ---- devices.c */
 int devices_start(struct tune *tune); /* from the store, then by a worker's enumeration */
 void devices_stop(struct tune *tune);
-struct device *device_by_id(const struct tune *tune, uint64_t id);
+struct device *device_by_id(const struct tune *tune, uint64_t id);       /* or NULL */
+struct device *device_of_class(const struct tune *tune, uint64_t class); /* the best, or NULL */
 static inline struct device *device_of(const struct tune_device *public)
 {
 	return (struct device *)((uintptr_t) public - offsetof(struct device, public));

@@ -78,7 +78,7 @@ static bool look(void *context, const struct store_key *key, const struct store_
 	struct schedule schedule;
 	struct op op;
 
-	if (key->device != job->key.device || key->driver != job->key.driver || !kernel->finished ||
+	if (key->class != job->key.class || key->driver != job->key.driver || !kernel->finished ||
 	        kernel->generation != nnjit_generation || key->op == job->key.op ||
 	        op_parse(kernel->op, &op, NULL) || op.kind != job->id.op.kind)
 		return true;

@@ -31,7 +31,8 @@ void tune_destroy(struct tune *tune); /* stops workers; unfinished jobs stay in 
 
 /* ---- Devices. Known from the store at once, refreshed by a worker's enumeration after start. */
 struct tune_device {
-	uint64_t id, driver;
+	uint64_t id, class; /* this card; its kind with these limits, which keys are of */
+	uint64_t driver;
 	char name[128];
 	bool present; /* seen in this run's enumeration (or not enumerated yet) */
 	struct limits

@@ -140,7 +140,7 @@ static void plant_kernel(const char *text, const char *schedule)
 	struct store_trial trial = {.state = STORE_TRIAL_TIMED, .median_ns = 1010, .samples = 9};
 
 	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
-	const struct store_key key = {0xb2, 0xd1, op_key(&op), 0};
+	const struct store_key key = {class_of(0xb2), 0xd1, op_key(&op), 0};
 	op_print(&op, kernel.op);
 	snprintf(kernel.schedule, sizeof kernel.schedule, "%s", schedule);
 	snprintf(trial.schedule, sizeof trial.schedule, "wg_x=4 wg_y=4");

@@ -31,7 +31,7 @@ static void put(const char *text, double median_ns)
 		return;
 	snprintf(kernel.op, sizeof kernel.op, "%s", text);
 	ck_assert_int_eq(op_parse(text, &op, NULL), 0);
-	const struct store_key key = {0xa1, 0xd1, op_key(&op), 0};
+	const struct store_key key = {class_of(0xa1), 0xd1, op_key(&op), 0};
 	ck_assert_int_eq(store_put_kernel(store, &key, &kernel), 0);
 }
 

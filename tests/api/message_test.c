@@ -104,7 +104,7 @@ static void put_tuned(uint64_t device, uint32_t features, const char *schedule)
 {
 	struct op op;
 	ck_assert_int_eq(op_parse("matmul m=8 n=8 k=8", &op, NULL), 0);
-	const struct store_key key = {device, 0xd1, op_key(&op), features};
+	const struct store_key key = {class_of(device), 0xd1, op_key(&op), features};
 	struct store_kernel kernel = {
 	        .generation = nnjit_generation,
 	        .finished = true,

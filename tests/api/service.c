@@ -124,3 +124,12 @@ const char *text_at(const json_t *object, const char *first, const char *second)
 
 	return text ? text : "";
 }
+
+uint64_t class_of(uint64_t device)
+{
+	for (uint32_t i = 0; i < tune_device_count(tune); i++)
+		if (tune_device(tune, i)->id == device)
+			return tune_device(tune, i)->class;
+	ck_abort_msg("no device %llx was planted", (unsigned long long)device);
+	return 0;
+}

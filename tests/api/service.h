@@ -32,3 +32,5 @@ int call_rest(
 uint64_t jobs_queued(void);
 /* The text at object.first.second (second NULL: object.first), "" if it is not there. */
 const char *text_at(const json_t *object, const char *first, const char *second);
+/* What the keys of a planted device's records begin with. */
+uint64_t class_of(uint64_t device);

@@ -40,7 +40,7 @@ static void tuned(void)
 	struct op op;
 
 	ck_assert_int_eq(op_parse(OP, &op, NULL), 0);
-	const struct store_key key = {0xa1, 0xd1, op_key(&op), 0};
+	const struct store_key key = {class_of(0xa1), 0xd1, op_key(&op), 0};
 	ck_assert_int_eq(store_put_kernel(store, &key, &kernel), 0);
 	put_trial(&key, BEST, 1e6, STORE_TRIAL_TIMED);
 	put_trial(&key, NEAR, 1.02e6, STORE_TRIAL_TIMED);

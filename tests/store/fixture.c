@@ -87,7 +87,7 @@ bool count_kernel(void *context, const struct store_key *key, const struct store
 	uint32_t *seen = context;
 
 	ck_assert_uint_eq(key->op, kernel->measured);
-	ck_assert_uint_eq(key->device, key_a.device);
+	ck_assert_uint_eq(key->class, key_a.class);
 	return ++*seen < 5;
 }
 

@@ -63,7 +63,7 @@ START_TEST(other_keys_do_not_answer)
 	struct store_key other[] = {key_a, key_a, key_a};
 	bool stale;
 
-	other[0].device++;
+	other[0].class ++;
 	other[1].op++;
 	other[2].features = 0;
 	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);

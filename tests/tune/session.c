@@ -277,7 +277,7 @@ struct store_key key_of(const char *text)
 {
 	struct op op = op_of(text);
 
-	return (struct store_key){device()->id, device()->driver, op_key(&op), 0};
+	return (struct store_key){device()->class, device()->driver, op_key(&op), 0};
 }
 
 struct tally tally(const char *text)
