@@ -13,7 +13,7 @@ export type OpStatus = 'predicted' | 'tuning' | 'tuned' | 'stale' | 'naive' | 'r
 /** What the code is. */
 export type Target = 'wgsl' | 'spirv';
 
-/** wall: the device has no timestamps that can be used; timed by the host over longer batches. */
+/** What a kernel was timed with. wall: the device has no timestamps that can be used; timed by the host over longer batches. */
 export type Clock = 'timestamp' | 'wall';
 
 /** An element type. */
@@ -28,10 +28,10 @@ export type DeviceKind = 'discrete' | 'integrated' | 'virtual' | 'cpu' | 'other'
 /** What came of a trial. launched: it runs now; poisoned: it hung, crashed or lost the device. */
 export type Outcome = 'timed' | 'wrong' | 'refused' | 'launched' | 'poisoned';
 
-/** tuned and failed are the last. */
+/** Which event of a watch; tuned and failed are the last. */
 export type WatchEventName = 'progress' | 'improved' | 'tuned' | 'failed';
 
-/** finished is the last. */
+/** Which event of a prefetch; finished is the last. */
 export type PrefetchEventName = 'progress' | 'finished';
 
 /** All that it takes to run a kernel. */

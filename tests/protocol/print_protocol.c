@@ -239,8 +239,8 @@ static void print_types(void)
 		const struct answer_info *info = &answer_infos[kind];
 		if (!info->name)
 			continue;
-		printf("%s### %s\n\n%s.\n", kind == ANSWER_OBJECT + 1 ? "" : "\n", info->name,
-		        info->doc);
+		printf("%s### %s\n\n%c%s.\n", kind == ANSWER_OBJECT + 1 ? "" : "\n", info->name,
+		        toupper((unsigned char)*info->doc), info->doc + 1);
 		if (!info->words) {
 			print_members(kind);
 			continue;
@@ -288,13 +288,15 @@ static void print_typescript(void)
 	for (enum answer_kind kind = ANSWER_OBJECT + 1; kind < ANSWER_KIND_COUNT; kind++) {
 		const struct answer_info *info = &answer_infos[kind];
 		if (info->words) {
-			printf("\n/** %s. */\nexport type %s = '", info->doc, info->name);
+			printf("\n/** %c%s. */\nexport type %s = '",
+			        toupper((unsigned char)*info->doc), info->doc + 1, info->name);
 			for (const char *at = info->words; *at; at++)
 				fputs(*at == '|' ? "' | '" : (char[]){*at, '\0'}, stdout);
 			puts("';");
 		} else if (has_members(kind)) {
 			enum method method = info->name ? METHOD_COUNT : method_of(kind);
-			printf("\n/** %s. */\n", info->name ? info->doc : methods[method].doc);
+			const char *doc = info->name ? info->doc : methods[method].doc;
+			printf("\n/** %c%s. */\n", toupper((unsigned char)*doc), doc + 1);
 			print_interface(kind);
 		}
 	}
