@@ -342,6 +342,31 @@ START_TEST(what_is_too_long_is_refused_unread)
 }
 END_TEST
 
+static json_int_t counted(const char *member)
+{
+	json_t *reply = say("{\"id\":1,\"method\":\"status\"}");
+	const json_t *status = json_object_get(reply, "result");
+	const json_t *tuning = json_object_get(status, "tuning");
+	json_int_t value = json_integer_value(json_object_get(status, member)
+	                                              ? json_object_get(status, member)
+	                                              : json_object_get(tuning, member));
+
+	json_decref(reply);
+	return value;
+}
+
+START_TEST(status_shows_what_was_counted)
+{
+	ck_assert_int_eq(counted("calls"), 1);
+	ck_assert_int_eq(counted("calls"), 2);
+	ck_assert_int_eq(counted("websockets"), 1);
+	ck_assert_int_eq(counted("jobs_queued"), 0);
+	json_decref(say(GET(OP8)));
+	ck_assert_int_eq(counted("jobs_queued"), 1);
+	ck_assert_int_eq(counted("calls"), 7);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("message");
@@ -362,6 +387,7 @@ int main(void)
 	tcase_add_test(tests, a_page_that_leaves_takes_its_watches_along);
 	tcase_add_test(tests, reports_are_counted_apart);
 	tcase_add_test(tests, lists_filter);
+	tcase_add_test(tests, status_shows_what_was_counted);
 	tcase_add_test(tests, what_is_too_long_is_refused_unread);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

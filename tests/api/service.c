@@ -60,6 +60,7 @@ void set_up(void)
 
 	const struct caller caller = caller_websocket("http://127.0.0.1:8080");
 
+	metrics = (struct metrics){0};
 	log_open(LOG_LEVEL_ERROR);
 	snprintf(models_dir, sizeof models_dir, "%s/protocol/models", source ? source : ".");
 	memcpy(state_dir + sizeof state_dir - 7, "XXXXXX", 6);

@@ -34,6 +34,7 @@ static const struct message_case {
 	const char *name, *text, *said;
 } messages[] = {
         {"status", "{\"id\":1,\"method\":\"status\"}", "\"result\""},
+        {"counters", "{\"id\":1,\"method\":\"status\"}", "\"ws_open\":1,\"ws_messages\":"},
         {"not JSON", "{\"id\":1,", "\"bad-json\""},
         {"empty", "", "\"bad-json\""},
         {"an array", "[1,2]", "\"bad-message\""},
