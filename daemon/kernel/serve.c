@@ -17,11 +17,9 @@
 enum artifact_status kernel_status(enum tune_status status)
 {
 	static const enum artifact_status map[] = {
-	        [TUNE_PREDICTED] = ARTIFACT_PREDICTED,
-	        [TUNE_TUNING] = ARTIFACT_TUNING,
-	        [TUNE_TUNED] = ARTIFACT_TUNED,
-	        [TUNE_STALE] = ARTIFACT_STALE,
-	        [TUNE_NAIVE] = ARTIFACT_NAIVE,
+#define ENTRY(name) [TUNE_##name] = ARTIFACT_##name,
+	        TUNE_EACH_STATUS(ENTRY)
+#undef ENTRY
 	};
 
 	return map[status];
