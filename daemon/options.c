@@ -301,8 +301,8 @@ void options_help(FILE *out)
 			fprintf(out, " (%llu)", (unsigned long long)rows[i].initial);
 		fputc('\n', out);
 	}
-	fputs("  --config FILE          lines of `name = value`, the names as above "
-	      "(" SYSCONFDIR "/nnjit/nnjitd.conf where it is there)\n"
+	fputs("  --config FILE          a file of lines `name = value`, with the names above "
+	      "(" SYSCONFDIR "/nnjit/nnjitd.conf if it exists)\n"
 	      "  --version              print the version and exit\n"
 	      "  -h, --help             print this and exit\n",
 	        out);

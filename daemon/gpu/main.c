@@ -25,11 +25,12 @@
 static const char help[] =
         "Usage: nnjit-gpu [--list | --probe] [--json]\n"
         "\n"
-        "The GPU worker of nnjitd. Without an option it serves nnjitd on descriptor 3.\n"
+        "The GPU worker of nnjitd: builds, verifies and times kernels on a device.\n"
+        "Without an option it serves nnjitd on descriptor 3.\n"
         "\n"
         "  --list     print the devices and exit\n"
-        "  --probe    measure every device, print what was measured and exit\n"
-        "  --json     with --list or --probe: as JSON\n"
+        "  --probe    measure every device, print the results and exit\n"
+        "  --json     with --list or --probe: print JSON\n"
         "  --version  print the version and exit\n"
         "  --help     print this and exit\n";
 

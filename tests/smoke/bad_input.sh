@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What clients get wrong, over REST: each answered with problem details, the code that fits, and a
-# sentence; and the daemon none the worse. tests/web holds the WebSocket's half.
+# Sends wrong requests over REST. The daemon must answer each with problem details, the right code and
+# a sentence, and must stay healthy. tests/web does the same over the WebSocket.
 # shellcheck source=tests/smoke/daemon.bash
 . "$(dirname "$0")/daemon.bash"
 require curl jq

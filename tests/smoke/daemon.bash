@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 #
-# For the smoke tests: starts and stops an nnjitd of its own, on a port and in a folder of its own,
-# and speaks REST with it. Sourced, never run. What it started ends with the script.
+# Functions for the smoke tests: start and stop an nnjitd on its own port and state folder, and speak
+# REST with it. Scripts source this file; nobody runs it. Its processes end with the script.
 
 set -u
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

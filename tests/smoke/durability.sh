@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# nnjitd is killed with SIGKILL again and again while it tunes. Each time it must be healthy within
-# a second of its start, hold everything that it had told a client (kernels, trials, and the jobs
-# it had accepted), and in the end finish every search.
+# Kills nnjitd with SIGKILL again and again while it tunes. Each time the daemon must be healthy within
+# a second of its start. It must still have everything that it told a client: kernels, trials and
+# accepted jobs. In the end it must finish every search.
 #
 # NNJIT_KILLS: how many times (10).
 # shellcheck source=tests/smoke/daemon.bash

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What drivers do to a tuner: a kernel that never ends, a crash, a lost device, a worker killed from
-# outside. The daemon must answer health within 100 ms throughout, write down the candidate, go on
-# with the search, and never try that candidate again.
+# Plants the faults that drivers have: a kernel that never ends, a crash, a lost device, a worker killed
+# from outside. The daemon must answer health within 100 ms throughout. It must store the candidate as
+# poisoned, continue the search, and never try that candidate again.
 #
 # NNJIT_HEALTH_MS: the limit (100).
 # shellcheck source=tests/smoke/daemon.bash

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Who generates links what generating needs: a program that only makes WGSL has nothing of the other
-# emitters, of the interpreter, the reference, the search or the full space.
+# Links a program that only makes WGSL with libjit, and checks what the linker took. The program must
+# hold nothing of the other emitters, the interpreter, the reference, the search or the full space.
 set -u
 SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 archive=${NNJIT_BUILD:-$PWD}/libjit.a

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tools/check-layers catches what it is for: each violation is planted into a copy of the sources
-# and must be found, at its line.
+# Tests tools/check-layers: plants each violation into a copy of the sources. The check must find it, at
+# its line.
 set -u
 SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 SCRATCH=$(mktemp -d)

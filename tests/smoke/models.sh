@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every manifest, made small, is tuned on lavapipe by `nnjitctl tune --model`: each about within its
-# budget (each operator gets two schedules whatever they take, and a machine that others load is
-# slower), and every kernel that comes out of it is tuned and verified. Then what goes on around it:
-# the same model again costs nothing, the list over REST, an interrupt, command lines that are wrong.
+# Tunes a small form of every manifest on lavapipe by `nnjitctl tune --model`. Each must end about within
+# its budget, and each kernel must be tuned and verified. The budget is not exact: each operator gets two
+# schedules whatever they take, and other programs may load the machine. Then it tests the same model
+# again, which costs nothing; the list over REST; an interrupt; and wrong command lines.
 # shellcheck source=tests/smoke/daemon.bash
 . "$(dirname "$0")/daemon.bash"
 require curl jq

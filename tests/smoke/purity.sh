@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The generator is pure: the finished libjit.a calls nothing that opens, reads, writes, waits, asks
-# the time or starts a thread. A list of what it may call, so that anything new is looked at once.
+# Checks that the generator is pure: libjit.a calls no function that opens, reads, writes, waits, asks
+# the time or starts a thread. The list below has all that it may call, so that a person looks at any
+# new call once.
 set -u
 archive=${NNJIT_BUILD:-$PWD}/libjit.a
 

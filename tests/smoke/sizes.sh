@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# tools/check-sizes and tools/check-readmes catch what they are for: each violation is planted into
-# a copy of the sources and must be found.
+# Tests tools/check-sizes and tools/check-readmes: plants each violation into a copy of the sources. The
+# checks must find it.
 set -u
 SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 SCRATCH=$(mktemp -d)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The systemd unit says nothing that systemd does not understand, and names programs that exist.
+# Checks the systemd unit: systemd must understand every line, and the programs named must exist.
 set -u
 SOURCE=$(cd "$(dirname "$0")/../.." && pwd)
 BUILD=${NNJIT_BUILD:-$PWD}
