@@ -308,6 +308,8 @@ export interface Device {
 	vendor_id: number;
 	/** the vendor's */
 	device_id: number;
+	/** what all cards of this kind with these limits share */
+	class: string;
 	/** its driver */
 	driver: Driver;
 	/** what it allows */
@@ -402,8 +404,10 @@ export interface StoredKernel {
 	op: string;
 	/** its hash */
 	key: string;
-	/** the device's id */
-	device: string;
+	/** the class of device that it was measured on */
+	class: string;
+	/** the id of a device here of that class; null where there is none */
+	device: string | null;
 	/** the device's name; null where it is not known any more */
 	name: string | null;
 	/** what the code may use */
