@@ -35,7 +35,7 @@ if [ -n "${NNJIT_BLESS-}" ]; then
 	cp "$new/types" "$types"
 	exit 0
 fi
-diff -u "$document" "$new/document" && diff -u "$types" "$new/types" || {
+if ! diff -u "$document" "$new/document" || ! diff -u "$types" "$new/types"; then
 	echo "docs/PROTOCOL.md or clients/web/protocol.d.ts is not what the rows say; NNJIT_BLESS=1 make check writes them anew"
 	exit 1
-}
+fi
