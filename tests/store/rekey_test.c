@@ -15,7 +15,11 @@
 
 #include <check.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #define CARD    0x0123456789abcdefull
 #define TWIN    0x1123456789abcdefull /* another card of the same kind */
@@ -196,6 +200,62 @@ START_TEST(a_move_cut_short_goes_on)
 }
 END_TEST
 
+/* The disk is full: the store says so instead of serving a part, and nothing is lost. */
+START_TEST(a_move_without_room_is_refused)
+{
+	struct store *store = open_here();
+	struct rlimit limit;
+	struct error err = {0};
+	struct stat file;
+	char name[96];
+
+	put_card(store, CARD);
+	put_kernel(store, CARD, 3);
+	put_the_rest(store);
+	close_as_format_1(store);
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	snprintf(name, sizeof name, "%s/data.mdb", folder);
+	ck_assert_int_eq(stat(name, &file), 0);
+	for (int i = 0; i < 2; i++) { /* no room at all, and room for some */
+		limit.rlim_cur = i ? (rlim_t)file.st_size : 8192;
+		ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+		ck_assert_int_eq(store_open(folder, &store, &err), -ENOSPC);
+		ck_assert_ptr_nonnull(strstr(err.text, "none is lost"));
+	}
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	store = open_here();
+	check_kernel(store, class_of_cards(), 3);
+	ck_assert_uint_eq(count_trials(store, class_of_cards()), TRIALS);
+	store_close(store);
+}
+END_TEST
+
+/* While records move the format is the new one already: an older nnjitd, which would take half of
+ * them for the whole, refuses the store. */
+START_TEST(a_move_under_way_goes_on_once)
+{
+	AUTO(buffer_free) struct buffer moving = {0};
+	struct store *store = open_here();
+
+	put_card(store, CARD);
+	put_the_rest(store);
+	record_begin(&moving, RECORD_META);
+	record_put_u32(&moving, 1);
+	ck_assert_int_eq(
+	        store_put(store, STORE_META, (struct store_bytes){"moving", 6}, &moving), 0);
+	store_close(store);
+	store = open_here();
+	ck_assert_uint_eq(count_trials(store, class_of_cards()), TRIALS);
+	put_the_rest(store);
+	store_close(store);
+	store = open_here();
+	ck_assert_uint_eq(count_trials(store, CARD), TRIALS); /* nothing moves any more */
+	store_close(store);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("rekey");
@@ -206,6 +266,8 @@ int main(void)
 	tcase_add_test(tcase, records_of_a_known_card_move);
 	tcase_add_test(tcase, of_two_equal_cards_one_record_stays);
 	tcase_add_test(tcase, a_move_cut_short_goes_on);
+	tcase_add_test(tcase, a_move_without_room_is_refused);
+	tcase_add_test(tcase, a_move_under_way_goes_on_once);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
