@@ -33,6 +33,9 @@ struct store {
 	uint32_t writes;  /* since the last look for dead readers */
 };
 
+/* The folder made and locked, the environment and its tables opened; as store_open. */
+int environment_open(const char *state_dir, struct store **ret_store, struct error *err);
+
 /* One durable transaction. value.data NULL deletes, which is fine where there is nothing. */
 struct store_edit {
 	enum store_table table;
