@@ -127,7 +127,7 @@ static struct mean mean_of(const struct group *g, const double worth[COST_PARTS]
 	return m;
 }
 
-static struct mean settled_mean(const struct group *g, const double worth[COST_PARTS])
+static struct mean converged_mean(const struct group *g, const double worth[COST_PARTS])
 {
 	struct mean m = mean_of(g, worth, 0);
 
@@ -138,7 +138,7 @@ static struct mean settled_mean(const struct group *g, const double worth[COST_P
 
 static void add_group(struct equations *e, const struct group *g, const double worth[COST_PARTS])
 {
-	struct mean m = settled_mean(g, worth);
+	struct mean m = converged_mean(g, worth);
 	double x[COST_PARTS];
 
 	for (uint32_t i = 0; i < g->count; i++) {
@@ -277,7 +277,7 @@ static double level_of(
 		struct group g = group_next(all, count, &at);
 		if (!is_selected(&g, (struct selection){family, ALL_FOLDS}))
 			continue;
-		level += clamp(settled_mean(&g, worth).residual, log(CORRECTION_LEVEL));
+		level += clamp(converged_mean(&g, worth).residual, log(CORRECTION_LEVEL));
 		weight++;
 	}
 	return level / weight;

@@ -102,9 +102,9 @@ static ir_id number_of(struct lower *l, ir_id word, ir_id first, enum dtype dtyp
 static ir_id load_part(struct lower *l, uint32_t tensor, ir_id at, uint32_t lanes)
 {
 	enum dtype dtype = dtype_of(l, tensor);
-	uint32_t bits = dtype_bits(dtype), share = 32 / bits / lanes;
-	ir_id word = ir_load(l->b, tensor, lower_over(l, at, share));
-	ir_id first = lower_times(l, lower_modulo(l, at, share), bits * lanes);
+	uint32_t bits = dtype_bits(dtype), per_word = 32 / bits / lanes;
+	ir_id word = ir_load(l->b, tensor, lower_over(l, at, per_word));
+	ir_id first = lower_times(l, lower_modulo(l, at, per_word), bits * lanes);
 	ir_id elements[4];
 
 	for (uint32_t i = 0; i < lanes; i++)

@@ -37,7 +37,7 @@ static void count_view(const struct counting *c, const struct map_view *view, st
 	const struct map *m = &c->map;
 	bool repeated = !view->free && !view->stride[m->plan.dims - 1].times && m->whole;
 	double taps = view->free ? m->plan.taps : 1;
-	double lanes = repeated ? 1 : view->share ? (double)m->vec / view->share : m->vec;
+	double lanes = repeated ? 1 : view->lanes_each ? (double)m->vec / view->lanes_each : m->vec;
 	double loads = lanes / fmin(m->lanes[view->tensor], lanes);
 	double each = 4 * loads + unpacking(c, view->tensor) * lanes;
 
@@ -51,7 +51,7 @@ static struct vector count_vector(const struct counting *c)
 {
 	const struct map *m = &c->map;
 	const struct map_plan *plan = &m->plan;
-	bool by_element = plan->separate && (!m->whole || !plan->view[0].share);
+	bool by_element = plan->separate && (!m->whole || !plan->view[0].lanes_each);
 	double positions = m->whole ? 1 : m->vec, packing = unpacking(c, c->out);
 	bool looped = plan->taps > MAP_TAPS_UNROLLED;
 	struct vector v = {.values = by_element ? m->vec : 1, .loads = 1, .lanes = m->vec};

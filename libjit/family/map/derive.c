@@ -75,9 +75,9 @@ static uint32_t view_lanes(
 		return flat_lanes(c, m, view->tensor);
 	if (!view->free)
 		return strided_lanes(m, view);
-	if (!view->share || m->plan.unit % m->vec)
+	if (!view->lanes_each || m->plan.unit % m->vec)
 		return 1;
-	return m->vec > view->share ? m->vec / view->share : 1;
+	return m->vec > view->lanes_each ? m->vec / view->lanes_each : 1;
 }
 
 /* Whether all operands are flat or a single number: then vectors need no positions at all. */

@@ -341,7 +341,7 @@ ir_id map_value_pad(struct mapper *m, const struct position *p)
 {
 	ir_id last = p->at[last_of(m)], elements[4];
 
-	if (m->map.plan.view[0].share || p->lanes == 1)
+	if (m->map.plan.view[0].lanes_each || p->lanes == 1)
 		return pad_at(m, p, last, p->lanes);
 	ir_id first = lower_times(m->l, last, p->lanes);
 	for (uint32_t i = 0; i < p->lanes; i++)

@@ -92,12 +92,12 @@ static struct map_view *add_flat(struct planner *p, uint32_t tensor)
 	return view;
 }
 
-static void add_free(struct planner *p, uint32_t tensor, uint32_t share)
+static void add_free(struct planner *p, uint32_t tensor, uint32_t lanes_each)
 {
 	struct map_view *view = add_view(p, tensor);
 
 	view->free = true;
-	view->share = share;
+	view->lanes_each = lanes_each;
 }
 
 /* Element c of a tensor [c], c being position[1]. */

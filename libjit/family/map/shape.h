@@ -31,7 +31,7 @@ struct map_view {
 	uint32_t tensor;
 	bool flat; /* as out lies: no position is needed */
 	bool free;
-	uint32_t share; /* free: lanes of out for each lane of it; 0: elements one by one */
+	uint32_t lanes_each; /* free: lanes of out for each lane of it; 0: elements one by one */
 	struct map_size offset, stride[MAP_DIMS_MAX];
 };
 

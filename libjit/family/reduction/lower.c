@@ -78,8 +78,8 @@ static void place_invocation(struct reducing *r)
 
 	r->side = lower_local(l, 1 - along);
 	r->along = r->s.subgroup ? ir_builtin(r->b, IR_SUBGROUP_INVOCATION) : lower_local(l, along);
-	ir_id share = ir_add(r->b, lower_times(l, group, r->s.wg_y), r->side);
-	r->first = lower_times(l, share, r->s.tile_m);
+	ir_id tile = ir_add(r->b, lower_times(l, group, r->s.wg_y), r->side);
+	r->first = lower_times(l, tile, r->s.tile_m);
 	r->ragged = is_ragged(r);
 }
 

@@ -19,7 +19,7 @@ struct line {
 	ir_id addend;    /* the same in the mask or residual */
 	ir_id channel;   /* of its first element, where weights are by channel */
 	ir_id shift;     /* what elements are relative to, as many lanes as they; 0: to nothing */
-	ir_id result[2]; /* of each pass, settled */
+	ir_id result[2]; /* of each pass */
 };
 
 struct reducing {

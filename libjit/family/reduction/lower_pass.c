@@ -73,10 +73,10 @@ static ir_id like_elements(struct reducing *r)
 }
 
 /* Result n, as the row's pass `pass` says. */
-static void settle(
+static void keep_results(
         struct reducing *r, uint32_t n, uint32_t pass, const ir_id value[static TILE_MAX])
 {
-	const uint8_t *steps = r->s.row->pass[pass].settle;
+	const uint8_t *steps = r->s.row->pass[pass].result;
 
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		r->line[i].result[n] = value[i];
@@ -96,7 +96,7 @@ static void run_pass(struct reducing *r, uint32_t n)
 	for (uint32_t i = 0; i < r->s.tile_m; i++)
 		value[i] = read_acc(r, i, 0);
 	reduction_join_line(r, join, value);
-	settle(r, n, n, value);
+	keep_results(r, n, n, value);
 }
 
 /* ---- Both passes at once. */
@@ -125,10 +125,10 @@ static void run_apart(struct reducing *r)
 	reduction_walk(r, absorb_apart);
 	read_all(r, 0, value);
 	reduction_join_line(r, pass[0].join, value);
-	settle(r, 0, 0, value);
+	keep_results(r, 0, 0, value);
 	read_all(r, 1, value);
 	reduction_join_line(r, pass[2].join, value);
-	settle(r, 1, 2, value);
+	keep_results(r, 1, 2, value);
 }
 
 /* Exponentials: the sum is relative to the greatest so far, and shrinks as that grows. */
@@ -176,14 +176,14 @@ static void run_exponentials(struct reducing *r)
 	reduction_walk(r, absorb_exponentials);
 	read_all(r, 0, most);
 	reduction_join_line(r, JOIN_MAX, most);
-	settle(r, 0, 0, most);
+	keep_results(r, 0, 0, most);
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		ir_id own = read_acc(r, i, 0), part = read_acc(r, i, 1);
 		ir_id all = splat_like(r, most[i], own);
 		sum[i] = ir_mul(r->b, part, exp_of_difference(r, own, all));
 	}
 	reduction_join_line(r, JOIN_ADD, sum);
-	settle(r, 1, 1, sum);
+	keep_results(r, 1, 1, sum);
 }
 
 void reduction_run(struct reducing *r)

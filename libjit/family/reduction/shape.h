@@ -39,7 +39,7 @@ enum reduction_join { JOIN_NONE, JOIN_ADD, JOIN_MUL, JOIN_MIN, JOIN_MAX };
 struct reduction_pass {
 	enum reduction_join join;        /* NONE: there is no such pass */
 	uint8_t term[REDUCTION_STEPS];   /* what is joined */
-	uint8_t settle[REDUCTION_STEPS]; /* what becomes of the result; empty: nothing */
+	uint8_t result[REDUCTION_STEPS]; /* what becomes of what was joined; empty: nothing */
 };
 
 /* What is written: a number a line (`write` of the results), the index of the first pass's
