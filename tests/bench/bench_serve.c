@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * serve: what asking the daemon costs. Starts an nnjitd of its own, tunes one small operator, then
- * measures: `get` of the stored kernel over WebSocket, from a client on plain sockets; the same
+ * measures: `kernel` for the stored kernel over WebSocket, from a client on plain sockets; the same
  * kernel over REST by wrk, in turns with one nginx worker serving the same bytes as a file; memory
  * with 1,000 idle WebSockets; and cold requests, for operators nobody asked for before.
  * The WebSocket client is measured twice: looking for the answer without sleeping, so that the
@@ -170,7 +170,7 @@ static void measure_ws(bool asleep, double *ret_p50_us, double *ret_p99_us)
 	close(ws);
 	*ret_p50_us = percentile(times, GETS, 0.5);
 	*ret_p99_us = percentile(times, GETS, 0.99);
-	printf("WebSocket get of a stored kernel   p50 %7.1f us   p99 %7.1f us   client %s\n",
+	printf("WebSocket kernel that is stored     p50 %7.1f us   p99 %7.1f us   client %s\n",
 	        *ret_p50_us, *ret_p99_us, asleep ? "asleep in recv" : "looking");
 }
 
@@ -213,7 +213,7 @@ static void measure_cold(struct figures *figures)
 	close(ws);
 	figures->cold_us = percentile(times, COLD, 0.5);
 	figures->cold_worst_us = times[COLD - 1];
-	printf("WebSocket get, cold (predicted)    p50 %7.1f us   worst %5.1f us of %d\n",
+	printf("WebSocket kernel, cold (predicted) p50 %7.1f us   worst %5.1f us of %d\n",
 	        figures->cold_us, figures->cold_worst_us, COLD);
 }
 
