@@ -10,36 +10,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
+static const struct kind {
 	const char *name;
 	enum fault fault;
+	bool of_candidate; /* the number is a candidate's; else it says more of the device's fault
+	                    */
 } kinds[] = {
-        {"hang:", FAULT_HANG},
-        {"compile:", FAULT_COMPILE},
-        {"crash:", FAULT_CRASH},
-        {"lost:", FAULT_LOST},
-        {"wrong:", FAULT_WRONG},
-        {"even:", FAULT_EVEN},
-        {"slow:", FAULT_SLOW},
-        {"busy:", FAULT_BUSY},
-        {"jump:", FAULT_JUMP},
-        {"untimed:", FAULT_UNTIMED},
-        {"lame:", FAULT_LAME},
-        {"memory:", FAULT_MEMORY},
-        {"ahead:", FAULT_AHEAD},
+        {"hang:", FAULT_HANG, true},
+        {"compile:", FAULT_COMPILE, true},
+        {"crash:", FAULT_CRASH, true},
+        {"lost:", FAULT_LOST, true},
+        {"wrong:", FAULT_WRONG, true},
+        {"even:", FAULT_EVEN, false},
+        {"slow:", FAULT_SLOW, false},
+        {"busy:", FAULT_BUSY, false},
+        {"jump:", FAULT_JUMP, false},
+        {"untimed:", FAULT_UNTIMED, false},
+        {"lame:", FAULT_LAME, false},
+        {"memory:", FAULT_MEMORY, false},
+        {"ahead:", FAULT_AHEAD, false},
 };
 
-/* The fault at `text`, up to the next comma; *ret_number is UINT64_MAX for `*`. */
-static enum fault parse_one(const char *text, uint64_t *ret_number)
+/* The fault at `text`, up to the next comma, or NULL; *ret_number is UINT64_MAX for `*`. */
+static const struct kind *parse_one(const char *text, uint64_t *ret_number)
 {
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		size_t length = strlen(kinds[i].name);
 		if (strncmp(text, kinds[i].name, length))
 			continue;
 		*ret_number = text[length] == '*' ? UINT64_MAX : strtoull(text + length, NULL, 10);
-		return kinds[i].fault;
+		return &kinds[i];
 	}
-	return FAULT_NONE;
+	return NULL;
 }
 
 static const char *next_one(const char *text)
@@ -53,19 +55,20 @@ enum fault fault_of(uint32_t candidate)
 	uint64_t number;
 
 	for (const char *text = getenv("NNJIT_TEST_FAULT"); text; text = next_one(text)) {
-		enum fault fault = parse_one(text, &number);
-		if (fault && fault < FAULT_CANDIDATES &&
-		        (number == candidate || number == UINT64_MAX))
-			return fault;
+		const struct kind *kind = parse_one(text, &number);
+		if (kind && kind->of_candidate && (number == candidate || number == UINT64_MAX))
+			return kind->fault;
 	}
 	return FAULT_NONE;
 }
 
 bool fault_planted(enum fault fault, uint64_t *ret_number)
 {
-	for (const char *text = getenv("NNJIT_TEST_FAULT"); text; text = next_one(text))
-		if (parse_one(text, ret_number) == fault)
+	for (const char *text = getenv("NNJIT_TEST_FAULT"); text; text = next_one(text)) {
+		const struct kind *kind = parse_one(text, ret_number);
+		if (kind && kind->fault == fault)
 			return true;
+	}
 	return false;
 }
 

@@ -16,16 +16,15 @@ enum fault {
 	FAULT_CRASH,   /* the process aborts at its launch */
 	FAULT_LOST,    /* the driver says at its launch that the device is lost */
 	FAULT_WRONG,   /* one element of its output is changed before it is verified */
-	FAULT_CANDIDATES,
 	/* Of the device, with a number: */
-	FAULT_EVEN = FAULT_CANDIDATES, /* every kernel is said to take so many nanoseconds */
-	FAULT_SLOW,                    /* from that sample on everything takes twice as long */
-	FAULT_BUSY,                    /* every so many samples one takes four times as long */
-	FAULT_JUMP,                    /* from that sample on the timestamps are nonsense */
-	FAULT_UNTIMED,                 /* there are no timestamps */
-	FAULT_LAME,                    /* first builds take so many times as long as twins */
-	FAULT_MEMORY,                  /* no allocation of more than so many bytes succeeds */
-	FAULT_AHEAD,                   /* processors, too, compile ahead while they time */
+	FAULT_EVEN,    /* every kernel is said to take so many nanoseconds */
+	FAULT_SLOW,    /* from that sample on everything takes twice as long */
+	FAULT_BUSY,    /* every so many samples one takes four times as long */
+	FAULT_JUMP,    /* from that sample on the timestamps are nonsense */
+	FAULT_UNTIMED, /* there are no timestamps */
+	FAULT_LAME,    /* first builds take so many times as long as twins */
+	FAULT_MEMORY,  /* no allocation of more than so many bytes succeeds */
+	FAULT_AHEAD,   /* processors, too, compile ahead while they time */
 };
 
 enum fault fault_of(uint32_t candidate);

@@ -120,14 +120,14 @@ int model_sizes(const struct model *model, json_t **ret_sizes, struct error *err
 
 /* ---- Text: `{expression}`, or `{expression..most}` for what may grow up to `most`. */
 
-struct writer {
+struct expansion {
 	const struct model_scope *scope;
 	bool dynamic; /* dynamic values become dynamic dimensions where a field can be one */
 	char text[2 * OP_TEXT_BYTES];
 	size_t length;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct writer *w, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct expansion *w, const char *format, ...)
 {
 	size_t room = sizeof w->text - w->length;
 	va_list args;
@@ -139,7 +139,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct writer *w, const ch
 }
 
 static int put_expression(
-        struct writer *w, const char *inner, const char *end, bool may, struct error *err)
+        struct expansion *w, const char *inner, const char *end, bool may, struct error *err)
 {
 	const char *dots = memmem(inner, (size_t)(end - inner), "..", 2);
 	const char *stop = dots ? dots : end;
@@ -176,7 +176,7 @@ static bool takes_dynamic(const char *operator, const char * word)
 	return false;
 }
 
-static int write_op(struct writer *w, const char *text, struct error *err)
+static int write_op(struct expansion *w, const char *text, struct error *err)
 {
 	char operator[32];
 	bool may = false;
@@ -205,14 +205,14 @@ static int write_op(struct writer *w, const char *text, struct error *err)
 static int read_op(
         const struct model_scope *scope, const char *text, struct op *ret_op, struct error *err)
 {
-	struct writer w = {.scope = scope, .dynamic = true};
+	struct expansion w = {.scope = scope, .dynamic = true};
 	int r = write_op(&w, text, err);
 
 	if (r)
 		return r;
 	if (!op_parse(w.text, ret_op, err))
 		return 0;
-	w = (struct writer){.scope = scope};
+	w = (struct expansion){.scope = scope};
 	r = write_op(&w, text, err);
 	if (!r)
 		r = op_parse(w.text, ret_op, err) ? -EINVAL : 0;

@@ -79,22 +79,29 @@ static struct counts count(const struct study *study, uint32_t from)
 }
 
 /* Who takes part in the comparison's table. */
-static const struct place {
+enum rival { RIVAL_BEST, RIVAL_LITE, RIVAL_PICK, RIVAL_COLD, RIVAL_DEFAULT, RIVALS };
+static const struct {
 	const char *name, *doc;
-} places[] = {{"best", "best found"}, {"lite", "lite space's best"}, {"pick", "search's pick"},
-        {"cold", "prediction"}, {"default", "default kernel"}};
-#define PLACES (sizeof places / sizeof *places)
+} rivals[RIVALS] = {[RIVAL_BEST] = {"best", "best found"},
+        [RIVAL_LITE] = {"lite", "lite space's best"},
+        [RIVAL_PICK] = {"pick", "search's pick"},
+        [RIVAL_COLD] = {"cold", "prediction"},
+        [RIVAL_DEFAULT] = {"default", "default kernel"}};
 
-static uint32_t at_place(const struct report *report, size_t place)
+/* study->count where it was not measured, or is not in the space. */
+static uint32_t member_of(const struct report *report, enum rival rival)
 {
 	const struct study *study = report->study;
-	const uint32_t members[PLACES] = {
-	        report->best, report->lite, study->pick, 0, study->space.baseline};
-	uint32_t member = members[place];
+	const uint32_t members[RIVALS] = {[RIVAL_BEST] = report->best,
+	        [RIVAL_LITE] = report->lite,
+	        [RIVAL_PICK] = study->pick,
+	        [RIVAL_COLD] = 0,
+	        [RIVAL_DEFAULT] = study->space.baseline};
+	uint32_t member = members[rival];
 
 	return member < study->count && study->tried[member].measured &&
 	                       !study->tried[member].failed &&
-	                       (place < 4 || member < study->space.count)
+	                       (rival != RIVAL_DEFAULT || member < study->space.count)
 	               ? member
 	               : study->count;
 }
@@ -149,19 +156,19 @@ static void print_spread(const struct report *report)
 	putchar('\n');
 }
 
-static void print_places(const struct report *report)
+static void print_rivals(const struct report *report)
 {
 	static const char *const headers[] = {"", ">time", ">ratio", ">faster", "schedule"};
 	struct table *table = table_create(headers, 5);
 
-	for (size_t i = 0; i < PLACES; i++) {
+	for (size_t i = 0; i < RIVALS; i++) {
 		char time[TIME_TEXT_BYTES], schedule[SCHEDULE_TEXT_BYTES];
-		uint32_t member = at_place(report, i);
+		uint32_t member = member_of(report, i);
 		if (member == report->study->count)
 			continue;
 		const struct tried *tried = &report->study->tried[member];
 		schedule_print(&tried->schedule, schedule);
-		table_add(table, places[i].doc);
+		table_add(table, rivals[i].doc);
 		table_add(table, time_text(ns_of(report, tried), time));
 		table_addf(table, "%.2f", ratio_of(report, tried));
 		table_addf(table, "%.1f%%", 100 * share_faster(report, ratio_of(report, tried)));
@@ -172,7 +179,7 @@ static void print_places(const struct report *report)
 
 /* ---- As JSON. */
 
-static json_t *place_json(const struct report *report, uint32_t member)
+static json_t *rival_json(const struct report *report, uint32_t member)
 {
 	char schedule[SCHEDULE_TEXT_BYTES];
 
@@ -238,9 +245,9 @@ static json_t *report_json(const struct report *report)
 	        (int)study->lab->deaths, "spread", spread_json(report), "tried",
 	        tried_json(report));
 	json_object_set_new(object, "asked", json_string(study->asked));
-	for (size_t i = 0; i < PLACES; i++)
+	for (size_t i = 0; i < RIVALS; i++)
 		json_object_set_new(
-		        object, places[i].name, place_json(report, at_place(report, i)));
+		        object, rivals[i].name, rival_json(report, member_of(report, i)));
 	return object;
 }
 
@@ -257,7 +264,7 @@ void study_print(const struct study *study, bool json)
 		print_size(study);
 		print_counts(study);
 		print_spread(&report);
-		print_places(&report);
+		print_rivals(&report);
 	}
 	fflush(stdout);
 	free(report.spread);
