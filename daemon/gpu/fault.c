@@ -13,8 +13,7 @@
 static const struct kind {
 	const char *name;
 	enum fault fault;
-	bool of_candidate; /* the number is a candidate's; else it says more of the device's fault
-	                    */
+	bool of_candidate; /* its number is a candidate's */
 } kinds[] = {
         {"hang:", FAULT_HANG, true},
         {"compile:", FAULT_COMPILE, true},
