@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STRIDE 48
+#define STRIDE 128
 
 static uint32_t stride = STRIDE, first;
 

@@ -39,7 +39,7 @@ expect 2 'given already' space matmul m=1 n=1 k=1 --seed 1 --seed 2
 op=(add shape=40)
 if "$BUILD/nnjit-gpu" --list | grep -q llvmpipe; then op+=(--device llvmpipe); fi
 expect 0 "search's pick" space "${op[@]}" --sample 3 --climb 2 --trials 4 --budget-s 60
-expect 0 '"pick"' space "${op[@]}" --sample 2 --json
+expect 0 '"pick"' space "${op[@]}" --sample 2 --trials 4 --json
 jq -e '.op == "add shape=40" and .best.ratio == 1 and .pick.ratio >= 1 and .lite.ratio >= 1 and
 	.lite_space.measured > 0 and .sample.measured > 0 and .full.legal >= .lite_space.count and
 	([.tried[] | select(.lite and .ratio)] | length) == .lite_space.measured' \

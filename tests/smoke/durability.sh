@@ -5,13 +5,13 @@
 # a second of its start. It must still have everything that it told a client: kernels, trials and
 # accepted jobs. In the end it must finish every search.
 #
-# NNJIT_KILLS: how many times (10).
+# NNJIT_KILLS: how many times (5).
 # shellcheck source=tests/smoke/daemon.bash
 . "$(dirname "$0")/daemon.bash"
 require curl jq
 
 TRIALS=50 # nnjitd's default for --trials
-kills=${NNJIT_KILLS:-10}
+kills=${NNJIT_KILLS:-5}
 asked=()
 
 # next_job: asks for a kernel not asked for yet. Small ones, so that some end between kills.
