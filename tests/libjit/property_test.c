@@ -33,7 +33,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CASES_INITIAL 2000
+#define CASES_INITIAL 5000
 #define FAILURES_MAX  20 /* told in full */
 
 struct options {
