@@ -62,9 +62,10 @@ static void describe(const struct op *op, const struct schedule *schedule,
         const struct ir_module *module, struct kernel *kernel)
 {
 	uint32_t dims[OP_DYNAMIC_MAX] = {0};
+	union family_shape shape;
 	struct geometry g;
 
-	family_of(op)->derive(op, schedule, &g, NULL);
+	family_of(op)->derive(op, schedule, &g, &shape, NULL);
 	describe_dimensions(op, kernel);
 	for (uint32_t i = 0; i < op->dynamic_count; i++)
 		dims[i] = kernel->dimensions[i].hint;

@@ -16,10 +16,11 @@ static struct emit_eval make_run(const struct op *op, const struct schedule *sch
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 	struct emit_eval run = {0};
+	union family_shape shape;
 	struct geometry g;
 	struct op at = op_at(op, dims);
 
-	family_of(op)->derive(op, schedule, &g, NULL);
+	family_of(op)->derive(op, schedule, &g, &shape, NULL);
 	op_tensors(&at, tensors);
 	for (uint32_t i = 0; i < 3; i++)
 		run.workgroups[i] = (uint32_t)extent_at(&g.grid[i], dims);

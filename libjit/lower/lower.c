@@ -24,7 +24,8 @@ int lower_kernel(struct ir_builder *builder, const struct op *op, const struct s
 {
 	struct lower l = {.b = builder, .op = op, .schedule = schedule, .number = IR_F32};
 	const struct family *family = family_of(op);
-	int r = family->derive(op, schedule, &l.geometry, NULL);
+	union family_shape shape;
+	int r = family->derive(op, schedule, &l.geometry, &shape, NULL);
 
 	if (r)
 		return r;

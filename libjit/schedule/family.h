@@ -10,6 +10,8 @@
 #include "schedule/geometry.h"
 #include "schedule/schedule.h"
 
+#include <stddef.h>
+
 struct error;
 struct lower;
 struct pool; /* what offers are made to: space/pool.h */
@@ -17,13 +19,22 @@ struct work;
 
 #define SPACE_KINDS 6 /* of schedules that a family may tell apart */
 
+/* What a family makes of a schedule, once: its own struct (shape.h), which others only pass on. */
+#define FAMILY_SHAPE_BYTES 4096
+union family_shape {
+	max_align_t align;
+	unsigned char bytes[FAMILY_SHAPE_BYTES];
+};
+
 struct family {
-	/* Fills *ret_geometry, for the dimensions the operator is tuned as. 0, or -ERANGE and err
-	 * where the schedule is not well-formed for op; any values must be safe to ask about. */
+	/* Fills *ret_geometry, for the dimensions the operator is tuned as, and *ret_shape for
+	 * cost(). 0, or -ERANGE and err where the schedule is not well-formed for op; any values
+	 * must be safe to ask about. */
 	int (*derive)(const struct op *op, const struct schedule *schedule,
-	        struct geometry *ret_geometry, struct error *err);
-	/* Counts what the kernel does; the schedule is well-formed for op. */
-	void (*cost)(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+	        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+	/* Counts what the kernel does, from what derive() made of the schedule. */
+	void (*cost)(const struct op *op, const struct schedule *schedule,
+	        const union family_shape *shape, struct work *ret_work);
 	/* Offers every schedule worth considering; illegal ones are dropped. */
 	void (*offer)(struct pool *pool);
 	/* What engines ship today for such an operator: what speedups are stated against. */

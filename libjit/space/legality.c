@@ -82,7 +82,9 @@ int legality_of_bindings(const struct op *op, const struct limits *l, struct err
 int space_geometry(const struct op *op, const struct schedule *schedule,
         struct geometry *ret_geometry, struct error *err)
 {
-	return family_of(op)->derive(op, schedule, ret_geometry, err);
+	union family_shape shape;
+
+	return family_of(op)->derive(op, schedule, ret_geometry, &shape, err);
 }
 
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,

@@ -19,7 +19,12 @@
 
 void space_work(const struct op *op, const struct schedule *schedule, struct work *ret_work)
 {
-	family_of(op)->cost(op, schedule, ret_work);
+	const struct family *family = family_of(op);
+	union family_shape shape;
+	struct geometry g;
+
+	if (!family->derive(op, schedule, &g, &shape, NULL))
+		family->cost(op, schedule, &shape, ret_work);
 }
 
 int space_predict(const struct op *op, const struct schedule *schedule, const struct facts *facts,
@@ -27,11 +32,13 @@ int space_predict(const struct op *op, const struct schedule *schedule, const st
 {
 	struct geometry g;
 	struct work work;
-	int r = space_geometry(op, schedule, &g, NULL);
+	const struct family *family = family_of(op);
+	union family_shape shape;
+	int r = family->derive(op, schedule, &g, &shape, NULL);
 
 	if (r)
 		return r;
-	space_work(op, schedule, &work);
+	family->cost(op, schedule, &shape, &work);
 	*ret_prediction = cost_predict(op, &g, &work, facts);
 	return 0;
 }
@@ -69,13 +76,15 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 {
 	struct candidate *best = pool->kept->best[kind];
 	uint32_t at = pool->kept->count[kind];
+	const struct family *family = family_of(pool->op);
+	union family_shape shape;
 	struct geometry g;
 	struct work work;
 
-	if (space_geometry(pool->op, schedule, &g, NULL) ||
+	if (family->derive(pool->op, schedule, &g, &shape, NULL) ||
 	        legality_of_sizes(pool->op, &g, pool->limits, NULL))
 		return;
-	space_work(pool->op, schedule, &work);
+	family->cost(pool->op, schedule, &shape, &work);
 	if (work.instructions > SPACE_INSTRUCTIONS_MAX)
 		return;
 	double predicted = cost_predict(pool->op, &g, &work, pool->facts).ns;

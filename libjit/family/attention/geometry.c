@@ -4,10 +4,13 @@
  * memory, features. Refuses what is not well-formed, and what would unroll beyond all measure.
  */
 #include "family/attention/shape.h"
+#include "schedule/family.h"
 
 #include "base/error.h"
 
 #include <errno.h>
+
+#include <string.h>
 
 #define INSTRUCTIONS_MAX 2048 /* of anything at all; what is offered is far below */
 
@@ -36,8 +39,10 @@ static void fill_grid(const struct op *op, const struct attention *a, struct geo
 	g->grid[0] = folded[0];
 }
 
+_Static_assert(sizeof(struct attention) <= FAMILY_SHAPE_BYTES, "derive() hands it to cost()");
+
 int attention_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err)
 {
 	struct attention a;
 	bool native = schedule->axis[AXIS_F16];
@@ -55,6 +60,7 @@ int attention_geometry(const struct op *op, const struct schedule *schedule,
 		return error_set(err, -ERANGE, "schedule",
 		        "too much is unrolled: tile_m, k_step or unroll must be smaller");
 	fill_grid(op, &a, &g);
+	memcpy(ret_shape, &a, sizeof a);
 	*ret_geometry = g;
 	return 0;
 }

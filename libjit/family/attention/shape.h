@@ -112,9 +112,11 @@ enum attention_kind {
 	ATTENTION_KIND_TEAM_STAGED,
 	ATTENTION_KIND_COUNT
 };
+union family_shape;
 int attention_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void attention_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+void attention_cost(const struct op *op, const struct schedule *schedule,
+        const union family_shape *shape, struct work *ret_work);
 void attention_offer(struct pool *pool);
 struct schedule attention_baseline(const struct op *op);
 bool attention_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);

@@ -4,6 +4,7 @@
  * memory, features. Refuses what check.c refuses.
  */
 #include "family/contraction/shape.h"
+#include "schedule/family.h"
 
 #include <string.h>
 
@@ -43,8 +44,10 @@ static void fill_grid(const struct contraction *c, const struct op *op, struct e
 	grid[2] = c->nbits ? one : along(op, f->batch, 1, c->wg.strided[2]);
 }
 
+_Static_assert(sizeof(struct contraction) <= FAMILY_SHAPE_BYTES, "derive() hands it to cost()");
+
 int contraction_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err)
 {
 	struct contraction c = contraction_derive(op, schedule);
 	int r = contraction_check(&c, op, schedule, err);
@@ -62,6 +65,7 @@ int contraction_geometry(const struct op *op, const struct schedule *schedule,
 	                                               : 0};
 	memcpy(g.workgroup_size, c.wg.size, sizeof g.workgroup_size);
 	fill_grid(&c, op, g.grid);
+	memcpy(ret_shape, &c, sizeof c);
 	*ret_geometry = g;
 	return 0;
 }

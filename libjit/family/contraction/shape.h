@@ -205,9 +205,11 @@ enum contraction_kind {
 	CONTRACTION_KIND_QUAD,
 	CONTRACTION_KIND_COUNT
 };
+union family_shape;
 int contraction_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void contraction_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+void contraction_cost(const struct op *op, const struct schedule *schedule,
+        const union family_shape *shape, struct work *ret_work);
 void contraction_offer(struct pool *pool);
 struct schedule contraction_baseline(const struct op *op);
 bool contraction_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);

@@ -4,6 +4,7 @@
  * memory, features. Refuses what check.c refuses.
  */
 #include "family/convolution/shape.h"
+#include "schedule/family.h"
 
 #include <string.h>
 
@@ -76,8 +77,10 @@ static struct geometry geometry_of(const struct convolution *c, const struct op 
 	return g;
 }
 
+_Static_assert(sizeof(struct convolution) <= FAMILY_SHAPE_BYTES, "derive() hands it to cost()");
+
 int convolution_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err)
 {
 	int r = convolution_check_axes(schedule, err);
 
@@ -85,7 +88,9 @@ int convolution_geometry(const struct op *op, const struct schedule *schedule,
 		return r;
 	struct convolution c = convolution_derive(op, schedule);
 	r = convolution_check(&c, err);
-	if (!r)
-		*ret_geometry = geometry_of(&c, op);
-	return r;
+	if (r)
+		return r;
+	memcpy(ret_shape, &c, sizeof c);
+	*ret_geometry = geometry_of(&c, op);
+	return 0;
 }

@@ -6,6 +6,7 @@
  * different tiles rather than one tile in different workgroups.
  */
 #include "family/convolution/shape.h"
+#include "schedule/family.h"
 #include "cost/cost.h"
 #include "space/pool.h"
 #include "space/space.h"
@@ -112,14 +113,15 @@ static void offer_workgroups(
 		struct schedule s = *plain;
 		struct geometry g;
 		struct work work;
+		union family_shape shape;
 		if (!(pool->facts->cpu ? wg->cpu : wg->gpu) ||
 		        (wg->k > 1) != (kind == CONVOLUTION_KIND_SPLIT))
 			continue;
 		s.axis[AXIS_WG_X] = pool_width(pool, wg->x);
 		s.axis[AXIS_WG_Y] = pool_width(pool, wg->y);
 		s.axis[AXIS_SPLIT_K] = wg->k;
-		if (!convolution_geometry(pool->op, &s, &g, NULL) && fits(pool, &g)) {
-			convolution_cost(pool->op, &s, &work);
+		if (!convolution_geometry(pool->op, &s, &g, &shape, NULL) && fits(pool, &g)) {
+			convolution_cost(pool->op, &s, &shape, &work);
 			rank(best, &s, cost_predict(pool->op, &g, &work, pool->facts).ns);
 		}
 	}

@@ -135,9 +135,11 @@ enum convolution_kind {
 
 struct lower;
 struct pool;
+union family_shape;
 int convolution_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void convolution_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+void convolution_cost(const struct op *op, const struct schedule *schedule,
+        const union family_shape *shape, struct work *ret_work);
 void convolution_offer(struct pool *pool);
 struct schedule convolution_baseline(const struct op *op);
 bool convolution_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);

@@ -4,10 +4,13 @@
  * features. Refuses what derive.c refuses, and a grid that run-time dimensions may outgrow.
  */
 #include "family/map/shape.h"
+#include "schedule/family.h"
 
 #include "base/error.h"
 
 #include <errno.h>
+
+#include <string.h>
 
 static void flat_geometry(const struct op *op, const struct map *m, struct geometry *g)
 {
@@ -53,8 +56,10 @@ static int check_grid(const struct op *op, const struct geometry *g, struct erro
 	return 0;
 }
 
+_Static_assert(sizeof(struct map) <= FAMILY_SHAPE_BYTES, "derive() hands it to cost()");
+
 int map_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err)
 {
 	struct geometry g = {.workgroup_size = {1, 1, 1}};
 	struct map m;
@@ -68,7 +73,9 @@ int map_geometry(const struct op *op, const struct schedule *schedule,
 		tile_geometry(&m, &g);
 	g.features = schedule->axis[AXIS_F16] ? FEATURE_F16 : 0;
 	r = m.form == MAP_FLAT ? 0 : check_grid(op, &g, err);
-	if (!r)
-		*ret_geometry = g;
-	return r;
+	if (r)
+		return r;
+	memcpy(ret_shape, &m, sizeof m);
+	*ret_geometry = g;
+	return 0;
 }

@@ -99,9 +99,11 @@ enum map_kind {
 
 struct lower;
 struct pool;
+union family_shape;
 int map_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void map_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+void map_cost(const struct op *op, const struct schedule *schedule, const union family_shape *shape,
+        struct work *ret_work);
 void map_offer(struct pool *pool);
 struct schedule map_baseline(const struct op *op);
 bool map_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);

@@ -4,6 +4,9 @@
  * features. Refuses what check.c refuses.
  */
 #include "family/reduction/shape.h"
+#include "schedule/family.h"
+
+#include <string.h>
 
 /* Invocations' shares: of a word each where words are owned, else of tile_m lines. */
 static struct extent count_shares(const struct op *op, const struct reduction *r)
@@ -30,8 +33,10 @@ static uint32_t count_shared_bytes(const struct reduction *r)
 	return (second ? 2 : 1) * 4 * width * r->wg_x * r->wg_y * r->tile_m;
 }
 
+_Static_assert(sizeof(struct reduction) <= FAMILY_SHAPE_BYTES, "derive() hands it to cost()");
+
 int reduction_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err)
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err)
 {
 	struct reduction r = reduction_derive(op, schedule);
 	int failed = reduction_check(&r, err);
@@ -48,6 +53,7 @@ int reduction_geometry(const struct op *op, const struct schedule *schedule,
 		g.workgroup_size[1] = r.wg_x;
 	}
 	grid_fold(op, count_shares(op, &r), g.grid);
+	memcpy(ret_shape, &r, sizeof r);
 	*ret_geometry = g;
 	return 0;
 }

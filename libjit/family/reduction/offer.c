@@ -6,6 +6,7 @@
  * registers, because a load costs it more than the arithmetic on what was loaded.
  */
 #include "family/reduction/shape.h"
+#include "schedule/family.h"
 
 #include "space/pool.h"
 #include "space/space.h"
@@ -44,12 +45,13 @@ static uint16_t widest(const struct op *op, uint16_t f16)
 static struct schedule make_alone(const struct op *op, uint16_t wg_y, uint16_t f16)
 {
 	struct schedule s = schedule_initial();
+	union family_shape shape;
 	struct geometry g;
 
 	s.axis[AXIS_WG_Y] = wg_y;
 	s.axis[AXIS_VEC] = s.axis[AXIS_TILE_N] = widest(op, f16);
 	s.axis[AXIS_F16] = f16;
-	if (reduction_geometry(op, &s, &g, NULL))
+	if (reduction_geometry(op, &s, &g, &shape, NULL))
 		s.axis[AXIS_TILE_M] = 2;
 	return s;
 }
@@ -58,13 +60,14 @@ static struct schedule make_alone(const struct op *op, uint16_t wg_y, uint16_t f
 struct schedule reduction_baseline(const struct op *op)
 {
 	struct schedule s = schedule_initial();
+	union family_shape shape;
 	struct geometry g;
 
 	s.axis[AXIS_WG_X] = 64;
 	s.axis[AXIS_K_STEP] = 2;
-	if (reduction_geometry(op, &s, &g, NULL)) /* f16: its words */
+	if (reduction_geometry(op, &s, &g, &shape, NULL)) /* f16: its words */
 		s.axis[AXIS_TILE_M] = 2;
-	if (reduction_geometry(op, &s, &g, NULL))
+	if (reduction_geometry(op, &s, &g, &shape, NULL))
 		return make_alone(op, 64, 0);
 	return s;
 }

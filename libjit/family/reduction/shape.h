@@ -112,9 +112,11 @@ enum reduction_kind {
 
 struct lower;
 struct pool;
+union family_shape;
 int reduction_geometry(const struct op *op, const struct schedule *schedule,
-        struct geometry *ret_geometry, struct error *err);
-void reduction_cost(const struct op *op, const struct schedule *schedule, struct work *ret_work);
+        struct geometry *ret_geometry, union family_shape *ret_shape, struct error *err);
+void reduction_cost(const struct op *op, const struct schedule *schedule,
+        const union family_shape *shape, struct work *ret_work);
 void reduction_offer(struct pool *pool);
 struct schedule reduction_baseline(const struct op *op);
 bool reduction_fallback(const struct op *op, uint32_t attempt, struct schedule *ret_schedule);
