@@ -291,7 +291,7 @@ static enum session_state timed(struct session *session, const struct worker_rep
 
 /* ---- What comes next. */
 
-/* What was built ahead is asked for now, or was built in vain. */
+/* Keeps the candidate built ahead if the search asks for it now; drops it otherwise. */
 static enum session_state claim_ahead(struct session *session)
 {
 	uint32_t ahead = session->ahead;
