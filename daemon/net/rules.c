@@ -7,6 +7,8 @@
  */
 #include "daemon/net/head.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -36,6 +38,25 @@ static bool split_port(struct head_text *text, uint32_t *ret_port)
 static bool is_loopback_name(struct head_text name)
 {
 	return head_is(name, "127.0.0.1") || head_is(name, "localhost") || head_is(name, "[::1]");
+}
+
+/* 127.0.0.0/8 and ::1, and the former written as IPv4-mapped IPv6 (RFC 6890). */
+static bool is_loopback_address(struct head_text name)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in_addr v4;
+	struct in6_addr v6;
+	bool bracketed = name.length > 2 && *name.at == '[' && name.at[name.length - 1] == ']';
+	size_t length = bracketed ? name.length - 2 : name.length;
+
+	if (length >= sizeof text)
+		return false;
+	memcpy(text, name.at + bracketed, length);
+	text[length] = '\0';
+	if (!bracketed)
+		return inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, text, &v6) == 1 &&
+	       (IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127));
 }
 
 /* Names under .localhost are this machine to every browser (RFC 6761, 6.3). */
@@ -85,7 +106,9 @@ static bool origin_is_local(struct head_text origin)
 		return false;
 	name.at += scheme;
 	name.length -= scheme;
-	return split_port(&name, &port) && (is_loopback_name(name) || is_under_localhost(name));
+	return split_port(&name, &port) &&
+	       (head_is(name, "localhost") || is_under_localhost(name) ||
+	               is_loopback_address(name));
 }
 
 /* A page of another site can have a browser send a GET without an Origin (an image, a link): such
