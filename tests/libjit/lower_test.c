@@ -232,7 +232,7 @@ START_TEST(kernels_need_what_is_said)
 }
 END_TEST
 
-/* Where a dynamic dimension passes what a dispatch has, workgroups take several blocks each; pairs
+/* Where a dimension passes what a dispatch has, workgroups take several blocks each; pairs
  * of f16 fold into two dimensions of the grid. */
 START_TEST(long_dimensions_are_covered)
 {
@@ -242,6 +242,8 @@ START_TEST(long_dimensions_are_covered)
 	} cases[] = {{"matmul m=?300 n=1 k=2", "", {66001}, 65535},
 	        {"matmul m=?300 n=1 k=2", "wg_y=2 split_k=4", {133333}, 65535},
 	        {"matmul m=1 n=?300 k=4 trans_b=1", "split_k=2", {66003}, 65535},
+	        {"matmul m=1 n=1 k=4 batch=66001", "", {0}, 65535},
+	        {"matmul m=66001 n=1 k=2 bias=1", "wg_y=1 split_k=4", {0}, 65535},
 	        {"matmul m=2 n=1 k=3 batch=?3", "wg_y=2 stage_a=1 stage_b=1 k_step=2", {66003},
 	                65535},
 	        {"matmul m=?3 n=3 k=2 a=f16 b=f16 out=f16", "tile_n=2 vec=2", {44003}, 98304}};

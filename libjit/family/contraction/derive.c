@@ -147,15 +147,14 @@ static uint64_t at_least(uint64_t value, uint64_t least)
 	return value > least ? value : least;
 }
 
-/* Whether a dynamic dimension may need more workgroups than a dispatch has: `other` elements stand
- * to each of its own in some tensor, and no tensor passes OP_ELEMENTS_MAX. */
+/* Whether a dimension may need more workgroups than a dispatch has: `other` elements stand to each
+ * of its own in some tensor, and no tensor passes OP_ELEMENTS_MAX. */
 static bool is_strided(const struct op *op, uint32_t value, uint32_t block, uint64_t other)
 {
 	int number = op_dynamic_at(op, value);
+	uint64_t high = number < 0 ? op->value[value] : op->dynamic[number].high,
+	         most = OP_ELEMENTS_MAX / at_least(other, 1);
 
-	if (number < 0)
-		return false;
-	uint64_t high = op->dynamic[number].high, most = OP_ELEMENTS_MAX / at_least(other, 1);
 	if (!high)
 		high = most < OP_DIM_MAX ? most : OP_DIM_MAX;
 	return high / block >= CONTRACTION_GRID_MAX;

@@ -22,8 +22,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONTRACTION_TILE_MAX 32    /* tile_m and tile_n; their product is at most 256 */
-#define CONTRACTION_GRID_MAX 65535 /* workgroups in a dimension; dynamic ones then take turns */
+#define CONTRACTION_TILE_MAX 32 /* tile_m and tile_n; their product is at most 256 */
+#define CONTRACTION_GRID_MAX \
+	65535 /* workgroups in a dimension: where more are needed, they take turns */
 
 #define CONTRACTION_COPIES_MAX 16 /* loads of an invocation to stage a tile, in straight code */
 #define CONTRACTION_QUAD_SIZE  4  /* invocations that swap */
