@@ -44,7 +44,7 @@ static const struct op_field *find_field(enum op_kind kind, const char *name)
 	return field;
 }
 
-/* The kinds with more than one value stand last. */
+/* Kinds that are lists stand last. */
 static bool takes_array(const struct op_field *field)
 {
 	return field->kind >= FIELD_PAIR;
@@ -184,6 +184,7 @@ void protocol_field_takes(const struct op_field *field, char text[static PROTOCO
 	        [FIELD_COUNT] = "a whole number from 0 to 67108864",
 	        [FIELD_FLAG] = "0 or 1",
 	        [FIELD_FLOAT] = "a finite number, as 0.125",
+	        [FIELD_NUMBER] = "a number, as 0.125, or as text -inf",
 	        [FIELD_DTYPE] = "one of ",
 	        [FIELD_CHOICE] = "one of ",
 	        [FIELD_PAIR] = "one or two whole numbers, as 2 or 2,1",
@@ -214,6 +215,7 @@ static json_t *types_json(enum op_field_kind kind)
 	case FIELD_COUNT:
 		return json_pack("[s,s]", "integer", "string");
 	case FIELD_FLOAT:
+	case FIELD_NUMBER:
 		return json_pack("[s,s]", "number", "string");
 	case FIELD_DTYPE:
 	case FIELD_CHOICE:

@@ -29,6 +29,7 @@ static double differ(enum op_field_kind kind, uint32_t a, uint32_t b)
 		return 0;
 	switch (kind) {
 	case FIELD_FLOAT:
+	case FIELD_NUMBER:
 	case FIELD_ACTS:
 	case FIELD_STEPS:
 		return 0.2; /* epilogues hardly matter */

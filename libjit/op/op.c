@@ -166,6 +166,19 @@ static int parse_float(
 	return 0;
 }
 
+/* Whether it is whole is known once all fields are: see rule_number. */
+static int parse_constant(
+        struct op *op, const struct op_field *field, const char *text, struct error *err)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || isnan(value) || (isfinite(value) && !isfinite((float)value)))
+		return bad_value(err, field, text, "a number within f32, as 0.125, 1e-5 or -inf");
+	memcpy(&op->value[field->value], &value, sizeof value);
+	return 0;
+}
+
 /* The index of `text` among names with commas between; -1 if it is none. */
 static int index_of(const char *names, const char *text)
 {
@@ -187,6 +200,10 @@ static int parse_name(
 	int index = index_of(field->rule, text);
 	char rule[96];
 
+	if (index < 0 && field->kind == FIELD_DTYPE && op_is_logic(op))
+		return error_set(err, OP_BAD_VALUE, field->name,
+		        "%s=%.40s: '%s' is for bool alone; leave %s out", field->name, text,
+		        op_name(op->kind), field->name);
 	if (index < 0) {
 		snprintf(rule, sizeof rule, "one of %s", field->rule);
 		return bad_value(err, field, text, rule);
@@ -227,8 +244,10 @@ static int parse_ranked(
 
 	if (!count)
 		return bad_value(err, field, text,
-		        field->kind == FIELD_SHAPE ? "1 to 6 dimensions, as 8,128,768 or ?8,128"
-		                                   : "1 to 6 whole numbers, as 0,2,1");
+		        field->kind == FIELD_SHAPE
+		                ? "1 to 6 dimensions, each from 1 to 67108864, at most 4 "
+		                  "dynamic, as 8,128,768 or ?8,128"
+		                : "1 to 6 whole numbers up to 67108864, as 0,2,1");
 	op->value[field->value] = count;
 	return 0;
 }
@@ -322,6 +341,8 @@ static int parse_value(
 		return parse_number(op, field, text, err);
 	case FIELD_FLOAT:
 		return parse_float(op, field, text, err);
+	case FIELD_NUMBER:
+		return parse_constant(op, field, text, err);
 	case FIELD_DTYPE:
 	case FIELD_CHOICE:
 		return parse_name(op, field, text, err);

@@ -78,6 +78,7 @@ enum op_field_kind {
 	FIELD_COUNT,  /* 0..OP_DIM_MAX, static */
 	FIELD_FLAG,   /* 0 or 1 */
 	FIELD_FLOAT,  /* the bits of a finite f32 */
+	FIELD_NUMBER, /* the bits of a double, no NaN: an f32 or an i32, exact in both */
 	FIELD_DTYPE,  /* one of the names in `rule` */
 	FIELD_CHOICE, /* the index of a name in `rule` */
 	FIELD_PAIR,   /* two counts, height and width: "2,1", or one for both */
@@ -94,6 +95,7 @@ enum op_field_width {
 	WIDTH_COUNT = 1,
 	WIDTH_FLAG = 1,
 	WIDTH_FLOAT = 1,
+	WIDTH_NUMBER = 2,
 	WIDTH_DTYPE = 1,
 	WIDTH_CHOICE = 1,
 	WIDTH_PAIR = 2,
@@ -224,7 +226,8 @@ int op_relaid(const struct op *op, const char *input, struct op *ret_other,
         struct op *ret_preparation, struct error *err);
 
 /* ---- Values that take several rows to read. */
-float op_float(const struct op *op, uint32_t value); /* of a FLOAT */
+float op_float(const struct op *op, uint32_t value);   /* of a FLOAT */
+double op_number(const struct op *op, uint32_t value); /* of a NUMBER */
 /* The activations of an ACTS, in order; returns how many. */
 uint32_t op_acts(const struct op *op, uint32_t value, enum scalar ret_acts[static OP_ACTS_MAX]);
 uint32_t op_acts_cost(const struct op *op, uint32_t value); /* of all of them, as scalar_info's */

@@ -7,8 +7,10 @@
 #include "op/rows.h"
 
 #include <assert.h>
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct writer {
@@ -60,6 +62,19 @@ static void put_scalars(struct writer *w, const uint32_t *values, uint32_t width
 	}
 }
 
+/* With the fewest digits that read back as the same number. */
+static void put_shortest(struct writer *w, double number, bool is_float)
+{
+	char text[32];
+
+	for (int digits = 1; digits <= DBL_DECIMAL_DIG; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, number);
+		if (is_float ? strtof(text, NULL) == (float)number : strtod(text, NULL) == number)
+			break;
+	}
+	put(w, "%s", text);
+}
+
 static void put_choice(struct writer *w, const char *names, uint32_t index)
 {
 	for (; index; index--)
@@ -73,7 +88,10 @@ static void put_value(struct writer *w, const struct op *op, const struct op_fie
 
 	switch (field->kind) {
 	case FIELD_FLOAT:
-		put(w, "%.9g", (double)op_float(op, field->value));
+		put_shortest(w, (double)op_float(op, field->value), true);
+		break;
+	case FIELD_NUMBER:
+		put_shortest(w, op_number(op, field->value), false);
 		break;
 	case FIELD_DTYPE:
 		put(w, "%s", dtype_name((enum dtype)v[0]));

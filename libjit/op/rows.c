@@ -124,6 +124,7 @@ uint32_t field_width(const struct op_field *field)
 	        [FIELD_COUNT] = WIDTH_COUNT,
 	        [FIELD_FLAG] = WIDTH_FLAG,
 	        [FIELD_FLOAT] = WIDTH_FLOAT,
+	        [FIELD_NUMBER] = WIDTH_NUMBER,
 	        [FIELD_DTYPE] = WIDTH_DTYPE,
 	        [FIELD_CHOICE] = WIDTH_CHOICE,
 	        [FIELD_PAIR] = WIDTH_PAIR,
@@ -146,6 +147,14 @@ uint32_t field_rank_max(const struct op_field *field)
 float op_float(const struct op *op, uint32_t value)
 {
 	float number;
+
+	memcpy(&number, &op->value[value], sizeof number);
+	return number;
+}
+
+double op_number(const struct op *op, uint32_t value)
+{
+	double number;
 
 	memcpy(&number, &op->value[value], sizeof number);
 	return number;
@@ -188,6 +197,16 @@ uint32_t op_acts_instructions(const struct op *op, uint32_t value)
 bool op_has_steps(const struct op *op)
 {
 	return ops[op->kind].tensors == tensors_elementwise;
+}
+
+bool op_is_logic(const struct op *op)
+{
+	enum scalar steps[OP_STEPS_MAX + 1];
+
+	if (!op_has_steps(op) || op->kind == OP_MAP)
+		return false;
+	uint32_t count = op_steps(op, steps);
+	return scalar_info(steps[count - 1])->takes == TAKES_LOGIC;
 }
 
 /* An operator of scalar.def is as many operands as it takes, then itself. */

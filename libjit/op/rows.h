@@ -6,6 +6,8 @@
 
 #include "op/op.h"
 
+/* A function of truths as an operator: its tensors are bool, whatever dtype says. */
+bool op_is_logic(const struct op *op);
 const char *scalar_name(enum scalar scalar);   /* of functions and operands */
 bool scalar_is_activation(enum scalar scalar); /* a function of one number to a number */
 

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "op/rows.h"
 
+#include <math.h>
+
 static int must_divide(
         struct error *err, const char *field, uint32_t value, const char *of, uint32_t whole)
 {
@@ -236,6 +238,9 @@ static int rule_types(const struct op *op, struct error *err)
 	enum scalar steps[OP_STEPS_MAX + 1];
 	uint32_t count = op_steps(op, steps);
 
+	if (op_is_logic(op) && op->value[MAP_DTYPE] != DTYPE_F32)
+		return error_set(err, OP_BAD_VALUE, "dtype",
+		        "'%s' is for bool alone; leave dtype out", op_name(op->kind));
 	for (uint32_t i = 0; i < count; i++) {
 		if (steps[i] >= SCALAR_FUNCTION_END)
 			continue;
@@ -243,12 +248,20 @@ static int rule_types(const struct op *op, struct error *err)
 		if (info->takes == TAKES_FLOAT && op->value[MAP_DTYPE] == DTYPE_I32)
 			return error_set(err, OP_BAD_VALUE, "dtype",
 			        "dtype=i32: '%s' is for f32 and f16", info->name);
-		if (info->takes == TAKES_LOGIC && op->kind != OP_MAP &&
-		        op->value[MAP_DTYPE] != DTYPE_F32)
-			return error_set(err, OP_BAD_VALUE, "dtype",
-			        "'%s' is for bool alone; leave dtype out", info->name);
 	}
 	return 0;
+}
+
+/* What is no float has constants that it can hold. */
+static int rule_number(const struct op *op, uint32_t value, const char *field, struct error *err)
+{
+	double number = op_number(op, value);
+
+	if (number == rint(number) && number >= INT32_MIN && number <= INT32_MAX)
+		return 0;
+	return error_set(err, OP_BAD_VALUE, field,
+	        "%s=%.9g: dtype=i32 takes whole numbers from -2147483648 to 2147483647", field,
+	        number);
 }
 
 int rule_elementwise(const struct op *op, struct error *err)
@@ -270,6 +283,10 @@ int rule_elementwise(const struct op *op, struct error *err)
 			        op_name(op->kind), names[i]);
 		r = rule_operand(op, names[i], at[i], err);
 	}
+	if (!r && op->kind == OP_MAP && op->value[MAP_DTYPE] == DTYPE_I32)
+		r = rule_number(op, MAP_ALPHA, "alpha", err);
+	if (!r && op->kind == OP_MAP && op->value[MAP_DTYPE] == DTYPE_I32)
+		r = rule_number(op, MAP_BETA, "beta", err);
 	return r ? r : rule_types(op, err);
 }
 
@@ -348,6 +365,8 @@ int rule_pad(const struct op *op, struct error *err)
 	int r = needs_rank(op, err, PAD_BEFORE, rank, true);
 
 	r = r ? r : needs_rank(op, err, PAD_AFTER, rank, true);
+	if (!r && op->value[PAD_DTYPE] == DTYPE_I32)
+		r = rule_number(op, PAD_NUMBER, "value", err);
 	for (uint32_t i = 0; !r && i < rank; i++) {
 		uint32_t before = item(op, PAD_BEFORE, i, 0), after = item(op, PAD_AFTER, i, 0);
 		uint32_t extent = op->value[PAD_SHAPE + 1 + i];

@@ -75,9 +75,9 @@ static double cut(double value, double low, double high)
 
 static double number_field(const struct op *op, uint32_t value)
 {
-	double number = op_float(op, value);
+	double number = op_number(op, value);
 
-	return op->value[MAP_DTYPE] == DTYPE_I32 ? cut(number, -2147483520, 2147483520) : number;
+	return op->value[MAP_DTYPE] == DTYPE_I32 ? number : (float)number;
 }
 
 static double reference_elementwise(const struct reference *r, uint64_t element)
@@ -241,20 +241,6 @@ static double reference_slice(const struct reference *r, uint64_t element)
 	return reference_at(r, 0, element_of(&r->tensors[0], position));
 }
 
-static double pad_number(const struct reference *r)
-{
-	double number = op_float(r->op, PAD_NUMBER);
-
-	switch (r->op->value[PAD_DTYPE]) {
-	case DTYPE_I32:
-		return cut(number, -2147483520, 2147483520);
-	case DTYPE_F16:
-		return fmin(fmax(number, -65504), 65504);
-	default:
-		return number;
-	}
-}
-
 static double reference_pad(const struct reference *r, uint64_t element)
 {
 	enum { CONSTANT, EDGE, REFLECT };
@@ -267,7 +253,7 @@ static double reference_pad(const struct reference *r, uint64_t element)
 		int64_t at = (int64_t)position[i] - own_or(r->op, PAD_BEFORE, i, 0);
 		bool inside = at >= 0 && at < extent;
 		if (!inside && mode == CONSTANT)
-			return pad_number(r);
+			return op_number(r->op, PAD_NUMBER);
 		if (!inside && mode == EDGE)
 			at = at < 0 ? 0 : extent - 1;
 		if (!inside && mode == REFLECT)

@@ -264,7 +264,9 @@ static void settle_pad(struct draw *d, struct op *op)
 	bool before = draw_list(d, op, PAD_BEFORE, rank, false);
 	bool after = draw_list(d, op, PAD_AFTER, rank, false);
 
-	set_float(op, PAD_NUMBER, (float)draw_below(d, 3));
+	double number = draw_below(d, 3);
+
+	memcpy(&op->value[PAD_NUMBER], &number, sizeof number);
 	for (uint32_t i = 1; i <= rank; i++) {
 		uint32_t most = v[PAD_MODE] == 2 && v[PAD_SHAPE + i] < 5 ? v[PAD_SHAPE + i] : 5;
 		v[PAD_BEFORE + i] = before ? draw_below(d, most) : 0;

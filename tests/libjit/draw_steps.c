@@ -196,8 +196,7 @@ static void push(struct draw *d, struct chain *c, const struct op *op)
 	struct range value = {-most, most, 0, false};
 
 	if (step >= SCALAR_ALPHA)
-		value.low = value.high = (double)op_float(
-		        op, step == SCALAR_ALPHA ? MAP_ALPHA : MAP_BETA);
+		value.low = value.high = op_number(op, step == SCALAR_ALPHA ? MAP_ALPHA : MAP_BETA);
 	c->used |= step <= SCALAR_Z;
 	c->stack[c->height++] = value;
 	c->steps[c->count++] = step;
@@ -257,10 +256,10 @@ static bool step(struct draw *d, struct chain *c, const struct op *op, uint32_t 
 
 static void draw_constants(struct draw *d, struct op *op)
 {
-	static const float constants[] = {0.5f, 2, -1, 0.25f, 1.5f, -3};
-	static const float wholes[] = {1, 2, -1, 7, -3, 100};
+	static const double constants[] = {0.5f, 2, -1, 0.25f, 1.5f, -3};
+	static const double wholes[] = {1, 2, -1, 7, -3, 100};
 	uint32_t count = sizeof constants / sizeof *constants;
-	const float *from = op->value[MAP_DTYPE] == DTYPE_I32 ? wholes : constants;
+	const double *from = op->value[MAP_DTYPE] == DTYPE_I32 ? wholes : constants;
 
 	memcpy(&op->value[MAP_ALPHA], &from[draw_below(d, count)], sizeof *from);
 	memcpy(&op->value[MAP_BETA], &from[draw_below(d, count)], sizeof *from);

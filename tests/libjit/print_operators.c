@@ -39,7 +39,10 @@ static const struct {
         [FIELD_SIZE] = {"size", "1 to 67108864"},
         [FIELD_COUNT] = {"count", "0 to 67108864"},
         [FIELD_FLAG] = {"flag", "0 or 1"},
-        [FIELD_FLOAT] = {"number", "a finite number, kept as f32"},
+        [FIELD_FLOAT] = {"factor", "a finite number, kept as f32"},
+        [FIELD_NUMBER] = {"number",
+                "a number, `-inf` and `inf` among them; kept as f32, or with `dtype=i32` a "
+                "whole number, kept as i32"},
         [FIELD_DTYPE] = {"type", "an element type"},
         [FIELD_CHOICE] = {"choice", "one of the names"},
         [FIELD_PAIR] = {"pair", "rows and columns, `2,1`; `2` is both"},
@@ -124,6 +127,9 @@ static void print_default(const struct op_field *field)
 	case FIELD_SHAPE:
 	case FIELD_STEPS:
 		printf("required");
+		break;
+	case FIELD_NUMBER:
+		printf("0");
 		break;
 	case FIELD_LIST:
 		break;

@@ -40,7 +40,7 @@ ir_id map_load(struct mapper *m, uint32_t view, const struct position *p);
 /* Neighbouring elements of a free operand's tensor: number `at`, counted in `lanes` of them. */
 ir_id map_load_run(struct mapper *m, uint32_t tensor, ir_id at, uint32_t lanes);
 /* The number as out's element type holds it, in `lanes` lanes. */
-ir_id map_literal(struct mapper *m, float value, uint32_t lanes);
+ir_id map_literal(struct mapper *m, double value, uint32_t lanes);
 
 /* ---- Values (lower_value.c, lower_window.c). */
 /* The values of a position: of all its lanes, or, where plan.separate, of a position without

@@ -22,15 +22,13 @@ static ir_id times_size(struct mapper *m, ir_id x, struct map_size size)
 	return ir_mul(m->b, x, map_size_value(m, size));
 }
 
-ir_id map_literal(struct mapper *m, float value, uint32_t lanes)
+ir_id map_literal(struct mapper *m, double value, uint32_t lanes)
 {
 	enum dtype dtype = m->l->tensors[m->l->tensor_count - 1].dtype;
-	float most = dtype == DTYPE_F16 ? 65504 : dtype == DTYPE_I32 ? 2147483520 : value;
-	ir_id literal;
 
-	value = value > most ? most : value < -most ? -most : value;
-	literal = dtype == DTYPE_I32 ? ir_i32(m->b, (int32_t)value) : ir_f32(m->b, value);
-	return ir_splat(m->b, literal, lanes);
+	return ir_splat(m->b,
+	        dtype == DTYPE_I32 ? ir_i32(m->b, (int32_t)value) : ir_f32(m->b, (float)value),
+	        lanes);
 }
 
 /* ---- Operands. */

@@ -44,12 +44,11 @@ static uint32_t view_of(const enum scalar *steps, uint32_t count, enum scalar op
 /* alpha or beta, as the operands' type has it. */
 static ir_id number_field(struct mapper *m, uint32_t value, uint32_t lanes)
 {
-	float number = op_float(m->l->op, value);
+	double number = op_number(m->l->op, value);
+	bool whole = m->l->op->value[MAP_DTYPE] == DTYPE_I32;
 
-	if (m->l->op->value[MAP_DTYPE] != DTYPE_I32)
-		return ir_splat(m->b, ir_f32(m->b, number), lanes);
-	number = number > 2147483520 ? 2147483520 : number < -2147483520 ? -2147483520 : number;
-	return ir_splat(m->b, ir_i32(m->b, (int32_t)number), lanes);
+	return ir_splat(
+	        m->b, whole ? ir_i32(m->b, (int32_t)number) : ir_f32(m->b, (float)number), lanes);
 }
 
 ir_id map_value_elementwise(struct mapper *m, const struct position *p)
@@ -333,7 +332,7 @@ static ir_id pad_at(struct mapper *m, const struct position *p, ir_id last, uint
 	ir_id value = map_load_run(m, 0, at, lanes);
 	if (!constant || !inside)
 		return value;
-	ir_id number = map_literal(m, op_float(m->l->op, PAD_NUMBER), lanes);
+	ir_id number = map_literal(m, op_number(m->l->op, PAD_NUMBER), lanes);
 	return ir_select(m->b, inside, value, number);
 }
 
