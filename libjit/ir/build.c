@@ -25,7 +25,7 @@ ir_type ir_type_of(const struct ir_builder *b, ir_id value)
 
 ir_id ir_constant(struct ir_builder *b, enum ir_scalar scalar, uint32_t bits)
 {
-	return ir_number(b, INST(IR_CONST, IR_TYPE(scalar, 1), bits));
+	return ir_number(b, INST(IR_CONST, IR_TYPE(scalar, 1), ir_one_nan(scalar, bits)));
 }
 
 ir_id ir_u32(struct ir_builder *b, uint32_t value)
@@ -112,7 +112,7 @@ ir_id ir_convert(struct ir_builder *b, ir_id value, enum ir_scalar to)
 	return ir_number(b, INST(IR_CONVERT, IR_TYPE(to, ir_lanes_of(from)), value));
 }
 
-/* A constant keeps its bits; unless they are no finite float, which has no literal. */
+/* A constant keeps its bits, unless they are a NaN's. */
 ir_id ir_bitcast(struct ir_builder *b, ir_id value, ir_type to)
 {
 	ir_type from = ir_type_of(b, value);
@@ -121,8 +121,7 @@ ir_id ir_bitcast(struct ir_builder *b, ir_id value, ir_type to)
 		return value;
 	assert(ir_bytes_of(from) == ir_bytes_of(to) && ir_scalar_of(from) != IR_BOOL &&
 	        ir_scalar_of(to) != IR_BOOL);
-	if (ir_is_const(b, value) && ir_lanes_of(to) == 1 &&
-	        ir_is_finite(ir_scalar_of(to), ir_bits(b, value)))
+	if (ir_is_const(b, value) && ir_lanes_of(to) == 1)
 		return ir_constant(b, ir_scalar_of(to), ir_bits(b, value));
 	if (ir_folds(b) && ir_at(b, value)->op == IR_BITCAST)
 		return ir_bitcast(b, ir_at(b, value)->arg[0], to);

@@ -79,5 +79,5 @@ ir_id ir_constant(struct ir_builder *b, enum ir_scalar scalar, uint32_t bits);
 ir_id ir_simplify(struct ir_builder *b, struct ir_inst *inst);
 
 /* A constant's bits as another scalar; false where the conversion has no defined
- * value, or no finite one. */
+ * value. */
 bool ir_convert_bits(enum ir_scalar from, enum ir_scalar to, uint32_t bits, uint32_t *ret_bits);

@@ -262,17 +262,18 @@ static const char *check_inst(struct checker *c)
 	}
 }
 
-/* The names that the text emitters make themselves: v7, i7, k7, tile0, put0, dims, and the inputs.
- */
+/* The names that the text emitters make themselves: words, and v7, i7, k7, tile0, put0. */
 static bool is_taken(const char *name)
 {
+	static const char *const words[] = {"wid", "lid", "lix", "sid", "sub", "main", "dims",
+	        "inf", "minus_inf", "nan", "inf_h", "minus_inf_h", "nan_h"};
 	bool numbered = strchr("0123456789", name[strlen(name) - 1]) != NULL;
 
-	return !strcmp(name, "wid") || !strcmp(name, "lid") || !strcmp(name, "lix") ||
-	       !strcmp(name, "sid") || !strcmp(name, "sub") || !strcmp(name, "main") ||
-	       !strcmp(name, "dims") ||
-	       (numbered && (strchr("vik", name[0]) || !strncmp(name, "tile", 4) ||
-	                            !strncmp(name, "put", 3)));
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (!strcmp(name, words[i]))
+			return true;
+	return numbered &&
+	       (strchr("vik", name[0]) || !strncmp(name, "tile", 4) || !strncmp(name, "put", 3));
 }
 
 static bool is_name(const char *name)

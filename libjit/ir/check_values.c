@@ -68,8 +68,8 @@ static const char *check_const(const struct checker *c)
 
 	if (ir_lanes_of(c->inst->type) != 1)
 		return "a constant is a scalar";
-	if (!ir_is_finite(scalar, bits))
-		return "a constant is not finite: WGSL has no literal for it";
+	if (bits != ir_one_nan(scalar, bits))
+		return "a constant is a NaN other than the one that constants have";
 	if (scalar == IR_BOOL && bits > 1)
 		return "a bool constant is 0 or 1";
 	if (scalar == IR_F16 && bits > UINT16_MAX)
@@ -109,7 +109,7 @@ static const char *check_bitcast(const struct checker *c)
 	        ir_bytes_of(from->type) != ir_bytes_of(type))
 		return "a bitcast is to another type of as many bytes, neither of them bool";
 	if (from->op == IR_CONST && !ir_is_finite(ir_scalar_of(type), from->arg[0]))
-		return "a constant is not finite: WGSL has no literal for it";
+		return "a constant's bits are not finite: WGSL refuses the cast";
 	return NULL;
 }
 
@@ -136,7 +136,7 @@ static const char *check_convert(const struct checker *c)
 	        ir_scalar_of(from->type) == ir_scalar_of(type))
 		return "a conversion changes the scalar and keeps the lanes";
 	if (from->op == IR_CONST && ir_scalar_of(type) == IR_F16 && !fits_f16(from))
-		return "a constant is not finite as an f16";
+		return "a constant is not finite as an f16: WGSL refuses the conversion";
 	return NULL;
 }
 

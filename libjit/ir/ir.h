@@ -62,12 +62,21 @@ static inline bool ir_is_matrix(ir_type type)
 	return ir_scalar_of(type) >= IR_MATRIX_A && ir_scalar_of(type) < IR_SCALAR_COUNT;
 }
 
-/* Whether a scalar of these bits has a literal in every target: integers and bools always. */
+/* Whether a scalar of these bits is no infinity and no NaN: integers and bools always. A constant
+ * that is one is written in its own way where the target has no literal for it. */
 static inline bool ir_is_finite(enum ir_scalar scalar, uint32_t bits)
 {
 	if (scalar == IR_F32)
 		return (bits >> 23 & 255) != 255;
 	return scalar != IR_F16 || (bits >> 10 & 31) != 31;
+}
+
+/* The bits of a constant: NaNs, which machines and targets make in many ways, become one. */
+static inline uint32_t ir_one_nan(enum ir_scalar scalar, uint32_t bits)
+{
+	if (scalar == IR_F32 && (bits & 0x7fffffff) > 0x7f800000)
+		return 0x7fc00000;
+	return scalar == IR_F16 && (bits & 0x7fff) > 0x7c00 ? 0x7e00 : bits;
 }
 
 typedef uint32_t ir_id;
@@ -87,7 +96,7 @@ enum ir_builtin { /* all u32 scalars */
 
 /* Arguments by instruction (v: value id, i: immediate):
  *   CONST          arg[0] i: the scalar's bits, f16's 16 in the low half (a vector constant is a
- *                  SPLAT or COMPOSE of scalars)
+ *                  SPLAT or COMPOSE of scalars); of NaNs only the quiet one without a sign
  *   BUILTIN        arg[0] i: enum ir_builtin
  *   UNIFORM        arg[0] i: which of the uniform block's four u32
  *   SELECT         v condition (bool, one or as many as the values have lanes), v if true, v if

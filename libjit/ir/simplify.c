@@ -2,8 +2,9 @@
  *
  * What the builder knows of algebra: constants fold by ir.def's expressions, integer operations
  * with a constant become cheaper ones, operands get a fixed order. Exact in every bit and the
- * same on every machine; float algebra is never reordered, and what has no literal in WGSL (an
- * infinity) or no certain last bit (EXP, LOG, SIN, ...) is left to the device.
+ * same on every machine; float algebra is never reordered nor taken for that of real numbers, so
+ * that infinities and NaN stay what they are, and what has no certain last bit (EXP, LOG, SIN, ...)
+ * is left to the device.
  */
 #include "ir/builder.h"
 
@@ -145,17 +146,16 @@ static bool is_exact(enum ir_op op)
 }
 
 /* f16 is computed in f32 and rounded once more: exact but for FMA, whose last bit is then that of
- * the interpreter. */
+ * the interpreter. An infinity and a NaN have no last bit, and WGSL refuses an expression of
+ * constants that gives one: those are folded always. */
 static ir_id fold_float(
         struct ir_builder *b, enum ir_op op, enum ir_scalar scalar, const uint32_t bits[3])
 {
-	if (!is_exact(op))
-		return 0;
 	float value = fold_f32(
 	        op, widened(scalar, bits[0]), widened(scalar, bits[1]), widened(scalar, bits[2]));
 	if (scalar == IR_F16)
 		value = half_to_float(half_of_float(value));
-	return isfinite(value) ? ir_float(b, scalar, value) : 0;
+	return is_exact(op) || !isfinite(value) ? ir_float(b, scalar, value) : 0;
 }
 
 static ir_id fold_compare(
@@ -217,7 +217,7 @@ bool ir_convert_bits(enum ir_scalar from, enum ir_scalar to, uint32_t bits, uint
 		return truncate_bits(to, value, ret_bits);
 	else
 		*ret_bits = bits;
-	return ir_is_finite(to, *ret_bits);
+	return true;
 }
 
 /* ---- Integer algebra. Each answers the simpler value, or 0 for none. */

@@ -169,9 +169,9 @@ static void break_divisor(struct ir_module *m)
 	*find(m, IR_VAR) = (struct ir_inst){.op = IR_CONST, .type = U32};
 	find(m, IR_DIV)->arg[1] = find(m, IR_SET)->arg[1];
 }
-static void break_infinity(struct ir_module *m)
+static void break_nan(struct ir_module *m)
 {
-	*find(m, IR_VAR) = (struct ir_inst){.op = IR_CONST, .type = F32, .arg = {0x7f800000}};
+	*find(m, IR_VAR) = (struct ir_inst){.op = IR_CONST, .type = F32, .arg = {0xffc00000}};
 }
 static void break_op(struct ir_module *m)
 {
@@ -198,10 +198,10 @@ static void break_f16_array(struct ir_module *m)
 	m->uses_f16 = false;
 	m->shared[0].type = IR_TYPE(IR_F16, 1);
 }
-static void break_f16_infinity(struct ir_module *m)
+static void break_f16_nan(struct ir_module *m)
 {
 	*find(m, IR_VAR) = (struct ir_inst){
-	        .op = IR_CONST, .type = IR_TYPE(IR_F16, 1), .arg = {0x7c00}};
+	        .op = IR_CONST, .type = IR_TYPE(IR_F16, 1), .arg = {0x7c01}};
 }
 static void break_f16_bits(struct ir_module *m)
 {
@@ -268,6 +268,10 @@ static void break_dims(struct ir_module *m)
 {
 	strcpy(m->bindings[0].name, "dims");
 }
+static void break_special(struct ir_module *m)
+{
+	strcpy(m->bindings[0].name, "minus_inf");
+}
 static void break_length(struct ir_module *m)
 {
 	m->shared[0].length = 0;
@@ -296,14 +300,14 @@ static const struct broken brokens[] = {
         {"not the variable's", break_variable_type},
         {"step is not a constant above 0", break_step},
         {"constant 0", break_divisor},
-        {"not finite", break_infinity},
+        {"a NaN other", break_nan},
         {"no such operation", break_op},
         {"no such builtin", break_builtin},
         {"uses subgroups", break_subgroups},
         {"does not follow", break_subgroup_type},
         {"uses f16", break_f16},
         {"workgroup array 0", break_f16_array},
-        {"not finite", break_f16_infinity},
+        {"a NaN other", break_f16_nan},
         {"more than 16 bits", break_f16_bits},
         {"uses the packed dot product", break_dot},
         {"gives an i32", break_dot_type},
@@ -318,6 +322,7 @@ static const struct broken brokens[] = {
         {"workgroup size", break_size},
         {"binding 0", break_name},
         {"binding 0", break_dims},
+        {"binding 0", break_special},
         {"workgroup array 0", break_length},
 };
 

@@ -386,6 +386,27 @@ static inline void row_build_memory(struct ir_builder *b, uint32_t lanes)
 	ir_store(b, to, turned, ir_shared_load(b, tile, i));
 }
 
+/* Both infinities and a NaN, as constants: alone and in all lanes. */
+static inline void row_build_specials(struct ir_builder *b, enum ir_scalar scalar)
+{
+	static const float values[] = {INFINITY, -INFINITY, NAN};
+	ir_type type = IR_TYPE(scalar, 4);
+
+	ir_begin(b, (const uint32_t[3]){1, 1, 1});
+	uint32_t from = ir_binding(b, "a", type, false, 1);
+	uint32_t to = ir_binding(b, "out", type, true, 5);
+	ir_id specials[4] = {0};
+	for (uint32_t i = 0; i < 3; i++) {
+		specials[i] = ir_float(b, scalar, values[i]);
+		ir_store(b, to, ir_u32(b, i), ir_splat(b, specials[i], 4));
+	}
+	specials[3] = ir_float(b, scalar, 1);
+	ir_id mixed = ir_compose(b, specials, 4), number = ir_load(b, from, ir_u32(b, 0));
+	ir_store(b, to, ir_u32(b, 3), mixed);
+	ir_id low = ir_splat(b, specials[1], 4);
+	ir_store(b, to, ir_u32(b, 4), ir_compute(b, IR_MAX, low, number, 0));
+}
+
 /* The n-th of them all; false where there is none. */
 static inline bool row_build_other(struct ir_builder *b, uint32_t n)
 {
@@ -399,6 +420,8 @@ static inline bool row_build_other(struct ir_builder *b, uint32_t n)
 		row_build_halves(b);
 	else if (n == ROW_BITCASTS + 5)
 		row_build_uniforms(b);
+	else if (n < ROW_BITCASTS + 8)
+		row_build_specials(b, n == ROW_BITCASTS + 6 ? IR_F32 : IR_F16);
 	else
 		return false;
 	return true;

@@ -53,18 +53,24 @@ static const char *name_of(const struct row_case *c)
 	return text;
 }
 
-static void validate(const struct ir_module *module, const char *name)
+static void validate_as(nnjit_emitter emit, const struct ir_module *module, const char *name)
 {
 	spv_context context = spvContextCreate(SPV_ENV_VULKAN_1_1);
 	spv_diagnostic diagnostic = NULL;
 
 	buffer_clear(&out);
-	ck_assert_int_eq(emit_spirv(module, &out), 0);
+	ck_assert_int_eq(emit(module, &out), 0);
 	struct spv_const_binary_t binary = {(const uint32_t *)out.data, out.length / 4};
 	ck_assert_msg(spvValidate(context, &binary, &diagnostic) == SPV_SUCCESS, "%s: %s", name,
 	        diagnostic ? diagnostic->error : "?");
 	spvDiagnosticDestroy(diagnostic);
 	spvContextDestroy(context);
+}
+
+static void validate(const struct ir_module *module, const char *name)
+{
+	validate_as(emit_spirv, module, name);
+	validate_as(emit_spirv_web, module, name);
 }
 
 /* ---- The rows. */
@@ -234,6 +240,27 @@ START_TEST(rounds_as_memory_does)
 }
 END_TEST
 
+/* ---- Infinities and NaN as constants. */
+
+START_TEST(keeps_specials)
+{
+	static const float wants[] = {INFINITY, -INFINITY, NAN};
+	enum ir_scalar scalar = _i ? IR_F16 : IR_F32;
+	uint32_t in[4] = {0}, got[5 * 4];
+	struct emit_eval run = {.workgroups = {1, 1, 1}, .buffers = {in, got}};
+
+	row_build_specials(b, scalar);
+	const struct ir_module *module = finish("specials");
+	ck_assert_int_eq(emit_eval(module, &run), 0);
+	for (uint32_t e = 0; e < 20; e++) {
+		double x = row_read(got, scalar, e);
+		double want = e >= 16 ? 0 : e == 15 ? 1 : (double)wants[e < 12 ? e / 4 : e - 12];
+		ck_assert_msg(isnan(want) ? isnan(x) : x == want, "element %u is %a", e, x);
+	}
+	validate(module, "specials");
+}
+END_TEST
+
 /* ---- Float literals, which must be exact to the bit. */
 
 static const struct {
@@ -312,6 +339,7 @@ int main(void)
 	tcase_add_test(tcase, counts_uniforms_in_use_only);
 	tcase_add_loop_test(tcase, stores_halves, 0, 3);
 	tcase_add_test(tcase, rounds_as_memory_does);
+	tcase_add_loop_test(tcase, keeps_specials, 0, 2);
 	tcase_add_loop_test(tcase, writes_floats, 0, (int)(sizeof floats / sizeof *floats));
 	tcase_add_loop_test(tcase, writes_halves, 0, (int)(sizeof halves / sizeof *halves));
 	suite_add_tcase(suite, tcase);

@@ -73,12 +73,37 @@ static struct spirv_constant *constant_slot(struct spirv *e, ir_type type, uint3
 	return c;
 }
 
+/* As text/wgsl.c writes it: a variable's bits, cast once, in the prologue. */
+static uint32_t special(struct spirv *e, ir_type type, uint32_t bits)
+{
+	bool is_half = ir_scalar_of(type) == IR_F16;
+	ir_type cast = is_half ? IR_TYPE(IR_F16, 2) : type, word = IR_TYPE(IR_U32, 1);
+	uint32_t of = type_id(e, word), to = type_id(e, cast), value = u32_id(e, bits);
+	uint32_t pointer = pointer_id(e, FUNCTION, word), variable = e->next_id++;
+	uint32_t loaded = e->next_id++, whole = e->next_id++, half = e->next_id++;
+
+	PUT(&e->variables, SpvOpVariable, pointer, variable, SpvStorageClassFunction);
+	PUT(&e->prologue, SpvOpStore, variable, value);
+	PUT(&e->prologue, SpvOpLoad, of, loaded, variable);
+	PUT(&e->prologue, SpvOpBitcast, to, whole, loaded);
+	if (!is_half)
+		return whole;
+	PUT(&e->prologue, SpvOpCompositeExtract, type_id(e, type), half, whole, 0);
+	return half;
+}
+
 uint32_t spirv_constant(struct spirv *e, ir_type type, uint32_t bits)
 {
 	struct spirv_constant *slot = constant_slot(e, type, bits);
 
 	if (slot->id)
 		return slot->id;
+	if (e->bounds && !ir_is_finite(ir_scalar_of(type), bits)) {
+		uint32_t id = special(
+		        e, type, bits); /* makes constants: the slot may be another now */
+		*constant_slot(e, type, bits) = (struct spirv_constant){bits, type, id};
+		return id;
+	}
 	uint32_t of = type_id(e, type);
 	*slot = (struct spirv_constant){bits, type, e->next_id++};
 	if (ir_scalar_of(type) == IR_BOOL)

@@ -62,7 +62,8 @@ static inline void put_words(
 	        sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 /* Ids of types and constants. A constant of a vector type has the scalar constant `scalar` in all
- * its lanes. */
+ * its lanes. For the web an infinity or a NaN is no constant to SPIR-V, but a value of the
+ * prologue. */
 uint32_t spirv_make_type(struct spirv *e, ir_type type);
 uint32_t spirv_make_pointer(struct spirv *e, enum spirv_storage storage, uint32_t type);
 uint32_t spirv_constant(struct spirv *e, ir_type type, uint32_t bits);

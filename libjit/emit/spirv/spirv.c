@@ -306,10 +306,17 @@ static uint32_t leaf(struct spirv *e, ir_id id)
 	return spirv_constant_splat(e, inst->type, e->ids[inst->arg[0]]);
 }
 
-static bool is_leaf(const struct ir_module *m, const struct ir_inst *inst)
+/* Whether SPIR-V has the constant as one: for the web that is WGSL's literals. */
+static bool is_literal(const struct spirv *e, const struct ir_inst *inst)
+{
+	return inst->op == IR_CONST &&
+	       (!e->bounds || ir_is_finite(ir_scalar_of(inst->type), inst->arg[0]));
+}
+
+static bool is_leaf(const struct spirv *e, const struct ir_inst *inst)
 {
 	return inst->op == IR_CONST || inst->op == IR_BUILTIN || inst->op == IR_UNIFORM ||
-	       (inst->op == IR_SPLAT && m->insts[inst->arg[0]].op == IR_CONST);
+	       (inst->op == IR_SPLAT && is_literal(e, &e->module->insts[inst->arg[0]]));
 }
 
 static void emit_inst(struct spirv *e, ir_id id)
@@ -328,7 +335,7 @@ static void ready(struct spirv *e, ir_id id)
 {
 	if (!id || e->ids[id])
 		return;
-	if (is_leaf(e->module, &e->module->insts[id]))
+	if (is_leaf(e, &e->module->insts[id]))
 		e->ids[id] = leaf(e, id);
 	else
 		emit_inst(e, id);
@@ -339,7 +346,7 @@ static void walk(struct spirv *e)
 	const struct ir_module *m = e->module;
 
 	for (ir_id id = 1; id < m->count; id++)
-		if (!is_leaf(m, &m->insts[id]) && !(e->plan && e->plan[id].is_inline))
+		if (!is_leaf(e, &m->insts[id]) && !(e->plan && e->plan[id].is_inline))
 			emit_inst(e, id);
 }
 

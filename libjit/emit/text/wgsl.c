@@ -31,12 +31,23 @@ static void put_hex_float(struct buffer *out, uint32_t bits)
 	buffer_put_u32(out, (uint32_t)(exponent < 127 ? 127 - exponent : exponent - 127));
 }
 
+/* Infinities and NaN have no literal, and an expression of constants that gives one is an error.
+ * Each is a value by name: put_specials makes it of bits that Tint takes for a variable's. */
+static const char *special_name(uint32_t bits)
+{
+	return bits == 0x7f800000 ? "inf" : bits == 0xff800000 ? "minus_inf" : "nan";
+}
+
+static const char *special_suffix(enum ir_scalar scalar)
+{
+	return scalar == IR_F16 ? "_h" : "";
+}
+
 static void put_float(struct buffer *out, enum ir_scalar scalar, uint32_t bits)
 {
-	if ((bits >> 23 & 255) == 255) { /* no literal: ir_check refuses such modules */
-		buffer_puts(out, "bitcast<f32>(");
-		buffer_put_u32(out, bits);
-		buffer_puts(out, "u)");
+	if (!ir_is_finite(IR_F32, bits)) {
+		buffer_puts(out, special_name(bits));
+		buffer_puts(out, special_suffix(scalar));
 		return;
 	}
 	if (!text_put_short_float(out, bits))
@@ -196,6 +207,42 @@ static void put_workgroups(struct text *t)
 			        t -> module -> workgroups[i] - 1);
 }
 
+static bool has_constant(const struct ir_module *m, ir_type type, uint32_t bits)
+{
+	for (ir_id id = 1; id < m->count; id++)
+		if (m->insts[id].op == IR_CONST && m->insts[id].type == type &&
+		        m->insts[id].arg[0] == bits)
+			return true;
+	return false;
+}
+
+/* "var inf_bits = 2139095040u;" and "let inf = bitcast<f32>(inf_bits);" for each in use. */
+static void put_specials(struct text *t)
+{
+	static const struct {
+		enum ir_scalar scalar;
+		uint32_t bits, as_f32;
+	} specials[] = {
+	        {IR_F32, 0x7f800000, 0x7f800000},
+	        {IR_F32, 0xff800000, 0xff800000},
+	        {IR_F32, 0x7fc00000, 0x7fc00000},
+	        {IR_F16, 0x7c00, 0x7f800000},
+	        {IR_F16, 0xfc00, 0xff800000},
+	        {IR_F16, 0x7e00, 0x7fc00000},
+	};
+
+	for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+		bool is_half = specials[i].scalar == IR_F16;
+		const char *name = special_name(specials[i].as_f32);
+		const char *suffix = special_suffix(specials[i].scalar);
+		if (!has_constant(t->module, IR_TYPE(specials[i].scalar, 1), specials[i].bits))
+			continue;
+		buffer_printf(t->out, "\tvar %s%s_bits = %uu;\n", name, suffix, specials[i].bits);
+		buffer_printf(t->out, "\tlet %s%s = bitcast<%s>(%s%s_bits)%s;\n", name, suffix,
+		        is_half ? "vec2<f16>" : "f32", name, suffix, is_half ? ".x" : "");
+	}
+}
+
 static void put_head(struct text *t)
 {
 	const uint32_t *size = t->module->workgroup_size;
@@ -214,6 +261,7 @@ static void put_head(struct text *t)
 	put_parameters(t);
 	buffer_puts(t->out, ") {\n");
 	put_workgroups(t);
+	put_specials(t);
 }
 
 static const char *bitcast(const struct ir_module *m, const struct ir_inst *inst)
