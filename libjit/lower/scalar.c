@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The functions of scalar.def in the few instructions every target has. Written so that no input
- * overflows: exp's argument is bounded, because WGSL lets an infinite result be anything. In f16
- * the bounds are narrower, as its range is.
+ * The functions of scalar.def in the few instructions every target has, right at infinities and at
+ * the edges of what they are defined for (docs/OPERATORS.md, "Numbers"). Infinities on the way are
+ * welcome: every device computes with them, although WGSL does not promise it. Where a device's own
+ * function is wrong at an edge, the lowering chooses there; min() and max() of a target are
+ * avoided, because they drop NaN.
  */
 #include "lower/lower.h"
+
+#include <math.h>
 
 struct operands {
 	ir_id x, y, z;
@@ -33,14 +37,41 @@ static ir_id plus(struct ir_builder *b, ir_id x, float term)
 	return ir_add(b, x, lower_literal(b, term, x));
 }
 
-static ir_id at_least(struct ir_builder *b, ir_id x, float least)
+static bool is_integer(struct ir_builder *b, ir_id x)
 {
-	return ir_compute(b, IR_MAX, x, lower_literal(b, least, x), 0);
+	return ir_scalar_of(ir_type_of(b, x)) == IR_I32;
 }
 
-static ir_id at_most(struct ir_builder *b, ir_id x, float most)
+/* x where it is no less than `least`, which NaN is not. */
+static ir_id at_least(struct ir_builder *b, ir_id x, ir_id least)
 {
-	return ir_compute(b, IR_MIN, x, lower_literal(b, most, x), 0);
+	if (is_integer(b, x))
+		return ir_compute(b, IR_MAX, x, least, 0);
+	return ir_select(b, ir_compute(b, IR_LT, x, least, 0), least, x);
+}
+
+static ir_id at_most(struct ir_builder *b, ir_id x, ir_id most)
+{
+	if (is_integer(b, x))
+		return ir_compute(b, IR_MIN, x, most, 0);
+	return ir_select(b, ir_compute(b, IR_LT, most, x, 0), most, x);
+}
+
+static ir_id within(struct ir_builder *b, ir_id x, float least, float most)
+{
+	return at_most(b, at_least(b, x, lower_literal(b, least, x)), lower_literal(b, most, x));
+}
+
+/* As a factor of what is 0 far below 0, where -inf would make a NaN of it. */
+static ir_id factor(struct ir_builder *b, ir_id x)
+{
+	return at_least(b, x, lower_literal(b, -200, x));
+}
+
+/* `value`, but NaN where x is. Some devices' exp makes an infinity of it. */
+static ir_id unless_nan(struct ir_builder *b, ir_id x, ir_id value)
+{
+	return ir_select(b, ir_compute(b, IR_NE, x, x, 0), x, value);
 }
 
 static ir_id inverse(struct ir_builder *b, ir_id x)
@@ -60,7 +91,7 @@ static ir_id exponential(struct ir_builder *b, ir_id x)
 
 static ir_id absolute(struct ir_builder *b, ir_id x)
 {
-	if (ir_scalar_of(ir_type_of(b, x)) == IR_I32)
+	if (is_integer(b, x))
 		return ir_compute(b, IR_MAX, x, negated(b, x), 0);
 	return ir_compute(b, IR_FABS, x, 0, 0);
 }
@@ -73,8 +104,7 @@ static ir_id positive(struct ir_builder *b, ir_id x) /* whether x > 0 */
 /* 1 / (1 + exp(-x)) */
 static ir_id logistic(struct ir_builder *b, ir_id x)
 {
-	ir_id bounded = at_least(b, x, is_half(b, x) ? -10.0f : -80.0f);
-	ir_id e = exponential(b, negated(b, bounded));
+	ir_id e = exponential(b, negated(b, x));
 
 	return inverse(b, plus(b, e, 1));
 }
@@ -87,31 +117,39 @@ static ir_id erf_positive(struct ir_builder *b, ir_id x)
 	        1.061405429f, -1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f};
 	ir_id t = inverse(b, plus(b, times(b, x, 0.3275911f), 1));
 	ir_id sum = lower_literal(b, a[0], x);
-	ir_id bounded = at_most(b, x, is_half(b, x) ? 3.0f : 9.0f);
-	ir_id e = exponential(b, negated(b, ir_mul(b, bounded, bounded)));
+	ir_id e = exponential(b, negated(b, ir_mul(b, x, x)));
 
 	for (uint32_t i = 1; i < sizeof a / sizeof *a; i++)
 		sum = ir_compute(b, IR_FMA, sum, t, lower_literal(b, a[i], x));
 	return plus(b, negated(b, ir_mul(b, ir_mul(b, sum, t), e)), 1);
 }
 
-/* x/2 * (1 + erf(x/sqrt 2)) = x/2 + |x|/2 * erf(|x|/sqrt 2), as erf is odd. */
-static ir_id gelu_of(struct ir_builder *b, ir_id x)
+/* x/2 * (1 + erf(x/sqrt 2)) = x/2 + |x|/2 * erf(|x|/sqrt 2), as erf is odd. Below -20 it is 0, and
+ * an infinity would be subtracted from itself. */
+static ir_id gelu_of(struct ir_builder *b, ir_id any)
 {
-	ir_id magnitude = absolute(b, x);
+	ir_id x = at_least(b, any, lower_literal(b, -20, any)), magnitude = absolute(b, x);
 	ir_id e = erf_positive(b, times(b, magnitude, 0.70710678f));
 	ir_id half = times(b, x, 0.5f), half_magnitude = times(b, magnitude, 0.5f);
 
 	return ir_compute(b, IR_FMA, half_magnitude, e, half);
 }
 
+/* ---- Sine and cosine: devices' own may be wrong by 5e-4, and by 1 from 1e6 on. */
+
+#define FAR 1e5f /* from here on an argument is reduced by integers first */
+
+/* 1 / (2 pi), from one word before the point on. */
+static const uint32_t per_turn[] = {
+        0, 0x28be60db, 0x9391054a, 0x7f09d5f4, 0x7d4d3770, 0x36d8a566, 0x4f10e410};
+#define WINDOWS 5
+
 /* sin(x - turns * pi), its sign turned `whole` times, where the difference is within half a turn:
- * pi goes off in three parts, of which the first two have 8 and 9 bits, so that their products with
- * up to 16384 turns are exact; then a minimax polynomial (Remez), 5e-9. Devices' own sines may be
- * wrong by 5e-4. */
+ * pi goes off in three parts, of which the first two have 8 bits, so that their products with up to
+ * 32768 turns and a half are exact; then a minimax polynomial (Remez), 5e-9. */
 static ir_id wave(struct ir_builder *b, ir_id x, ir_id whole, ir_id turns)
 {
-	static const float pi[] = {3.140625f, 9.670257568359375e-4f, 6.2783295e-7f};
+	static const float pi[] = {3.140625f, 9.6893310546875e-4f, -1.2795157e-6f};
 	static const float c[] = {2.6000245e-6f, -1.9806602e-4f, 8.3330171e-3f, -0.16666657f};
 	ir_id rest = x, sum = lower_literal(b, c[0], x);
 
@@ -125,6 +163,83 @@ static ir_id wave(struct ir_builder *b, ir_id x, ir_id whole, ir_id turns)
 	ir_id half = times(b, whole, 0.5f);
 	ir_id odd = ir_compute(b, IR_SUB, half, ir_compute(b, IR_FLOOR, half, 0, 0), 0);
 	return ir_mul(b, value, plus(b, times(b, odd, -4), 1));
+}
+
+static ir_id words_like(struct ir_builder *b, uint32_t word, ir_id like)
+{
+	return ir_splat(b, ir_u32(b, word), ir_lanes_of(ir_type_of(b, like)));
+}
+
+static ir_id with_word(struct ir_builder *b, enum ir_op op, ir_id x, uint32_t word)
+{
+	return ir_compute(b, op, x, words_like(b, word, x), 0);
+}
+
+/* 32 bits of per_turn from bit `at` + 32 * skip on: words `window` + skip and the next. */
+static ir_id bits_per_turn(struct ir_builder *b, ir_id window, ir_id at, uint32_t skip)
+{
+	ir_id word[2], shift = with_word(b, IR_AND, at, 31);
+	ir_id rest = ir_compute(b, IR_SUB, words_like(b, 31, at), shift, 0);
+
+	for (uint32_t i = 0; i < 2; i++) {
+		word[i] = words_like(b, per_turn[skip + i], at);
+		for (uint32_t w = 1; w < WINDOWS; w++) {
+			ir_id later = with_word(b, IR_GE, window, w);
+			ir_id other = words_like(b, per_turn[w + skip + i], at);
+			word[i] = ir_select(b, later, other, word[i]);
+		}
+	}
+	ir_id high = ir_compute(b, IR_SHL, word[0], shift, 0);
+	ir_id low = ir_compute(b, IR_SHR, with_word(b, IR_SHR, word[1], 1), rest, 0);
+	return ir_compute(b, IR_OR, high, low, 0);
+}
+
+/* What x of at least FAR is beyond a whole number of turns, within half a turn (Payne and Hanek
+ * 1983). |x| = m * 2^k for an m of 24 bits: 64 bits of 2^k / (2 pi) behind the point, times m,
+ * modulo 1.
+ *
+ *   per_turn       0 | 28be60db | 9391054a | ...      at = k + 32, the point is behind word 0
+ *                         [ high    |  low    ]       64 bits from bit `at` on
+ */
+static ir_id reduced(struct ir_builder *b, ir_id x)
+{
+	uint32_t lanes = ir_lanes_of(ir_type_of(b, x));
+	ir_id bits = ir_bitcast(b, x, IR_TYPE(IR_U32, lanes));
+	ir_id m = with_word(b, IR_OR, with_word(b, IR_AND, bits, 0x7fffff), 0x800000);
+	ir_id exponent = with_word(b, IR_AND, with_word(b, IR_SHR, bits, 23), 255);
+	ir_id at = with_word(b, IR_SUB, exponent, 150 - 32), window = with_word(b, IR_SHR, at, 5);
+	ir_id high = bits_per_turn(b, window, at, 0), low = bits_per_turn(b, window, at, 1);
+	ir_id product = ir_mul(b, ir_convert(b, m, IR_F32), ir_convert(b, low, IR_F32));
+	ir_id carried = ir_convert(b, times(b, product, 0x1p-32f), IR_U32);
+	ir_id turns = ir_add(b, ir_mul(b, m, high), carried); /* of 2^-32 */
+	ir_id rest = ir_convert(b, ir_bitcast(b, turns, IR_TYPE(IR_I32, lanes)), IR_F32);
+	ir_id angle = times(b, rest, 1.4629181e-9f); /* 2 pi / 2^32 */
+	ir_id below = ir_compute(b, IR_LT, x, lower_literal(b, 0, x), 0);
+	ir_id is_number = ir_compute(b, IR_LT, absolute(b, x), lower_literal(b, INFINITY, x), 0);
+
+	angle = ir_select(b, below, negated(b, angle), angle);
+	return ir_select(b, is_number, angle, lower_literal(b, NAN, x));
+}
+
+static ir_id any_lane(struct ir_builder *b, ir_id truths)
+{
+	ir_id any = ir_extract(b, truths, 0);
+
+	for (uint32_t i = 1; i < ir_lanes_of(ir_type_of(b, truths)); i++)
+		any = ir_compute(b, IR_LOR, any, ir_extract(b, truths, i), 0);
+	return any;
+}
+
+/* x, or where it is far an argument of the same sine and cosine that is not. */
+static ir_id near(struct ir_builder *b, ir_id x)
+{
+	ir_id argument = ir_var(b, x);
+	ir_id far = ir_compute(b, IR_GE, absolute(b, x), lower_literal(b, FAR, x), 0);
+
+	ir_if(b, any_lane(b, far));
+	ir_set(b, argument, ir_select(b, far, reduced(b, x), x));
+	ir_end(b);
+	return ir_get(b, argument);
 }
 
 /* ---- The rows that are no single instruction. */
@@ -148,57 +263,56 @@ FUNCTION(square)
 {
 	return ir_mul(b, o->x, o->x);
 }
-FUNCTION(square_root)
-{
-	return ir_compute(b, IR_SQRT, at_least(b, o->x, 0), 0, 0);
-}
-FUNCTION(inverse_root)
-{
-	return ir_compute(b, IR_RSQRT, at_least(b, o->x, is_half(b, o->x) ? 1e-7f : 1e-30f), 0, 0);
-}
 FUNCTION(reciprocal)
 {
 	return inverse(b, o->x);
 }
-FUNCTION(bounded_exp)
+FUNCTION(exponential_of)
 {
-	return exponential(b, at_most(b, o->x, is_half(b, o->x) ? 11.0f : 88.0f));
+	return unless_nan(b, o->x, exponential(b, o->x));
 }
-FUNCTION(logarithm)
+FUNCTION(logarithm) /* some devices' own is finite at 0 and below */
 {
-	return ir_compute(b, IR_LOG, at_least(b, o->x, is_half(b, o->x) ? 1e-7f : 1e-30f), 0, 0);
+	ir_id zero = lower_literal(b, 0, o->x), value = ir_compute(b, IR_LOG, o->x, 0, 0);
+	ir_id is_zero = ir_compute(b, IR_EQ, o->x, zero, 0);
+	ir_id edge = ir_select(
+	        b, is_zero, lower_literal(b, -INFINITY, o->x), lower_literal(b, NAN, o->x));
+
+	return ir_select(b, positive(b, o->x), value, edge);
 }
+/* In f32 always: half the bits of an f16 are gone after one turn. */
+static ir_id wave_of(struct ir_builder *b, ir_id x, float offset)
+{
+	ir_id argument = near(b, ir_convert(b, x, IR_F32));
+	ir_id turns = times(b, argument, 0.31830988f);
+	ir_id whole = ir_compute(b, IR_ROUND, offset != 0 ? plus(b, turns, offset) : turns, 0, 0);
+	ir_id value = wave(b, argument, whole, offset != 0 ? plus(b, whole, -offset) : whole);
+
+	return ir_convert(b, value, ir_scalar_of(ir_type_of(b, x)));
+}
+
 FUNCTION(sine)
 {
-	ir_id turns = times(b, o->x, 0.31830988f);
-
-	if (is_half(b, o->x))
-		return ir_compute(b, IR_SIN, o->x, 0, 0);
-	ir_id whole = ir_compute(b, IR_ROUND, turns, 0, 0);
-	return wave(b, o->x, whole, whole);
+	return wave_of(b, o->x, 0);
 }
 FUNCTION(cosine) /* sin(x + pi/2) */
 {
-	ir_id turns = plus(b, times(b, o->x, 0.31830988f), 0.5f);
-
-	if (is_half(b, o->x))
-		return ir_compute(b, IR_COS, o->x, 0, 0);
-	ir_id whole = ir_compute(b, IR_ROUND, turns, 0, 0);
-	return wave(b, o->x, whole, plus(b, whole, -0.5f));
+	return wave_of(b, o->x, 0.5f);
 }
 FUNCTION(sigmoid)
 {
-	return logistic(b, o->x);
+	return unless_nan(b, o->x, logistic(b, o->x));
 }
 FUNCTION(hyperbolic_tangent) /* 2 sigmoid(2x) - 1 */
 {
-	return plus(b, times(b, logistic(b, times(b, o->x, 2)), 2), -1);
+	ir_id value = plus(b, times(b, logistic(b, times(b, o->x, 2)), 2), -1);
+
+	return unless_nan(b, o->x, value);
 }
 FUNCTION(sign)
 {
-	ir_id zero = lower_literal(b, 0, o->x), one = lower_literal(b, 1, o->x);
-	ir_id above = ir_select(b, positive(b, o->x), one, zero);
-	ir_id below = ir_compute(b, IR_LT, o->x, zero, 0);
+	ir_id above = ir_select(b, positive(b, o->x), lower_literal(b, 1, o->x), o->x);
+	ir_id below = ir_compute(b, IR_LT, o->x, lower_literal(b, 0, o->x), 0);
 
 	return ir_select(b, below, lower_literal(b, -1, o->x), above);
 }
@@ -210,19 +324,18 @@ FUNCTION(error_function) /* odd */
 }
 FUNCTION(softplus) /* max(x, 0) + log(1 + exp(-|x|)) */
 {
-	ir_id bounded = at_most(b, absolute(b, o->x), is_half(b, o->x) ? 10.0f : 80.0f);
-	ir_id e = exponential(b, negated(b, bounded));
+	ir_id e = exponential(b, negated(b, absolute(b, o->x)));
 	ir_id rest = ir_compute(b, IR_LOG, plus(b, e, 1), 0, 0);
 
-	return ir_add(b, at_least(b, o->x, 0), rest);
+	return ir_add(b, at_least(b, o->x, lower_literal(b, 0, o->x)), rest);
 }
 FUNCTION(relu)
 {
-	return at_least(b, o->x, 0);
+	return at_least(b, o->x, lower_literal(b, 0, o->x));
 }
 FUNCTION(relu6)
 {
-	return at_most(b, at_least(b, o->x, 0), 6);
+	return within(b, o->x, 0, 6);
 }
 FUNCTION(gelu)
 {
@@ -230,44 +343,78 @@ FUNCTION(gelu)
 }
 FUNCTION(gelu_tanh) /* x * sigmoid(2u), u = sqrt(2/pi) * (x + 0.044715 x^3) */
 {
-	ir_id x = is_half(b, o->x) ? at_most(b, at_least(b, o->x, -20), 20) : o->x;
-	ir_id cubic = plus(b, times(b, ir_mul(b, x, x), 0.044715f), 1);
+	ir_id x = o->x, cubic = plus(b, times(b, ir_mul(b, x, x), 0.044715f), 1);
+	ir_id gate = logistic(b, times(b, ir_mul(b, x, cubic), 1.5957691f));
 
-	return ir_mul(b, o->x, logistic(b, times(b, ir_mul(b, x, cubic), 1.5957691f)));
+	return ir_mul(b, factor(b, x), gate);
 }
 FUNCTION(quick_gelu)
 {
-	return ir_mul(b, o->x, logistic(b, times(b, o->x, 1.702f)));
+	ir_id gate = logistic(b, times(b, o->x, 1.702f));
+
+	return ir_mul(b, factor(b, o->x), gate);
 }
 FUNCTION(silu)
 {
-	return ir_mul(b, o->x, logistic(b, o->x));
+	ir_id gate = logistic(b, o->x);
+
+	return ir_mul(b, factor(b, o->x), gate);
 }
 FUNCTION(hard_sigmoid)
 {
-	return at_most(b, at_least(b, plus(b, times(b, o->x, 1.0f / 6), 0.5f), 0), 1);
+	return within(b, plus(b, times(b, o->x, 1.0f / 6), 0.5f), 0, 1);
 }
-FUNCTION(hard_swish)
+FUNCTION(hard_swish) /* the factor keeps NaN, so that its gate need not */
 {
-	return ir_mul(b, o->x, hard_sigmoid(b, o));
+	ir_id gate = plus(b, times(b, o->x, 1.0f / 6), 0.5f);
+
+	gate = ir_compute(b, IR_MAX, gate, lower_literal(b, 0, gate), 0);
+	gate = ir_compute(b, IR_MIN, gate, lower_literal(b, 1, gate), 0);
+	return ir_mul(b, factor(b, o->x), gate);
 }
 FUNCTION(elu)
 {
-	ir_id below = plus(b, exponential(b, at_most(b, o->x, 0)), -1);
+	ir_id below = plus(b, exponential(b, o->x), -1);
+	ir_id is_below = ir_compute(b, IR_LT, o->x, lower_literal(b, 0, o->x), 0);
 
-	return ir_select(b, positive(b, o->x), o->x, below);
+	return ir_select(b, is_below, below, o->x);
 }
 FUNCTION(mish) /* tanh(log(1 + e)) = n / (n + 2), n = e * (e + 2): no difference of near values */
 {
-	ir_id e = exponential(b, at_most(b, o->x, is_half(b, o->x) ? 5.0f : 20.0f));
+	ir_id most = lower_literal(b, is_half(b, o->x) ? 5 : 20, o->x);
+	ir_id e = exponential(b, ir_compute(b, IR_MIN, o->x, most, 0));
 	ir_id n = ir_mul(b, e, plus(b, e, 2));
+	ir_id gate = ir_compute(b, IR_FDIV, n, plus(b, n, 2), 0);
 
-	return ir_mul(b, o->x, ir_compute(b, IR_FDIV, n, plus(b, n, 2), 0));
+	return ir_mul(b, factor(b, o->x), gate);
 }
+/* |x|^y for an |x| of 0 or infinity, where devices' own pow may be finite. */
+static ir_id power_of_extreme(struct ir_builder *b, ir_id is_zero, ir_id y)
+{
+	ir_id exponent = ir_select(b, is_zero, negated(b, y), y);
+	ir_id zero = lower_literal(b, 0, y), none = unless_nan(b, y, zero);
+
+	return ir_select(b, positive(b, exponent), lower_literal(b, INFINITY, y), none);
+}
+
+static ir_id power_of_magnitude(struct ir_builder *b, ir_id x, ir_id y)
+{
+	ir_id magnitude = absolute(b, x), one = lower_literal(b, 1, x);
+	ir_id is_zero = ir_compute(b, IR_EQ, x, lower_literal(b, 0, x), 0);
+	ir_id is_infinite = ir_compute(b, IR_EQ, magnitude, lower_literal(b, INFINITY, x), 0);
+	ir_id extreme = power_of_extreme(b, is_zero, y);
+	ir_id either = ir_add(b, x, y); /* NaN where one is */
+	ir_id value = unless_nan(b, either, ir_compute(b, IR_POW, magnitude, y, 0));
+	ir_id is_extreme = ir_compute(b, IR_LOR, is_zero, is_infinite, 0);
+	ir_id is_one = ir_compute(b, IR_LOR, ir_compute(b, IR_EQ, magnitude, one, 0),
+	        ir_compute(b, IR_EQ, y, lower_literal(b, 0, y), 0), 0);
+
+	return ir_select(b, is_one, one, ir_select(b, is_extreme, extreme, value));
+}
+
 FUNCTION(power) /* of the magnitude; the sign stays where y is odd */
 {
-	ir_id base = at_least(b, absolute(b, o->x), is_half(b, o->x) ? 6e-8f : 1e-37f);
-	ir_id value = ir_compute(b, IR_POW, base, o->y, 0);
+	ir_id value = power_of_magnitude(b, o->x, o->y);
 	ir_id halves = ir_compute(b, IR_FLOOR, times(b, o->y, 0.5f), 0, 0);
 	ir_id rest = ir_compute(b, IR_SUB, o->y, times(b, halves, 2), 0);
 	ir_id odd = ir_compute(b, IR_EQ, rest, lower_literal(b, 1, rest), 0);
@@ -277,7 +424,9 @@ FUNCTION(power) /* of the magnitude; the sign stays where y is odd */
 }
 FUNCTION(prelu)
 {
-	return ir_select(b, positive(b, o->x), o->x, ir_mul(b, o->x, o->y));
+	ir_id below = ir_compute(b, IR_LT, o->x, lower_literal(b, 0, o->x), 0);
+
+	return ir_select(b, below, ir_mul(b, o->x, o->y), o->x);
 }
 FUNCTION(silu_mul)
 {
@@ -299,11 +448,29 @@ FUNCTION(where)
 {
 	return ir_select(b, o->x, o->y, o->z);
 }
+/* x where `beyond` or x is NaN, else y, which may be NaN too. */
+static ir_id extreme(struct ir_builder *b, const struct operands *o, ir_id beyond)
+{
+	ir_id is_nan = ir_compute(b, IR_NE, o->x, o->x, 0);
+
+	return ir_select(b, ir_compute(b, IR_LOR, beyond, is_nan, 0), o->x, o->y);
+}
+
+FUNCTION(least)
+{
+	if (is_integer(b, o->x))
+		return ir_compute(b, IR_MIN, o->x, o->y, 0);
+	return extreme(b, o, ir_compute(b, IR_LT, o->x, o->y, 0));
+}
+FUNCTION(greatest)
+{
+	if (is_integer(b, o->x))
+		return ir_compute(b, IR_MAX, o->x, o->y, 0);
+	return extreme(b, o, ir_compute(b, IR_LT, o->y, o->x, 0));
+}
 FUNCTION(clamp)
 {
-	ir_id low = ir_compute(b, IR_MAX, o->x, o->y, 0);
-
-	return ir_compute(b, IR_MIN, low, o->z, 0);
+	return at_most(b, at_least(b, o->x, o->y), o->z);
 }
 
 ir_id lower_scalar(struct ir_builder *b, enum scalar function, ir_id x, ir_id y, ir_id z)
