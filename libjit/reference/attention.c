@@ -2,10 +2,11 @@
  *
  * out = softmax(scale * q k^T + mask) v, by the definition: one element of out walks over the keys
  * that its query sees. The greatest score so far is taken off the exponents, so that none
- * overflows.
+ * overflows; it is finite always, so that a row that sees nothing but -inf is 0.
  */
 #include "reference/reference.h"
 
+#include <float.h>
 #include <math.h>
 
 enum { Q, K, V, MASK }; /* the inputs */
@@ -100,7 +101,7 @@ double reference_attention(const struct reference *r, uint64_t element)
 {
 	struct query x = locate(r, element);
 	uint64_t q = x.v[ATTENTION_Q], kv = x.v[ATTENTION_KV];
-	double top = -INFINITY, total = 0, sum = 0;
+	double top = -DBL_MAX, total = 0, sum = 0;
 
 	for (uint64_t key = 0; key < kv; key++) {
 		if (x.v[ATTENTION_CAUSAL] && key + q > x.row + kv)
@@ -111,5 +112,5 @@ double reference_attention(const struct reference *r, uint64_t element)
 		sum = sum * kept + weight * reference_at(r, V, kv_element(&x, key, x.lane));
 		top = higher;
 	}
-	return total > 0 ? sum / total : 0;
+	return total == 0 ? 0 : sum / total;
 }

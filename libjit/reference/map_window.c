@@ -37,7 +37,9 @@ double reference_window(const struct reference *r, uint64_t element)
 		if (row >= w.h || column >= w.w) /* negative ones wrapped round */
 			continue;
 		double value = pixel_at(r, &w, (struct pixel){plane / planes, c, row, column});
-		sum = !max ? sum + value : held ? fmax(sum, value) : value;
+		sum = !max   ? sum + value
+		      : held ? reference_scalar(SCALAR_MAX, sum, value, 0)
+		             : value;
 		held++;
 	}
 	if (max)

@@ -6,6 +6,7 @@
  */
 #include "reference/reference.h"
 
+#include <float.h>
 #include <math.h>
 
 /* The line that an element of out belongs to, and where in it that element is. */
@@ -19,13 +20,14 @@ struct line {
 	double scale;
 };
 
-/* Element i of the line. */
+/* Element i of the line. Beside a mask of -1e9 an f32 has lost the element, and so has the sum
+ * here. */
 static double element(const struct line *line, uint64_t i)
 {
 	double x = reference_at(line->r, 0, line->first + i * line->step) * line->scale;
 
 	if (line->addend < OP_TENSORS_MAX)
-		x += reference_at(line->r, line->addend, line->addend_first + i);
+		x = (float)(x + reference_at(line->r, line->addend, line->addend_first + i));
 	return x;
 }
 
@@ -47,14 +49,19 @@ static double sum_of_squares(const struct line *line, double about)
 	return total;
 }
 
-/* Index of the first of the greatest (sign 1) or least (sign -1). */
+/* Index of the first of the greatest (sign 1) or least (sign -1). NaN is passed over. */
 static uint64_t extreme(const struct line *line, double sign)
 {
+	double greatest = -INFINITY;
 	uint64_t best = 0;
 
-	for (uint64_t i = 1; i < line->n; i++)
-		if (sign * element(line, i) > sign * element(line, best))
+	for (uint64_t i = 0; i < line->n; i++) {
+		double x = sign * element(line, i);
+		if (x > greatest) {
+			greatest = x;
 			best = i;
+		}
+	}
 	return best;
 }
 
@@ -62,13 +69,14 @@ static uint64_t extreme(const struct line *line, double sign)
 
 #define MEANING(NAME) static double meaning_##NAME(const struct line *line)
 
+/* A line of nothing but -inf: all its exponentials are 0, and so is what each is of their sum. */
 static double log_softmax(const struct line *line)
 {
-	double most = element(line, extreme(line, 1)), total = 0;
+	double most = fmax(element(line, extreme(line, 1)), -DBL_MAX), total = 0;
 
 	for (uint64_t i = 0; i < line->n; i++)
 		total += exp(element(line, i) - most);
-	return element(line, line->at) - most - log(total);
+	return total == 0 ? -INFINITY : element(line, line->at) - most - log(total);
 }
 
 MEANING(LOG_SOFTMAX)
@@ -104,7 +112,7 @@ static double normalised(const struct line *line)
 	double mean = sum(line) / (double)line->n, eps = eps_of(line);
 	double variance = sum_of_squares(line, mean) / (double)line->n;
 
-	return (element(line, line->at) - mean) / sqrt(fmax(variance + eps, 1e-30));
+	return (element(line, line->at) - mean) / sqrt(variance + eps);
 }
 
 MEANING(LAYERNORM)
@@ -116,7 +124,7 @@ MEANING(RMSNORM)
 {
 	double square = sum_of_squares(line, 0) / (double)line->n + eps_of(line);
 
-	return weighed(line, element(line, line->at) / sqrt(fmax(square, 1e-30)), line->at);
+	return weighed(line, element(line, line->at) / sqrt(square), line->at);
 }
 
 static double groupnorm(const struct line *line)

@@ -14,8 +14,7 @@ struct reference {
 	struct tensor tensors[OP_TENSORS_MAX];
 	void *const *buffers; /* as tensors lie in memory (dtype.def) */
 };
-/* Element `element` (linear, row-major) of the output. -inf and NaN never come out of finite
- * inputs. */
+/* Element `element` (linear, row-major) of the output. */
 double reference_element(const struct op *op, void *const buffers[], uint64_t element);
 
 /* Family by family. */

@@ -5,14 +5,15 @@
  */
 #include "family/attention/lower.h"
 
+#include <float.h>
 #include <math.h>
 
-/* Tops begin below every score, and what is hidden is below them, so that its weight is 0 whatever
- * the others are; all far from overflow, as WGSL lets an infinity be anything. Masks are taken as
- * MASKED at least: what they add to can still be told from one another there. */
-#define LOWEST -1e30f
-#define HIDDEN -2e30f
-#define MASKED -1e6f
+/* Tops are finite always: from the lowest number on, what is hidden or masked by -inf weighs 0, and
+ * the difference of two tops is a number. Below MASKED a mask counts as the score itself, which it
+ * swallows in f32 as in double; above, score and mask are kept apart. */
+#define LOWEST -FLT_MAX
+#define HIDDEN -INFINITY
+#define MASKED -1e16f
 #define SLACK  8.0f
 
 static ir_id splat_float(struct attend *at, float value)
@@ -62,8 +63,7 @@ static ir_id mask_of(struct attend *at, uint32_t pack, ir_id key, uint32_t n)
 	for (uint32_t i = 0; i < at->a.lanes; i++)
 		lanes[i] = at->a.op.mask == MASK_KEY && i ? lanes[0]
 		                                          : mask_at(at, first + i, from, within);
-	ir_id mask = ir_compose(at->b, lanes, at->a.lanes);
-	return ir_compute(at->b, IR_MAX, mask, splat_float(at, MASKED), 0);
+	return ir_compose(at->b, lanes, at->a.lanes);
 }
 
 static ir_id hide(struct attend *at, uint32_t pack, ir_id key, ir_id score)
@@ -90,13 +90,25 @@ static ir_id score_of(struct attend *at, uint32_t pack, uint32_t n, float scale)
 	return scale == 1 ? score : ir_mul(at->b, score, splat_float(at, scale));
 }
 
+/* at->score and at->bias of a mask. */
+static void add_mask(struct attend *at, uint32_t n, uint32_t p, ir_id mask)
+{
+	ir_id score = at->score[n][p], sum = ir_add(at->b, score, mask);
+	ir_id swallows = ir_compute(at->b, IR_LT, mask, splat_float(at, MASKED), 0);
+
+	at->score[n][p] = ir_select(at->b, swallows, sum, score);
+	at->bias[n][p] = ir_select(at->b, swallows, splat_float(at, 0), mask);
+}
+
 void attend_score(struct attend *at, ir_id key, uint32_t keys, float scale)
 {
 	for (uint32_t n = 0; n < keys; n++)
 		for (uint32_t p = 0; p < at->a.packs; p++) {
 			ir_id score = score_of(at, p, n, scale);
 			at->score[n][p] = hide(at, p, lower_plus(at->l, key, n), score);
-			at->bias[n][p] = at->a.op.mask ? mask_of(at, p, key, n) : 0;
+			at->bias[n][p] = 0;
+			if (at->a.op.mask)
+				add_mask(at, n, p, mask_of(at, p, key, n));
 		}
 }
 

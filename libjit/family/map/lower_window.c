@@ -6,6 +6,8 @@
  */
 #include "family/map/lower.h"
 
+#include <math.h>
+
 static ir_id subtract(struct mapper *m, ir_id x, ir_id y)
 {
 	return ir_compute(m->b, IR_SUB, x, y, 0);
@@ -122,9 +124,7 @@ static bool is_max(const struct mapper *m)
 /* With what a window starts: lower than any number, or nothing. */
 static ir_id initial(struct mapper *m, uint32_t lanes)
 {
-	float low = m->l->op->value[MAX_POOL_DTYPE] == DTYPE_F16 ? -65504 : -0x1.fffffep127f;
-
-	return ir_splat(m->b, ir_f32(m->b, is_max(m) ? low : 0), lanes);
+	return ir_splat(m->b, ir_f32(m->b, is_max(m) ? -INFINITY : 0), lanes);
 }
 
 static ir_id join(struct mapper *m, ir_id sum, ir_id value)
@@ -192,15 +192,16 @@ static ir_id count_held(struct mapper *m, ir_id taps[2][2])
 }
 
 /* A window with gaps may hold nothing at all. */
-static ir_id finish_max(struct mapper *m, ir_id sum, const struct range r[2])
+static ir_id finish_max(struct mapper *m, ir_id sum, const struct range r[2], ir_id taps[2][2])
 {
 	bool gaps = (passes_edge(&r[0]) && r[0].dilation > 1) ||
 	            (passes_edge(&r[1]) && r[1].dilation > 1);
-	uint32_t lanes = ir_lanes_of(ir_type_of(m->b, sum));
 
 	if (!gaps)
 		return sum;
-	ir_id nothing = ir_compute(m->b, IR_EQ, sum, initial(m, lanes), 0);
+	ir_id no_row = ir_compute(m->b, IR_GE, taps[0][0], taps[0][1], 0);
+	ir_id no_column = ir_compute(m->b, IR_GE, taps[1][0], taps[1][1], 0);
+	ir_id nothing = ir_compute(m->b, IR_LOR, no_row, no_column, 0);
 	return ir_select(m->b, nothing, lower_literal(m->b, 0, sum), sum);
 }
 
@@ -220,7 +221,7 @@ static ir_id pool_pixel(struct mapper *m, const struct image *x, ir_id row, ir_i
 	else
 		sum = sum_looped(m, x, r, start, taps);
 	if (is_max(m))
-		return finish_max(m, sum, r);
+		return finish_max(m, sum, r, taps);
 	if (m->l->op->value[AVG_POOL_COUNT_PAD] || (!passes_edge(&r[0]) && !passes_edge(&r[1])))
 		return ir_mul(
 		        m->b, sum, lower_literal(m->b, 1.0f / ((float)w.kh * (float)w.kw), sum));

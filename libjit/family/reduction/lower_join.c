@@ -15,17 +15,28 @@
 #include "family/reduction/lower.h"
 
 #include <float.h>
+#include <math.h>
 
 static const struct {
 	enum ir_op compute, subgroup;
 	float neutral;
 } joins[] = {[JOIN_ADD] = {IR_ADD, IR_SUBGROUP_ADD, 0},
         [JOIN_MUL] = {IR_MUL, IR_SUBGROUP_MUL, 1},
-        [JOIN_MIN] = {IR_MIN, IR_SUBGROUP_MIN, FLT_MAX},
-        [JOIN_MAX] = {IR_MAX, IR_SUBGROUP_MAX, -FLT_MAX}};
+        [JOIN_MIN] = {IR_MIN, IR_SUBGROUP_MIN, INFINITY},
+        [JOIN_MAX] = {IR_MAX, IR_SUBGROUP_MAX, -INFINITY},
+        [JOIN_TOP] = {IR_MAX, IR_SUBGROUP_MAX, -FLT_MAX}};
+
+/* An extreme of numbers passes NaN on; of indices there is none. */
+static bool minds_nan(struct reducing *r, enum reduction_join join, ir_id value)
+{
+	return (join == JOIN_MIN || join == JOIN_MAX) &&
+	       ir_scalar_of(ir_type_of(r->b, value)) != IR_I32;
+}
 
 ir_id reduction_join(struct reducing *r, enum reduction_join join, ir_id a, ir_id b)
 {
+	if (minds_nan(r, join, a))
+		return lower_scalar(r->b, join == JOIN_MIN ? SCALAR_MIN : SCALAR_MAX, a, b, 0);
 	return ir_compute(r->b, joins[join].compute, a, b, 0);
 }
 
@@ -139,6 +150,20 @@ static void join_workgroup(
 	}
 }
 
+/* Subgroups' extremes drop NaN: whether any invocation has one is found beside them. */
+static ir_id join_subgroup(struct reducing *r, enum reduction_join join, ir_id value)
+{
+	ir_id joined = ir_subgroup(r->b, joins[join].subgroup, value);
+
+	if (!minds_nan(r, join, value))
+		return joined;
+	ir_id is_nan = ir_compute(r->b, IR_NE, value, value, 0);
+	ir_id flag = ir_convert(r->b, is_nan, IR_F32), zero = lower_literal(r->b, 0, flag);
+	ir_id any = ir_subgroup(r->b, IR_SUBGROUP_MAX, flag);
+	ir_id none = ir_compute(r->b, IR_EQ, any, zero, 0);
+	return ir_select(r->b, none, joined, lower_literal(r->b, NAN, value));
+}
+
 void reduction_join_line(struct reducing *r, enum reduction_join join, ir_id value[static TILE_MAX])
 {
 	for (uint32_t i = 0; i < r->s.tile_m && !r->s.across; i++)
@@ -150,5 +175,5 @@ void reduction_join_line(struct reducing *r, enum reduction_join join, ir_id val
 		return;
 	}
 	for (uint32_t i = 0; i < r->s.tile_m; i++)
-		value[i] = ir_subgroup(r->b, joins[join].subgroup, value[i]);
+		value[i] = join_subgroup(r, join, value[i]);
 }

@@ -72,14 +72,23 @@ static ir_id like_elements(struct reducing *r)
 	return ir_splat(r->b, ir_f32(r->b, 0), r->s.vec);
 }
 
+/* NaN is no less than anything. */
+static ir_id at_least(struct reducing *r, ir_id value, float least)
+{
+	ir_id bound = lower_literal(r->b, least, value);
+
+	return ir_select(r->b, ir_compute(r->b, IR_LT, value, bound, 0), bound, value);
+}
+
 /* Result n, as the row's pass `pass` says. */
 static void keep_results(
         struct reducing *r, uint32_t n, uint32_t pass, const ir_id value[static TILE_MAX])
 {
 	const uint8_t *steps = r->s.row->pass[pass].result;
+	float least = r->s.row->pass[pass].least;
 
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		r->line[i].result[n] = value[i];
+		r->line[i].result[n] = least > 0 ? at_least(r, value[i], least) : value[i];
 		if (steps[0])
 			r->line[i].result[n] = reduction_evaluate(r, &r->line[i], steps, 0);
 	}
@@ -145,9 +154,9 @@ static void absorb_exponentials(struct reducing *r, const struct chunk *chunk)
 
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		find_terms(r, chunk, i, 0, terms);
-		ir_id here = reduction_join_many(r, JOIN_MAX, terms, chunk->count);
+		ir_id here = reduction_join_many(r, JOIN_TOP, terms, chunk->count);
 		ir_id old = read_acc(r, i, 0), sum = read_acc(r, i, 1);
-		ir_id new = reduction_join(r, JOIN_MAX, old, here);
+		ir_id new = reduction_join(r, JOIN_TOP, old, here);
 		for (uint32_t j = 0; j < chunk->count; j++) {
 			ir_id e = exp_of_difference(r, terms[j], new);
 			ir_id zero = lower_literal(r->b, 0, e);
@@ -171,11 +180,11 @@ static void run_exponentials(struct reducing *r)
 {
 	ir_id most[TILE_MAX], sum[TILE_MAX], zero = like_elements(r);
 
-	begin_acc(r, 0, reduction_neutral(r, JOIN_MAX, zero));
+	begin_acc(r, 0, reduction_neutral(r, JOIN_TOP, zero));
 	begin_acc(r, 1, zero);
 	reduction_walk(r, absorb_exponentials);
 	read_all(r, 0, most);
-	reduction_join_line(r, JOIN_MAX, most);
+	reduction_join_line(r, JOIN_TOP, most);
 	keep_results(r, 0, 0, most);
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
 		ir_id own = read_acc(r, i, 0), part = read_acc(r, i, 1);

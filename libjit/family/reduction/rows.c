@@ -23,14 +23,17 @@ enum { /* steps by the names that the rows use */
 	.output = OUTPUT_ELEMENTS, .shifted = true, .online = ONLINE_APART, \
 	.pass = {{JOIN_ADD, {X}, {Y, BETA, MUL}}, \
 	         {JOIN_ADD, {X, Y, SUB, SQUARE}, {Z, BETA, MUL, ALPHA, ADD, RSQRT}}, \
-	         {JOIN_ADD, {X, SQUARE}, {Z, BETA, MUL, Y, SQUARE, SUB, ALPHA, ADD, RSQRT}}}, \
+	         {JOIN_ADD, {X, SQUARE}, {Z, BETA, MUL, Y, SQUARE, SUB, RELU, ALPHA, ADD, RSQRT}}}, \
 	.write = {X, Y, SUB, Z, MUL}
 
-ROW(SOFTMAX) = {.output = OUTPUT_ELEMENTS, .online = ONLINE_EXPONENTIALS,
-	.pass = {{JOIN_MAX, {X}, {0}}, {JOIN_ADD, {X, Y, SUB, EXP}, {Z, RECIPROCAL}}},
+/* A sum of exponentials is about 1 at least, or 0 where all is -inf: then any number does for it. */
+#define EXPONENTIALS(result) \
+	.output = OUTPUT_ELEMENTS, .online = ONLINE_EXPONENTIALS, \
+	.pass = {{JOIN_TOP, {X}, {0}}, {JOIN_ADD, {X, Y, SUB, EXP}, LIST result, .least = 0.5f}}
+
+ROW(SOFTMAX) = {EXPONENTIALS((Z, RECIPROCAL)),
 	.write = {X, Y, SUB, EXP, Z, MUL}};
-ROW(LOG_SOFTMAX) = {.output = OUTPUT_ELEMENTS, .online = ONLINE_EXPONENTIALS,
-	.pass = {{JOIN_MAX, {X}, {0}}, {JOIN_ADD, {X, Y, SUB, EXP}, {Z, LOG}}},
+ROW(LOG_SOFTMAX) = {EXPONENTIALS((Z, LOG)),
 	.write = {X, Y, SUB, Z, SUB}};
 ROW(LAYERNORM) = {NORMALISE};
 ROW(RMSNORM) = {.output = OUTPUT_ELEMENTS,
