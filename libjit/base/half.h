@@ -40,3 +40,17 @@ static inline uint16_t half_of_float(float value)
 	magnitude += 0xfff + (magnitude >> 13 & 1);
 	return sign | (uint16_t)((magnitude - 0x38000000) >> 13);
 }
+
+/* The f32 in between is the one of the two neighbours whose last bit is 1, unless the number is an
+ * f32: so it lies on no tie that the number does not lie on (Boldo and Melquiond 2008). */
+static inline uint16_t half_of_double(double value)
+{
+	float between = (float)value;
+	uint32_t bits;
+
+	memcpy(&bits, &between, sizeof bits);
+	if (between != value && !(bits & 1))
+		bits += fabs((double)between) > fabs(value) ? UINT32_MAX : 1;
+	memcpy(&between, &bits, sizeof between);
+	return half_of_float(between);
+}

@@ -358,6 +358,23 @@ static ir_id simplify_same(struct ir_builder *b, enum ir_op op, ir_id x, enum ir
 	}
 }
 
+/* The low bits of a word, and all above them put down and up again: the word. */
+static ir_id simplify_rejoined(const struct ir_builder *b, ir_id x, ir_id y)
+{
+	uint32_t mask, up, down;
+	ir_id low, lowered, high;
+
+	if (ir_at(b, x)->op == IR_SHL) {
+		ir_id other = x;
+		x = y;
+		y = other;
+	}
+	if (!is_of_const(b, x, IR_AND, &low, &mask) || !is_of_const(b, y, IR_SHL, &lowered, &up) ||
+	        !is_of_const(b, lowered, IR_SHR, &high, &down))
+		return 0;
+	return low == high && up == down && up < 32 && mask == (1u << up) - 1 ? low : 0;
+}
+
 static ir_id simplify_logic(const struct ir_builder *b, const struct ir_inst *inst)
 {
 	if (ir_is_const(b, inst->arg[1]))
@@ -375,6 +392,8 @@ static ir_id simplify_scalar(
 		return simplify_const(b, inst, scalar, ir_bits(b, inst->arg[1]));
 	if (inst->arg[0] == inst->arg[1])
 		return simplify_same(b, (enum ir_op)inst->op, inst->arg[0], scalar);
+	if (inst->op == IR_OR && scalar == IR_U32)
+		return simplify_rejoined(b, inst->arg[0], inst->arg[1]);
 	return 0;
 }
 

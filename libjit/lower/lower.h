@@ -19,6 +19,7 @@ struct lower {
 	struct geometry geometry;
 	enum ir_scalar
 	        number; /* what floats are computed in: IR_F32, or IR_F16 if a family says so */
+	bool moves;     /* elements go from tensor to tensor and are never computed with */
 	struct tensor tensors[OP_TENSORS_MAX]; /* tensor n is binding n */
 	uint32_t tensor_count;                 /* of those bound so far */
 	uint32_t lanes[OP_TENSORS_MAX];        /* of each bound tensor */
@@ -46,7 +47,8 @@ ir_id lower_flat_workgroup(struct lower *l);
  * elements at a time, at positions counted in such vectors. Numbers are l->number for f32 and f16,
  * i32 for i32, i8 and u8, IR_BOOL for bool. Whatever a buffer's element type is, neighbours stand
  * in memory as dtype.def says; f16 is read natively where the schedule's f16 axis says so, else as
- * pairs in words. Returns the tensor's index. */
+ * pairs in words. In a kernel that `moves`, f16 is no number: natively F16, else its bits in an
+ * IR_U32. Returns the tensor's index. */
 uint32_t lower_bind(struct lower *l, uint32_t lanes);
 /* The index of the tensor of that name, or tensor_count. */
 uint32_t lower_find(const struct lower *l, const char *name);
@@ -58,6 +60,12 @@ void lower_store(struct lower *l, uint32_t tensor, ir_id at, ir_id value);
 bool lower_can_store(enum dtype dtype, uint32_t lanes, bool native_f16);
 /* The number type that elements of the tensor are loaded as. */
 enum ir_scalar lower_number(const struct lower *l, uint32_t tensor);
+
+/* ---- f16 in words (half.c). */
+/* Each lane of floats as the bits of the nearest f16, ties to even, in a u32. */
+ir_id lower_half_bits(struct ir_builder *b, ir_id value);
+/* Lanes 2 * word and 2 * word + 1 of such bits as one word. */
+ir_id lower_half_word(struct ir_builder *b, ir_id bits, uint32_t word);
 
 /* ---- Functions of numbers (scalar.c), for any number of lanes. */
 /* `value` as a constant of the type and lanes of `like` (f32, f16 or i32). */

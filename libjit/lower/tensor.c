@@ -2,7 +2,8 @@
  *
  * Tensors of every element type as numbers. Types of 32 bits are bound as they are; narrower ones
  * as words that are taken apart here (f16 natively where the schedule says so), so that no kernel
- * needs to know. Invariant: a store writes whole words, so that no two invocations share one.
+ * needs to know. A kernel that only moves elements has f16 as bits, so that every one arrives as it
+ * was. Invariant: a store writes whole words, so that no two invocations share one.
  */
 #include "lower/lower.h"
 
@@ -58,6 +59,8 @@ enum ir_scalar lower_number(const struct lower *l, uint32_t tensor)
 {
 	enum dtype dtype = dtype_of(l, tensor);
 
+	if (dtype == DTYPE_F16 && l->moves)
+		return is_native(l, tensor) ? IR_F16 : IR_U32;
 	return dtype == DTYPE_BOOL ? IR_BOOL : dtype_is_float(dtype) ? l->number : IR_I32;
 }
 
@@ -85,13 +88,21 @@ static ir_id take_bits(struct lower *l, ir_id word, ir_id first, enum dtype dtyp
 	return ir_bitcast(b, masked, IR_TYPE(IR_I32, 1));
 }
 
+/* An f16 of a word, as its bits where the kernel only moves it. */
+static ir_id half_of(struct lower *l, ir_id word, ir_id first)
+{
+	ir_id low = ir_compute(l->b, IR_SHR, word, first, 0);
+
+	if (l->moves)
+		return ir_compute(l->b, IR_AND, low, ir_u32(l->b, 0xffff), 0);
+	return ir_convert(l->b, ir_extract(l->b, ir_unpack_half(l->b, low), 0), l->number);
+}
+
 /* An element's bits as a number. */
 static ir_id number_of(struct lower *l, ir_id word, ir_id first, enum dtype dtype)
 {
-	if (dtype == DTYPE_F16) {
-		ir_id low = ir_compute(l->b, IR_SHR, word, first, 0);
-		return ir_convert(l->b, ir_extract(l->b, ir_unpack_half(l->b, low), 0), l->number);
-	}
+	if (dtype == DTYPE_F16)
+		return half_of(l, word, first);
 	ir_id bits = take_bits(l, word, first, dtype);
 	if (dtype == DTYPE_BOOL)
 		return ir_compute(l->b, IR_NE, bits, ir_i32(l->b, 0), 0);
@@ -112,6 +123,15 @@ static ir_id load_part(struct lower *l, uint32_t tensor, ir_id at, uint32_t lane
 	return ir_compose(l->b, elements, lanes);
 }
 
+/* One of a word's two f16, not yet in the kernel's number type. */
+static ir_id half_of_pair(struct lower *l, ir_id word, bool high)
+{
+	if (!l->moves)
+		return ir_extract(l->b, ir_unpack_half(l->b, word), high);
+	return high ? ir_compute(l->b, IR_SHR, word, ir_u32(l->b, 16), 0)
+	            : ir_compute(l->b, IR_AND, word, ir_u32(l->b, 0xffff), 0);
+}
+
 /* All elements of whole words. */
 static ir_id load_words(struct lower *l, uint32_t tensor, ir_id at, uint32_t lanes)
 {
@@ -122,13 +142,13 @@ static ir_id load_words(struct lower *l, uint32_t tensor, ir_id at, uint32_t lan
 	for (uint32_t i = 0; i < lanes; i++) {
 		ir_id word = ir_extract(l->b, words, i / each);
 		if (dtype == DTYPE_F16)
-			elements[i] = ir_extract(l->b, ir_unpack_half(l->b, word), i % 2);
+			elements[i] = half_of_pair(l, word, i % 2);
 		else
 			elements[i] = number_of(
 			        l, word, ir_u32(l->b, i % each * dtype_bits(dtype)), dtype);
 	}
 	ir_id value = ir_compose(l->b, elements, lanes);
-	return dtype == DTYPE_F16 ? ir_convert(l->b, value, l->number) : value;
+	return dtype == DTYPE_F16 && !l->moves ? ir_convert(l->b, value, l->number) : value;
 }
 
 ir_id lower_load(struct lower *l, uint32_t tensor, ir_id at)
@@ -145,17 +165,6 @@ ir_id lower_load(struct lower *l, uint32_t tensor, ir_id at)
 }
 
 /* ---- Storing. */
-
-static ir_id pack_halves(struct lower *l, ir_id value, uint32_t word)
-{
-	ir_id pair[2];
-
-	for (uint32_t i = 0; i < 2; i++) {
-		ir_id lane = ir_extract(l->b, value, 2 * word + i);
-		pair[i] = ir_convert(l->b, lane, IR_F32);
-	}
-	return ir_pack_half(l->b, ir_compose(l->b, pair, 2));
-}
 
 static ir_id pack_bytes(struct lower *l, ir_id value, uint32_t word)
 {
@@ -182,7 +191,10 @@ void lower_store(struct lower *l, uint32_t tensor, ir_id at, ir_id value)
 		ir_store(l->b, tensor, at, ir_convert(l->b, value, native_scalar(dtype)));
 		return;
 	}
+	if (dtype == DTYPE_F16 && ir_scalar_of(ir_type_of(l->b, value)) != IR_U32)
+		value = lower_half_bits(l->b, value);
 	for (uint32_t i = 0; i < words; i++)
-		packed[i] = dtype == DTYPE_F16 ? pack_halves(l, value, i) : pack_bytes(l, value, i);
+		packed[i] = dtype == DTYPE_F16 ? lower_half_word(l->b, value, i)
+		                               : pack_bytes(l, value, i);
 	ir_store(l->b, tensor, at, ir_compose(l->b, packed, words));
 }

@@ -70,7 +70,7 @@ static double of_integers(enum scalar function, double a, double b, double c)
 
 static double cut(double value, double low, double high)
 {
-	return trunc(fmin(fmax(value, low), high));
+	return isnan(value) ? 0 : trunc(fmin(fmax(value, low), high));
 }
 
 static double number_field(const struct op *op, uint32_t value)
@@ -125,9 +125,7 @@ static double reference_cast(const struct reference *r, uint64_t element)
 
 	if (to == DTYPE_BOOL)
 		return x != 0;
-	if (to == DTYPE_F16)
-		return fmin(fmax(x, -65504), 65504);
-	if (to == DTYPE_F32)
+	if (dtype_is_float(to))
 		return x;
 	if (!dtype_is_float(from))
 		return wrapped(x, to);

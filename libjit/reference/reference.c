@@ -85,7 +85,7 @@ void reference_write(enum dtype dtype, void *buffer, uint64_t index, double valu
 		((float *)buffer)[index] = (float)value;
 		break;
 	case DTYPE_F16:
-		((uint16_t *)buffer)[index] = half_of_float((float)value);
+		((uint16_t *)buffer)[index] = half_of_double(value);
 		break;
 	case DTYPE_I32:
 		((int32_t *)buffer)[index] = (int32_t)kept(value, INT32_MIN, INT32_MAX);

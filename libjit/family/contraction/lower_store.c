@@ -138,7 +138,7 @@ void gemm_merge(struct gemm *g, ir_id at, ir_id pair, ir_id first, ir_id second)
 	ir_id high = ir_select(g->b, second, ir_u32(g->b, 0xffff0000), none);
 	ir_id mask = ir_compute(g->b, IR_OR, low, high, 0);
 	ir_id rest = ir_compute(g->b, IR_XOR, mask, ir_u32(g->b, UINT32_MAX), 0);
-	ir_id value = ir_pack_half(g->b, ir_convert(g->b, pair, IR_F32));
+	ir_id value = lower_half_word(g->b, lower_half_bits(g->b, pair), 0);
 	ir_id old = ir_load(g->b, g->epilogue.out, at);
 
 	value = ir_compute(g->b, IR_AND, value, mask, 0);

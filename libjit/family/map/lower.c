@@ -12,6 +12,7 @@ void map_lower(struct lower *l)
 
 	if (map_derive(l->op, l->schedule, &m.map, NULL))
 		return;
+	l->moves = m.map.plan.moves;
 	while (tensors < OP_TENSORS_MAX && l->tensors[tensors].name)
 		tensors++;
 	while (l->tensor_count < tensors)

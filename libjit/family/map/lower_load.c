@@ -5,6 +5,8 @@
  */
 #include "family/map/lower.h"
 
+#include "base/half.h"
+
 /* ---- Numbers. */
 
 ir_id map_size_value(struct mapper *m, struct map_size size)
@@ -24,11 +26,12 @@ static ir_id times_size(struct mapper *m, ir_id x, struct map_size size)
 
 ir_id map_literal(struct mapper *m, double value, uint32_t lanes)
 {
-	enum dtype dtype = m->l->tensors[m->l->tensor_count - 1].dtype;
+	enum ir_scalar number = lower_number(m->l, m->l->tensor_count - 1);
+	ir_id literal = number == IR_U32   ? ir_u32(m->b, half_of_float((float)value))
+	                : number == IR_I32 ? ir_i32(m->b, (int32_t)value)
+	                                   : ir_float(m->b, number, (float)value);
 
-	return ir_splat(m->b,
-	        dtype == DTYPE_I32 ? ir_i32(m->b, (int32_t)value) : ir_f32(m->b, (float)value),
-	        lanes);
+	return ir_splat(m->b, literal, lanes);
 }
 
 /* ---- Operands. */

@@ -104,13 +104,26 @@ static ir_id bounded(struct mapper *m, ir_id x, float low, float high)
 	return ir_compute(m->b, IR_MIN, above, lower_literal(m->b, high, x), 0);
 }
 
-/* Cut toward 0, kept in range. The greatest float below 2^31 is not the greatest integer. */
+/* By its bits: a target may assume that no operand of a comparison is NaN. */
+static ir_id is_nan(struct mapper *m, ir_id x)
+{
+	uint32_t lanes = ir_lanes_of(ir_type_of(m->b, x));
+	ir_id bits = ir_bitcast(m->b, x, IR_TYPE(IR_U32, lanes));
+	ir_id no_sign = ir_splat(m->b, ir_u32(m->b, 0x7fffffff), lanes);
+	ir_id least = ir_splat(m->b, ir_u32(m->b, 0x7f800001), lanes);
+
+	return ir_compute(m->b, IR_GE, ir_compute(m->b, IR_AND, bits, no_sign, 0), least, 0);
+}
+
+/* Cut toward 0, kept in range, NaN taken as 0. The greatest float below 2^31 is not the greatest
+ * integer. */
 static ir_id float_to_integer(struct mapper *m, ir_id x, enum dtype dtype)
 {
 	static const float lows[DTYPE_COUNT] = {[DTYPE_I32] = -0x1p31f, [DTYPE_I8] = -128};
 	static const float highs[DTYPE_COUNT] = {
 	        [DTYPE_I32] = 2147483520, [DTYPE_I8] = 127, [DTYPE_U8] = 255};
-	ir_id kept = bounded(m, x, lows[dtype], highs[dtype]);
+	ir_id zero = lower_literal(m->b, 0, x), nan = is_nan(m, x);
+	ir_id kept = bounded(m, ir_select(m->b, nan, zero, x), lows[dtype], highs[dtype]);
 	ir_id value = ir_convert(m->b, kept, IR_I32);
 
 	if (dtype != DTYPE_I32)
@@ -135,9 +148,7 @@ ir_id map_value_cast(struct mapper *m, const struct position *p)
 		return float_to_integer(m, x, to);
 	if (!dtype_is_float(to))
 		return ir_convert(m->b, x, IR_I32);
-	ir_id value = ir_convert(m->b, x, m->l->number);
-	bool large = to == DTYPE_F16 && (from == DTYPE_F32 || from == DTYPE_I32);
-	return large ? bounded(m, value, -65504, 65504) : value;
+	return ir_convert(m->b, x, m->l->number); /* a store to f16 rounds, to an infinity too */
 }
 
 static ir_id zero_point(struct mapper *m, const struct position *p, enum ir_scalar scalar)

@@ -185,6 +185,12 @@ static void add_operand(struct planner *p, uint32_t tensor, uint32_t at)
 	}
 }
 
+static bool is_movement(enum scalar step)
+{
+	return step == SCALAR_COPY || step == SCALAR_WHERE ||
+	       (step >= SCALAR_X && step <= SCALAR_Z);
+}
+
 static void plan_elementwise(struct planner *p)
 {
 	static const uint32_t at[] = {MAP_X, MAP_Y, MAP_Z};
@@ -192,7 +198,9 @@ static void plan_elementwise(struct planner *p)
 	uint32_t count = op_steps(p->op, steps), used = 0, tensor = 0;
 
 	add_shape(p, MAP_SHAPE);
+	p->plan->moves = true;
 	for (uint32_t i = 0; i < count; i++) {
+		p->plan->moves &= is_movement(steps[i]);
 		if (steps[i] >= SCALAR_X && steps[i] <= SCALAR_Z)
 			used |= 1u << (steps[i] - SCALAR_X);
 		else if (steps[i] < SCALAR_FUNCTION_END)
@@ -209,6 +217,7 @@ static void plan_cast(struct planner *p)
 	add_shape(p, CAST_SHAPE);
 	add_flat(p, 0);
 	p->plan->cost = 4;
+	p->plan->moves = p->op->value[CAST_DTYPE] == p->op->value[CAST_OUT];
 	collapse(p);
 }
 
@@ -268,6 +277,7 @@ static void plan_transpose(struct planner *p)
 		view->stride[i] = stride[perm[i]];
 		add_field(p, TRANSPOSE_SHAPE + 1 + perm[i]);
 	}
+	p->plan->moves = true;
 	collapse(p);
 }
 
@@ -290,6 +300,7 @@ static void plan_slice(struct planner *p)
 		view->offset.times += stride.times * begin;
 		stride = map_times(stride, fixed(op->value[SLICE_SHAPE + 1 + i]));
 	}
+	p->plan->moves = true;
 	collapse(p);
 }
 
@@ -309,6 +320,7 @@ static void plan_tile(struct planner *p)
 		view->stride[2 * i + 1] = stride;
 		stride = map_times(stride, fixed(op->value[TILE_SHAPE + 1 + i]));
 	}
+	p->plan->moves = true;
 	collapse(p);
 }
 
@@ -346,6 +358,7 @@ static void plan_gather(struct planner *p)
 	add_free(p, 1, 0);
 	p->plan->cost = 8;
 	p->plan->taps = 1;
+	p->plan->moves = true;
 }
 
 static void plan_concat(struct planner *p)
@@ -363,6 +376,7 @@ static void plan_concat(struct planner *p)
 	add_size(p, fixed(sum));
 	p->plan->cost = 6 * op->value[CONCAT_SIZES];
 	p->plan->taps = 1.0 / op->value[CONCAT_SIZES];
+	p->plan->moves = true;
 }
 
 /* Neighbouring dimensions that get nothing added are one. */
@@ -390,6 +404,7 @@ static void plan_pad(struct planner *p)
 	add_free(p, 0, padded ? 0 : 1);
 	plan->cost = 8 * plan->dims;
 	plan->taps = 1;
+	plan->moves = true;
 }
 
 static void plan_resize(struct planner *p)
@@ -406,6 +421,7 @@ static void plan_resize(struct planner *p)
 	add_free(p, 0, inner ? 1 : 0);
 	p->plan->cost = v[RESIZE_MODE] ? 36 : 12;
 	p->plan->taps = v[RESIZE_MODE] ? 4 : 1;
+	p->plan->moves = !v[RESIZE_MODE];
 }
 
 /* Pools. */

@@ -43,6 +43,7 @@ struct map_plan {
 	struct map_size elements;
 	uint32_t unit; /* a vector may be computed at once where its length divides this, which
 	                * divides the last dimension; at least the static part of it */
+	bool moves;    /* out's elements are operands' elements as they are, or constants */
 	bool separate; /* otherwise values are computed one by one, not their operands gathered */
 	uint32_t views;
 	struct map_view view[MAP_VIEWS_MAX];
