@@ -34,6 +34,7 @@ const struct half_case half_cases[] = {
         {"gather rows=999 count=64 dtype=f16", true, 0},
         {"pad shape=256,256 before=1,2 after=0,3 value=-7 dtype=f16", true, 0},
         {"pad shape=255 after=2 value=-1e6 dtype=f16", true, 0},
+        {"pad shape=256 after=2 value=-inf dtype=f16", true, 0},
         {"pad shape=256,256 before=2,1 after=1,1 mode=reflect dtype=f16", true, 0},
         {"tile shape=99,33 repeats=2,3 dtype=f16", true, 0},
         {"resize h=128 w=256 oh=100 ow=300 dtype=f16", true, 0},
