@@ -114,8 +114,7 @@ static void check_kernel(struct half_run *run, const struct schedule *schedule)
 		                      run->expected[i], schedule->axis[AXIS_F16]),
 		        "%s on %s [%s]: element %u is %#x, not %#x", run->row->op,
 		        run->builder->device->adapter->name, text, i,
-		        half_bits_at(out->dtype, run->inputs[run->out], i),
-		        run->expected[i]);
+		        half_bits_at(out->dtype, run->inputs[run->out], i), run->expected[i]);
 }
 
 /* The first kernel of the space that reads f16 so, if there is one. */

@@ -121,7 +121,7 @@ static bool is_max(const struct mapper *m)
 	return m->l->op->kind == OP_MAX_POOL;
 }
 
-/* With what a window starts: lower than any number, or nothing. */
+/* With what a window starts: no number is lower, or nothing. */
 static ir_id initial(struct mapper *m, uint32_t lanes)
 {
 	return ir_splat(m->b, ir_f32(m->b, is_max(m) ? -INFINITY : 0), lanes);
