@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens the state folder, locks it against a second daemon, and runs transactions on LMDB in its
- * default sync mode: a commit that returned 0 survives kill -9 and power loss. Never WRITEMAP (a
- * full disk would be a SIGBUS). Invariant: the map is only resized while no transaction is open.
+ * Opens the database in a folder that is held, and runs transactions on LMDB in its default sync
+ * mode: a commit that returned 0 survives kill -9 and power loss. Never WRITEMAP (a full disk would
+ * be a SIGBUS). Invariants: the map is only resized while no transaction is open; no page of a
+ * snapshot is read after two later commits.
  */
-#include "base/buffer.h"
-#include "base/cleanup.h"
 #include "daemon/store/environment.h"
+
+#include "base/buffer.h"
 #include "protocol/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -23,13 +22,24 @@
 #define MAP_BYTES_MAX ((size_t)16 << 30)
 #define HEADROOM      ((size_t)4 << 20)   /* more than any one transaction of ours dirties */
 #define LAST_BYTES    ((size_t)256 << 10) /* less room than that may cut a transaction short */
-#define CHECK_WRITES  1024                /* commits between two looks for readers that died */
+#define KEY_MAX       511                 /* LMDB's own bound */
 
-static const char *const table_names[] = {
-#define NAME(name, text) [STORE_##name] = text,
-        STORE_EACH_TABLE(NAME)
-#undef NAME
+static const struct {
+	const char *name;
+	enum record_kind kind;
+} tables[] = {
+#define ROW(id, text, kind) [STORE_##id] = {text, RECORD_##kind},
+        STORE_EACH_TABLE(ROW)
+#undef ROW
 };
+
+enum record_kind store_table_kind(const char *name)
+{
+	for (int i = 0; i < STORE_TABLES; i++)
+		if (!strcmp(tables[i].name, name))
+			return tables[i].kind;
+	return RECORD_NONE;
+}
 
 int store_error(int lmdb)
 {
@@ -54,63 +64,26 @@ int store_error(int lmdb)
 	}
 }
 
+/* LMDB says EIO of a write that was cut short, which is what a full disk does to a long one. */
+static bool room_is_out(const struct store *store)
+{
+	struct statvfs disk;
+	struct stat file;
+	struct rlimit most;
+	int fd = openat(store->folder.fd, STORE_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool known = fd >= 0 && !fstatvfs(fd, &disk) && !fstat(fd, &file) &&
+	             !getrlimit(RLIMIT_FSIZE, &most);
+
+	if (fd >= 0)
+		close(fd);
+	if (!known)
+		return false;
+	return disk.f_bavail * disk.f_frsize < LAST_BYTES ||
+	       (most.rlim_cur != RLIM_INFINITY &&
+	               (rlim_t)file.st_size + LAST_BYTES > most.rlim_cur);
+}
+
 /* ---- Opening. */
-
-/* mkdir -p, private. */
-static int make_folder(const char *path)
-{
-	char part[PATH_MAX];
-	size_t length = strlen(path);
-
-	if (!length || length >= sizeof part)
-		return -ENAMETOOLONG;
-	memcpy(part, path, length + 1);
-	for (size_t i = 1; i <= length; i++) {
-		if (part[i] != '/' && part[i] != '\0')
-			continue;
-		part[i] = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-		part[i] = path[i];
-	}
-	return 0;
-}
-
-static int folder_error(struct error *err, const char *path, int code)
-{
-	error_set(err, code, "state-dir",
-	        "The state folder %s cannot be used: %s; choose another with --state-dir.", path,
-	        strerror(-code));
-	return code == -EPERM || code == -EROFS                        ? -EACCES
-	       : code == -ENOSPC || code == -ENOMEM || code == -EACCES ? code
-	                                                               : -EIO;
-}
-
-/* flock goes with the process however it ends, so a stale file never locks anybody out. */
-static int lock_folder(struct store *store, const char *path, struct error *err)
-{
-	char name[PATH_MAX], pid[24] = "";
-
-	if (snprintf(name, sizeof name, "%s/lock", path) >= (int)sizeof name)
-		return folder_error(err, path, -ENAMETOOLONG);
-	store->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (store->lock < 0)
-		return folder_error(err, path, -errno);
-	if (flock(store->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return folder_error(err, path, -errno);
-		if (pread(store->lock, pid, sizeof pid - 1, 0) < 0)
-			pid[0] = '\0';
-		return error_set(err, -EBUSY, "state-dir",
-		        "The state folder %s is in use by another nnjitd%s%s; stop it, or choose "
-		        "another with --state-dir.",
-		        path, pid[0] ? ", process " : "", pid);
-	}
-	int length = snprintf(pid, sizeof pid, "%ld", (long)getpid());
-	if (ftruncate(store->lock, 0) < 0 || pwrite(store->lock, pid, (size_t)length, 0) < 0)
-		return folder_error(err, path, -errno);
-	return 0;
-}
 
 /* LMDB maps the file: pages that are not there would be a SIGBUS later. */
 static bool complete(struct store *store)
@@ -125,7 +98,9 @@ static bool complete(struct store *store)
 	       (uint64_t)file.st_size >= (info.me_last_pgno + 1) * (uint64_t)stat.ms_psize;
 }
 
-static int open_environment(struct store *store, const char *path)
+/* NOLOCK: the folder is ours alone, and LMDB's own lock file is a sparse map, which a full disk
+ * makes a SIGBUS. NOTLS: a write may happen while a scan of the same thread is under way. */
+static int open_environment(struct store *store, unsigned flags)
 {
 	int code = mdb_env_create(&store->env);
 
@@ -133,24 +108,23 @@ static int open_environment(struct store *store, const char *path)
 		code = mdb_env_set_maxdbs(store->env, STORE_TABLES);
 	if (!code)
 		code = mdb_env_set_mapsize(store->env, MAP_BYTES);
-	if (!code) /* NOTLS: a write may happen while a scan of the same thread is under way */
-		code = mdb_env_open(store->env, path, MDB_NOTLS, 0600);
+	if (!code)
+		code = mdb_env_open(
+		        store->env, store->folder.path, MDB_NOTLS | MDB_NOLOCK | flags, 0600);
 	if (!code && !complete(store))
 		code = MDB_CORRUPTED;
-	if (!code)
-		code = mdb_reader_check(store->env, NULL);
 	return code;
 }
 
-static int open_tables(struct store *store)
+static int open_tables(struct store *store, unsigned flags)
 {
 	MDB_txn *txn;
-	int code = mdb_txn_begin(store->env, NULL, 0, &txn);
+	int code = mdb_txn_begin(store->env, NULL, flags, &txn);
 
 	if (code)
 		return code;
 	for (int i = 0; !code && i < STORE_TABLES; i++)
-		code = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &store->table[i]);
+		code = mdb_dbi_open(txn, tables[i].name, flags ? 0 : MDB_CREATE, &store->table[i]);
 	if (code) {
 		mdb_txn_abort(txn);
 		return code;
@@ -158,62 +132,88 @@ static int open_tables(struct store *store)
 	return mdb_txn_commit(txn);
 }
 
-/* The new files' names must survive power loss as well as their content. */
-static void sync_folder(const char *path)
+static int open_with(struct store *store, unsigned flags)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int code = open_environment(store, flags);
 
-	if (fd < 0)
-		return;
-	fsync(fd);
-	close(fd);
+	if (!code)
+		code = open_tables(store, flags);
+	return code;
 }
 
-static int open_all(struct store *store, const char *path, struct error *err)
+static int environment_fd(const struct store *store)
 {
-	int code = make_folder(path);
+	int fd = -1;
 
-	if (code)
-		return folder_error(err, path, code);
-	code = lock_folder(store, path, err);
-	if (code)
-		return code;
-	int lmdb = open_environment(store, path);
-	if (!lmdb)
-		lmdb = open_tables(store);
-	if (lmdb)
-		return error_set(err, store_error(lmdb), "state-dir",
-		        "The database in the state folder %s cannot be opened: %s; repair or "
-		        "remove data.mdb there, or choose another folder with --state-dir.",
-		        path, mdb_strerror(lmdb));
-	sync_folder(path);
-	return 0;
+	return store->env && !mdb_env_get_fd(store->env, &fd) ? fd : -1;
 }
 
-int environment_open(const char *state_dir, struct store **ret_store, struct error *err)
+void environment_close(struct store *store)
 {
-	struct store *store = calloc(1, sizeof *store);
+	if (store->env)
+		mdb_env_close(store->env);
+	store->env = NULL;
+}
 
-	if (!store)
-		return error_set(err, -ENOMEM, "", "Out of memory.");
-	store->lock = -1;
-	int code = open_all(store, state_dir, err);
-	if (code) {
-		store_close(store);
+/* What LMDB's answer says of the database. */
+static int judge(const struct store *store, int lmdb)
+{
+	int code = store_error(lmdb);
+
+	return code != -EIO ? code : room_is_out(store) ? -ENOSPC : ENVIRONMENT_DAMAGED;
+}
+
+int environment_open(struct store *store)
+{
+	int lmdb = open_with(store, 0);
+	bool barred = store_error(lmdb) == -EACCES;
+
+	if (barred) {
+		environment_close(store);
+		lmdb = open_with(store, MDB_RDONLY);
+	}
+	if (lmdb) {
+		int code = lmdb == MDB_NOTFOUND || lmdb == ENOENT ? -EROFS : judge(store, lmdb);
+		environment_close(store);
 		return code;
 	}
-	*ret_store = store;
+	store->refusal = barred ? -EROFS : 0;
+	store->seen = folder_print(environment_fd(store));
+	if (!barred)
+		folder_sync(&store->folder);
 	return 0;
+}
+
+/* Whether nobody else has written to the file since we did. */
+static bool is_as_seen(const struct store *store)
+{
+	struct folder_print now = folder_print(environment_fd(store));
+
+	return folder_print_same(&now, &store->seen);
+}
+
+/* The file's state goes on record only where it is known to be ours. */
+static void close_clean(struct store *store)
+{
+	struct folder_print print = store->seen;
+	bool ours = !store->suspect && !store->refusal && is_as_seen(store);
+	MDB_envinfo info;
+
+	if (!ours || mdb_env_info(store->env, &info))
+		return;
+	print.transaction = info.me_last_txnid;
+	folder_note(&store->folder, &print);
 }
 
 void store_close(struct store *store)
 {
 	if (!store)
 		return;
+	check_drop(store->check);
 	if (store->env)
-		mdb_env_close(store->env);
-	if (store->lock >= 0)
-		close(store->lock);
+		close_clean(store);
+	environment_close(store);
+	folder_leave(&store->folder);
 	free(store);
 }
 
@@ -258,23 +258,7 @@ static int commit_once(struct store *store, const struct store_edit *edits, uint
 	return code;
 }
 
-/* LMDB says EIO of a write that was cut short, which is what a full disk does to a long one. */
-static bool room_is_out(struct store *store)
-{
-	struct statvfs disk;
-	struct stat file;
-	struct rlimit most;
-	int fd;
-
-	if (mdb_env_get_fd(store->env, &fd) || fstatvfs(fd, &disk) || fstat(fd, &file) ||
-	        getrlimit(RLIMIT_FSIZE, &most))
-		return false;
-	return disk.f_bavail * disk.f_frsize < LAST_BYTES ||
-	       (most.rlim_cur != RLIM_INFINITY &&
-	               (rlim_t)file.st_size + LAST_BYTES > most.rlim_cur);
-}
-
-int store_commit(struct store *store, const struct store_edit *edits, uint32_t count)
+static int commit(struct store *store, const struct store_edit *edits, uint32_t count)
 {
 	make_room(store, false);
 	int code = commit_once(store, edits, count);
@@ -282,9 +266,21 @@ int store_commit(struct store *store, const struct store_edit *edits, uint32_t c
 		make_room(store, true);
 		code = commit_once(store, edits, count);
 	}
-	if (!code && ++store->writes % CHECK_WRITES == 0)
-		mdb_reader_check(store->env, NULL);
+	store->commits++;
 	return store_error(code == EIO && room_is_out(store) ? ENOSPC : code);
+}
+
+int store_commit(struct store *store, const struct store_edit *edits, uint32_t count)
+{
+	if (!store->env && store->refusal == -ENOSPC)
+		store_try_again(store);
+	if (store->refusal)
+		return store->refusal;
+	store->suspect |= !is_as_seen(store);
+	int code = commit(store, edits, count);
+	store->suspect |= code == -EIO;
+	store->seen = folder_print(environment_fd(store));
+	return code;
 }
 
 int store_put(
@@ -301,18 +297,57 @@ static bool starts_with(const MDB_val *key, struct store_bytes prefix)
 	return key->mv_size >= prefix.bytes && !memcmp(key->mv_data, prefix.data, prefix.bytes);
 }
 
-static int scan(MDB_cursor *cursor, struct store_bytes prefix,
+struct scan {
+	struct store *store;
+	MDB_txn *txn;
+	MDB_cursor *cursor;
+	enum store_table table;
+	uint8_t at[KEY_MAX]; /* the key that is shown */
+	size_t at_bytes;
+};
+
+/* To the record behind the one shown. The writes of who was shown it end the snapshot: without
+ * readers that LMDB knows of, its pages are used again. */
+static int next(struct scan *scan, uint32_t commits, MDB_val *key, MDB_val *value)
+{
+	int code;
+
+	if (scan->store->commits == commits)
+		return mdb_cursor_get(scan->cursor, key, value, MDB_NEXT);
+	mdb_cursor_close(scan->cursor);
+	scan->cursor = NULL;
+	mdb_txn_reset(scan->txn);
+	code = mdb_txn_renew(scan->txn);
+	if (!code)
+		code = mdb_cursor_open(scan->txn, scan->store->table[scan->table], &scan->cursor);
+	*key = (MDB_val){scan->at_bytes, scan->at};
+	if (!code)
+		code = mdb_cursor_get(scan->cursor, key, value, MDB_SET_RANGE);
+	if (!code && key->mv_size == scan->at_bytes &&
+	        !memcmp(key->mv_data, scan->at, scan->at_bytes))
+		code = mdb_cursor_get(scan->cursor, key, value, MDB_NEXT);
+	return code;
+}
+
+static int walk(struct scan *scan, struct store_bytes prefix,
         bool (*each)(void *context, struct store_bytes key, struct store_bytes value),
         void *context)
 {
 	MDB_val key = {prefix.bytes, (void *)(uintptr_t)prefix.data}, value;
-	int code = mdb_cursor_get(cursor, &key, &value, prefix.bytes ? MDB_SET_RANGE : MDB_FIRST);
+	int code = mdb_cursor_get(
+	        scan->cursor, &key, &value, prefix.bytes ? MDB_SET_RANGE : MDB_FIRST);
 
-	for (; !code && (!prefix.bytes || starts_with(&key, prefix));
-	        code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))
+	while (!code && (!prefix.bytes || starts_with(&key, prefix))) {
+		uint32_t commits = scan->store->commits;
+		if (key.mv_size > sizeof scan->at)
+			return MDB_CORRUPTED;
+		scan->at_bytes = key.mv_size;
+		memcpy(scan->at, key.mv_data, key.mv_size);
 		if (!each(context, (struct store_bytes){key.mv_data, key.mv_size},
 		            (struct store_bytes){value.mv_data, value.mv_size}))
 			break;
+		code = next(scan, commits, &key, &value);
+	}
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
@@ -320,20 +355,22 @@ int store_scan(struct store *store, enum store_table table, struct store_bytes p
         bool (*each)(void *context, struct store_bytes key, struct store_bytes value),
         void *context)
 {
-	MDB_txn *txn;
-	MDB_cursor *cursor;
-	int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+	struct scan scan = {.store = store, .table = table};
 
+	if (!store->env)
+		return 0;
+	int code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &scan.txn);
 	if (code)
 		return store_error(code);
 	store->readers++;
-	code = mdb_cursor_open(txn, store->table[table], &cursor);
-	if (!code) {
-		code = scan(cursor, prefix, each, context);
-		mdb_cursor_close(cursor);
-	}
-	mdb_txn_abort(txn);
+	code = mdb_cursor_open(scan.txn, store->table[table], &scan.cursor);
+	if (!code)
+		code = walk(&scan, prefix, each, context);
+	if (scan.cursor)
+		mdb_cursor_close(scan.cursor);
+	mdb_txn_abort(scan.txn);
 	store->readers--;
+	store->suspect |= store_error(code) == -EIO;
 	return store_error(code);
 }
 
@@ -343,8 +380,12 @@ int store_count(struct store *store, struct metrics *metrics)
 	MDB_envinfo info;
 	MDB_stat stat;
 	MDB_txn *txn;
-	int code = mdb_env_info(store->env, &info);
 
+	metrics->store_bytes = metrics->store_kernels = metrics->store_trials = 0;
+	metrics->store_devices = metrics->store_jobs = metrics->report_kernels = 0;
+	if (!store->env)
+		return 0;
+	int code = mdb_env_info(store->env, &info);
 	if (!code)
 		code = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
 	if (code)

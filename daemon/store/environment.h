@@ -1,47 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The LMDB environment behind a store: one writer process, tables, transactions, room to grow.
+ * The LMDB environment behind a store: tables, transactions, room to grow.
  * The only header that names LMDB; what records mean is for the files beside it.
  */
 #pragma once
 
+#include "daemon/store/check.h"
+#include "daemon/store/folder.h"
 #include "daemon/store/record.h"
 #include "daemon/store/store.h"
 
 #include <lmdb.h>
+#include <time.h>
 
-/* The tables, with their names in the environment. */
-#define STORE_EACH_TABLE(TABLE)   \
-	TABLE(META, "meta")       \
-	TABLE(KERNELS, "kernels") \
-	TABLE(TRIALS, "trials")   \
-	TABLE(DEVICES, "devices") \
-	TABLE(JOBS, "jobs")       \
-	TABLE(REPORTS, "reports")
+/* The tables, with their names in the environment and what their records are. */
+#define STORE_EACH_TABLE(TABLE)           \
+	TABLE(META, "meta", META)         \
+	TABLE(KERNELS, "kernels", KERNEL) \
+	TABLE(TRIALS, "trials", TRIAL)    \
+	TABLE(DEVICES, "devices", DEVICE) \
+	TABLE(JOBS, "jobs", JOB)          \
+	TABLE(REPORTS, "reports", REPORT)
 enum store_table {
-#define VALUE(name, text) STORE_##name,
+#define VALUE(name, text, kind) STORE_##name,
 	STORE_EACH_TABLE(VALUE)
 #undef VALUE
 	        STORE_TABLES
 };
+enum record_kind store_table_kind(const char *name); /* RECORD_NONE: no table of ours */
 
 struct store {
-	MDB_env *env;
+	struct folder folder;
+	MDB_env *env; /* NULL: nothing can be read now */
 	MDB_dbi table[STORE_TABLES];
-	int lock;         /* descriptor of the lock file, -1 while not held */
-	uint32_t readers; /* open read transactions: the map must not move under them */
-	uint32_t writes;  /* since the last look for dead readers */
+	int refusal;              /* what every write answers; 0: it is tried */
+	struct check *check;      /* under way; NULL */
+	struct folder_print seen; /* the file after our last write */
+	bool suspect;             /* read or written by something that is not right */
+	uint32_t readers;         /* open read transactions: the map must not move under them */
+	uint32_t commits;         /* so far, failed ones as well: snapshots end with them */
+	time_t tried_s;           /* when it was last tried to open it on a full disk */
+	char notice[512];         /* what came of opening it */
 };
 
-/* The folder made and locked, the environment and its tables opened; as store_open. */
-int environment_open(const char *state_dir, struct store **ret_store, struct error *err);
+/* Opens the database of the folder, or makes one, and its tables; where it may only be read,
+ * `refusal` says so. 0, an environment_answer, or -ENOSPC, -EACCES, -EROFS, -ENOMEM. */
+enum environment_answer { ENVIRONMENT_DAMAGED = 1 };
+int environment_open(struct store *store);
+void environment_close(struct store *store);
+
+/* open.c: opens a store for which there was no room, if there is now. */
+void store_try_again(struct store *store);
 
 /* One durable transaction. value.data NULL deletes, which is fine where there is nothing. */
 struct store_edit {
 	enum store_table table;
 	struct store_bytes key, value;
 };
-/* 0, -ENOSPC (nothing is changed), -ENOMEM, -EIO. */
+/* 0, -ENOSPC (nothing is changed), -ENOMEM, -EIO, or the store's refusal. */
 int store_commit(struct store *store, const struct store_edit *edits, uint32_t count);
 
 /* Seals one record and commits it alone. */
@@ -49,7 +65,8 @@ int store_put(
         struct store *store, enum store_table table, struct store_bytes key, struct buffer *record);
 
 /* Calls each for every record whose key starts with `prefix`, in key order, until it returns
- * false. Key and value are valid within the call. Writing from within the call is allowed. */
+ * false. Key and value are valid within the call until it writes, which is allowed: what comes
+ * after is then read as it is. A store that cannot be read has no records. */
 int store_scan(struct store *store, enum store_table table, struct store_bytes prefix,
         bool (*each)(void *context, struct store_bytes key, struct store_bytes value),
         void *context);

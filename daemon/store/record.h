@@ -18,7 +18,8 @@ struct store_bytes {
 };
 
 enum record_kind {
-	RECORD_META = 1,
+	RECORD_NONE,
+	RECORD_META,
 	RECORD_KERNEL,
 	RECORD_TRIAL,
 	RECORD_DEVICE,

@@ -12,10 +12,21 @@
 
 #include <jansson.h>
 
+/* A store is a cache. One that is damaged, truncated or of a newer format is set aside in the
+ * folder and begun anew; one that can only be read is read; where nothing can be read or written,
+ * the store is empty and every write answers why. 0, or err says what is wrong with the folder:
+ * -EBUSY, another process has it; -ENOTDIR, -EACCES and the like, the path; -ENOMEM. */
 struct store;
-/* -EBUSY: another process has it; -EACCES, -ENOSPC, -ENOMEM, -EIO. err says which path. */
 int store_open(const char *state_dir, struct store **ret_store, struct error *err);
 void store_close(struct store *store); /* NULL is fine */
+/* What came of opening it, one sentence for the log; "" if there is nothing to say. Valid until the
+ * store is settled. */
+const char *store_notice(const struct store *store);
+/* A store not left by store_close is checked whole first. A check that takes long goes on while the
+ * store is empty and every write answers -EAGAIN: once this descriptor is readable, store_settle
+ * opens what was checked. -1: no check is under way. */
+int store_check_fd(const struct store *store);
+void store_settle(struct store *store);
 
 /* Which kernel: op on device under a driver, for pages with these features. */
 struct store_key {

@@ -57,43 +57,162 @@ START_TEST(not_a_folder)
 	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	fclose(file);
-	ck_assert_int_lt(store_open(path, &store, &err), 0);
+	ck_assert_int_eq(store_open(path, &store, &err), -ENOTDIR);
 	ck_assert_ptr_nonnull(strstr(err.text, path));
+	ck_assert_ptr_nonnull(strstr(err.text, "Not a directory"));
 }
 END_TEST
 
+/* The file of the folder with that name, for as long as the test lasts. */
+static const char *path_of(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return path;
+}
+
+static bool is_there(const char *name)
+{
+	return !access(path_of(name), F_OK);
+}
+
+/* A store that can be written and has nothing. */
+static void check_empty(struct store *store)
+{
+	struct store_kernel put = kernel_make("op", 1), got;
+	struct metrics counts;
+	bool stale;
+
+	ck_assert_int_eq(store_count(store, &counts), 0);
+	ck_assert_uint_eq(counts.store_kernels, 0);
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
+	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
+}
+
+static void put_kernels(struct store *store, uint64_t count)
+{
+	struct store_key key = key_a;
+
+	for (key.op = 0; key.op < count; key.op++) {
+		struct store_kernel kernel = kernel_make("op", (uint32_t)key.op);
+		ck_assert_int_eq(store_put_kernel(store, &key, &kernel), 0);
+	}
+}
+
 START_TEST(not_a_database)
 {
-	char path[128];
-	struct store *store = NULL;
-	struct error err = {0};
+	FILE *file = fopen(path_of("data.mdb"), "w");
 
-	snprintf(path, sizeof path, "%s/data.mdb", folder);
-	FILE *file = fopen(path, "w");
 	ck_assert_ptr_nonnull(file);
 	for (int i = 0; i < 20000; i++)
 		fputc(i * 7, file);
 	fclose(file);
-	ck_assert_int_eq(store_open(folder, &store, &err), -EIO);
-	ck_assert_ptr_nonnull(strstr(err.text, "data.mdb"));
+	struct store *store = open_here();
+	ck_assert_ptr_nonnull(strstr(store_notice(store), "data.mdb.damaged-1"));
+	ck_assert(is_there("data.mdb.damaged-1"));
+	check_empty(store);
+	store_close(store);
 }
 END_TEST
 
+/* As any crash of a writer's may leave it, or a disk. */
 START_TEST(truncated_database)
 {
+	static const off_t lengths[] = {1, 100, 4096, 8191, 8192, 5 * 4096, 5 * 4096 + 7};
 	struct store *store = open_here();
-	struct store_key key = key_a;
-	struct error err = {0};
-	char path[128];
 
-	for (key.op = 0; key.op < 200; key.op++) {
-		struct store_kernel kernel = kernel_make("op", 1);
-		ck_assert_int_eq(store_put_kernel(store, &key, &kernel), 0);
-	}
+	put_kernels(store, 200);
 	store_close(store);
-	snprintf(path, sizeof path, "%s/data.mdb", folder);
-	ck_assert_int_eq(truncate(path, 5 * 4096), 0);
-	ck_assert_int_eq(store_open(folder, &store, &err), -EIO);
+	ck_assert_int_eq(truncate(path_of("data.mdb"), lengths[_i]), 0);
+	store = open_here();
+	ck_assert(is_there("data.mdb.damaged-1"));
+	check_empty(store);
+	store_close(store);
+	store = open_here();
+	ck_assert_str_eq(store_notice(store), "");
+	store_close(store);
+}
+END_TEST
+
+/* What fills a disk is no cache: of many damaged ones the last few stay. */
+START_TEST(few_are_set_aside)
+{
+	for (int i = 0; i < 6; i++) {
+		store_close(open_here());
+		ck_assert_int_eq(truncate(path_of("data.mdb"), 5000), 0);
+	}
+	store_close(open_here());
+	ck_assert(!is_there("data.mdb.damaged-3"));
+	ck_assert(is_there("data.mdb.damaged-4"));
+	ck_assert(is_there("data.mdb.damaged-6"));
+}
+END_TEST
+
+/* What stands in the database's place: set aside as well. */
+START_TEST(something_else_in_its_place)
+{
+	ck_assert_int_eq(
+	        _i ? mkfifo(path_of("data.mdb"), 0600) : mkdir(path_of("data.mdb"), 0700), 0);
+	struct store *store = open_here();
+	ck_assert(is_there("data.mdb.damaged-1"));
+	check_empty(store);
+	store_close(store);
+}
+END_TEST
+
+/* A flip in the head of the first page that a tree has. */
+static void corrupt_page(void)
+{
+	FILE *file = fopen(path_of("data.mdb"), "r+");
+	uint16_t flags[8] = {0};
+
+	ck_assert_ptr_nonnull(file);
+	for (long page = 2; flags[5] != 0x02; page++) {
+		ck_assert_int_eq(fseek(file, page * 4096, SEEK_SET), 0);
+		ck_assert_int_eq((int)fread(flags, sizeof flags, 1, file), 1);
+	}
+	flags[6] ^= 0x4000;
+	ck_assert_int_eq(fseek(file, -(long)sizeof flags, SEEK_CUR), 0);
+	ck_assert_int_eq((int)fwrite(flags, sizeof flags, 1, file), 1);
+	fclose(file);
+}
+
+/* The last process to have it said how it left it: nobody else has written since. */
+START_TEST(only_what_is_not_as_left_is_checked)
+{
+	struct store *store = open_here();
+	char byte = 0;
+
+	put_kernels(store, 20);
+	store_close(store);
+	corrupt_page(); /* told by its time alone */
+	store = open_here();
+	ck_assert(is_there("data.mdb.damaged-1"));
+	/* While it is open: seen at the next write, and said nowhere that all is well. */
+	FILE *file = fopen(path_of("data.mdb"), "r+");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fseek(file, 16 * 4096 - 1, SEEK_SET), 0);
+	ck_assert_int_eq((int)fwrite(&byte, 1, 1, file), 1);
+	fclose(file);
+	put_kernels(store, 20);
+	store_close(store);
+	file = fopen(path_of("lock"), "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_ne(fgetc(file), 'c');
+	fclose(file);
+}
+END_TEST
+
+START_TEST(a_removed_lock_lets_nobody_in)
+{
+	struct store *store = open_here(), *second = NULL;
+	struct error err = {0};
+
+	ck_assert_int_eq(unlink(path_of("lock")), 0);
+	ck_assert_int_eq(store_open(folder, &second, &err), -EBUSY);
+	store_close(store);
+	store_close(open_here());
 }
 END_TEST
 
@@ -342,7 +461,11 @@ int main(void)
 	tcase_add_test(tcase, folder_is_made_private);
 	tcase_add_test(tcase, not_a_folder);
 	tcase_add_test(tcase, not_a_database);
-	tcase_add_test(tcase, truncated_database);
+	tcase_add_loop_test(tcase, truncated_database, 0, 7);
+	tcase_add_test(tcase, few_are_set_aside);
+	tcase_add_loop_test(tcase, something_else_in_its_place, 0, 2);
+	tcase_add_test(tcase, only_what_is_not_as_left_is_checked);
+	tcase_add_test(tcase, a_removed_lock_lets_nobody_in);
 	tcase_add_test(tcase, old_records_are_read);
 	tcase_add_loop_test(tcase, corrupt_record_is_absent_and_stays, 0, 12);
 	tcase_add_test(tcase, record_bytes_are_fixed);
