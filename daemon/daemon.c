@@ -17,12 +17,10 @@
 #include "protocol/metrics.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SPARE_FDS 256 /* beside the connections: store, workers, files of the page */
@@ -36,12 +34,12 @@ struct daemon {
 	struct api *api;
 	struct net *net;
 	int signal_fd;
-	struct loop_watch *signal_watch;
+	struct loop_watch *signal_watch, *check_watch;
 	struct loop_timer *watchdog;
 	uint64_t watchdog_ns;
 };
 
-/* ---- The process itself: descriptors, signals, the state folder. */
+/* ---- The process itself: descriptors, signals, the store. */
 
 static int start_process(struct daemon *daemon, struct error *err)
 {
@@ -61,35 +59,13 @@ static int start_process(struct daemon *daemon, struct error *err)
 	return 0;
 }
 
-/* As `mkdir -p`, private to this user where it creates. */
-static int make_folder(const char *path)
-{
-	char part[4096];
-	size_t length = strlen(path);
-
-	if (length >= sizeof part)
-		return -ENAMETOOLONG;
-	for (size_t i = 1; i <= length; i++) {
-		if (path[i] && path[i] != '/')
-			continue;
-		memcpy(part, path, i);
-		part[i] = '\0';
-		if (mkdir(part, 0700) && errno != EEXIST && errno != EISDIR && errno != EROFS)
-			return -errno;
-	}
-	return access(path, W_OK | X_OK) ? -errno : 0;
-}
-
 static int start_store(struct daemon *daemon, struct error *err)
 {
-	const char *dir = daemon->options->state_dir;
-	int r = make_folder(dir);
+	int r = store_open(daemon->options->state_dir, &daemon->store, err);
 
-	if (r)
-		return error_set(err, r, "state-dir",
-		        "cannot use the state folder %.120s: %s; give another with --state-dir",
-		        dir, strerror(-r));
-	return store_open(dir, &daemon->store, err);
+	if (!r && *store_notice(daemon->store))
+		log_warning("%s", store_notice(daemon->store));
+	return r;
 }
 
 static void stop_store(struct daemon *daemon)
@@ -152,9 +128,10 @@ static int start_tune(struct daemon *daemon, struct error *err)
 {
 	const struct tune_options *o = &daemon->options->tune;
 
+	(void)err;
 	if (access(o->worker, X_OK))
-		return error_set(err, -errno, "worker",
-		        "the GPU worker %.120s cannot be run: %s; give its path with --worker",
+		log_error("the GPU worker %.120s cannot be run: %s; nothing is tuned; give its "
+		          "path with --worker",
 		        o->worker, strerror(errno));
 	return tune_create(daemon->loop, daemon->store, &daemon->metrics, o, &daemon->tune);
 }
@@ -162,6 +139,37 @@ static int start_tune(struct daemon *daemon, struct error *err)
 static void stop_tune(struct daemon *daemon)
 {
 	tune_destroy(daemon->tune);
+}
+
+/* The store of before, once a check of it has ended that took long. */
+static void store_checked(void *context)
+{
+	struct daemon *daemon = context;
+
+	loop_unwatch(daemon->check_watch);
+	daemon->check_watch = NULL;
+	store_settle(daemon->store);
+	if (*store_notice(daemon->store))
+		log_warning("%s", store_notice(daemon->store));
+	log_info("the store was not left cleanly and is checked now; what it has is served from "
+	         "here on");
+	tune_store_settled(daemon->tune);
+}
+
+static int start_check(struct daemon *daemon, struct error *err)
+{
+	int fd = store_check_fd(daemon->store);
+
+	(void)err;
+	if (fd < 0)
+		return 0;
+	log_info("the store was not left cleanly; while it is checked, kernels are predicted");
+	return loop_watch(daemon->loop, fd, store_checked, daemon, &daemon->check_watch);
+}
+
+static void stop_check(struct daemon *daemon)
+{
+	loop_unwatch(daemon->check_watch);
 }
 
 static int start_api(struct daemon *daemon, struct error *err)
@@ -208,8 +216,9 @@ static void port_path(const struct daemon *daemon, char *path, size_t bytes, con
 	snprintf(path, bytes, "%s/port%s", daemon->options->state_dir, suffix);
 }
 
-/* Written aside and renamed, so that a reader never sees half of it. */
-static int write_port(const struct daemon *daemon, struct error *err)
+/* Written aside and renamed, so that a reader never sees half of it. Whoever looks for the file
+ * can be told the port: the daemon does without it. */
+static void write_port(const struct daemon *daemon)
 {
 	char path[4200], part[4200];
 
@@ -219,10 +228,13 @@ static int write_port(const struct daemon *daemon, struct error *err)
 	bool ok = file && fprintf(file, "%u\n", net_port(daemon->net)) > 0;
 	if (file)
 		ok = !fclose(file) && ok;
-	if (!ok || rename(part, path))
-		return error_set(
-		        err, -errno, "state-dir", "cannot write %.160s: %s", path, strerror(errno));
-	return 0;
+	if (ok && !rename(part, path))
+		return;
+	log_warning("cannot write %.160s: %s; programs that look for the port there must be told "
+	            "it",
+	        path, strerror(errno));
+	unlink(part);
+	unlink(path); /* an earlier daemon's */
 }
 
 static void watchdog_fired(void *context)
@@ -235,13 +247,11 @@ static void watchdog_fired(void *context)
 
 static int start_announcing(struct daemon *daemon, struct error *err)
 {
-	int r = write_port(daemon, err);
-
-	if (r)
-		return r;
+	(void)err;
+	write_port(daemon);
 	daemon->watchdog_ns = notify_watchdog_ns();
 	if (daemon->watchdog_ns) {
-		r = loop_timer_create(daemon->loop, watchdog_fired, daemon, &daemon->watchdog);
+		int r = loop_timer_create(daemon->loop, watchdog_fired, daemon, &daemon->watchdog);
 		if (r)
 			return r;
 		watchdog_fired(daemon);
@@ -271,6 +281,7 @@ static const struct part {
         {"loop", start_loop, stop_loop},
         {"signals", start_signals, stop_signals},
         {"tune", start_tune, stop_tune},
+        {"check", start_check, stop_check},
         {"api", start_api, stop_api},
         {"net", start_net, stop_net},
         {"announcing", start_announcing, stop_announcing},

@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
+#include "protocol/descriptors.h"
 
 #include <config.h>
 
@@ -13,6 +14,8 @@ int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct error err = {0};
+	if (descriptors_secure())
+		return 1;
 	int answer = options_parse(argc, argv, &options, &err);
 
 	if (answer == OPTIONS_HELP) {

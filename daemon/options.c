@@ -212,12 +212,20 @@ static char *beside_or_installed(const char *beside, int mode, const char *insta
 	return strdup(installed);
 }
 
+/* An empty variable is as one that is not set. */
+static const char *set_variable(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
 static char *default_state_dir(void)
 {
-	const char *given = getenv("STATE_DIRECTORY"), *state = getenv("XDG_STATE_HOME");
-	const char *home = getenv("HOME");
+	const char *given = set_variable("STATE_DIRECTORY");
+	const char *state = set_variable("XDG_STATE_HOME"), *home = set_variable("HOME");
 
-	if (given && *given) /* systemd separates several by colons */
+	if (given) /* systemd separates several by colons */
 		return strndup(given, strcspn(given, ":"));
 	if (geteuid() == 0)
 		return strdup("/var/lib/nnjit");

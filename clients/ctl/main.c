@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "protocol/descriptors.h"
 
 #include <config.h>
 #include <ctype.h>
@@ -266,6 +267,8 @@ int main(int argc, char **argv)
 	AUTO(ctl_free) struct ctl ctl = {.port = PROTOCOL_PORT};
 	int key;
 
+	if (descriptors_secure())
+		return CTL_FAILED;
 	setlocale(LC_CTYPE, "");
 	while ((key = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
 		int answer = read_option(&ctl, key);

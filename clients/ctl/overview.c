@@ -56,7 +56,8 @@ static void add_device(struct table *table, const json_t *device)
 	const json_t *driver = json_object_get(device, "driver");
 
 	table_add(table, text_at(device, "id"));
-	table_add(table, text_at(device, "name"));
+	table_addf(table, "%s%s", text_at(device, "name"),
+	        json_is_false(json_object_get(device, "present")) ? " (absent)" : "");
 	table_add(table, text_at(device, "kind"));
 	table_addf(table, "%s %s", text_at(driver, "name"), text_at(driver, "version"));
 	table_addf(table, "%.1f", number_at(facts, "fma_gflops"));
@@ -110,6 +111,16 @@ static void print_devices(const json_t *devices)
 	}
 }
 
+static int refuse_none(bool enumerated)
+{
+	fputs(enumerated ? "nnjitctl: the daemon knows no device; install a Vulkan driver "
+	                   "(mesa-vulkan-drivers has a software one) and restart nnjitd\n"
+	                 : "nnjitctl: the devices are still being looked for; ask again in a "
+	                   "second\n",
+	        stderr);
+	return CTL_FAILED;
+}
+
 int command_devices(const struct ctl *ctl)
 {
 	json_t *object;
@@ -117,13 +128,15 @@ int command_devices(const struct ctl *ctl)
 
 	if (answer)
 		return answer;
-	if (!printed_json(ctl, object)) {
-		print_devices(json_object_get(object, "devices"));
-		if (!json_is_true(json_object_get(object, "enumerated")))
-			puts("(still looking for devices)");
-	}
+	const json_t *devices = json_object_get(object, "devices");
+	bool enumerated = json_is_true(json_object_get(object, "enumerated"));
+	bool none = !json_array_size(devices);
+	if (!printed_json(ctl, object) && !none)
+		print_devices(devices);
+	if (!ctl->json && !none && !enumerated)
+		puts("(still looking for devices)");
 	json_decref(object);
-	return CTL_DONE;
+	return none ? refuse_none(enumerated) : CTL_DONE;
 }
 
 static void add_kernel(struct table *table, const json_t *kernel)

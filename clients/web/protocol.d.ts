@@ -298,6 +298,8 @@ export interface Device {
 	id: string;
 	/** as its driver says */
 	name: string;
+	/** false: known from before, and not there now; what is known of it is served, nothing is tuned */
+	present: boolean;
 	/** what it is */
 	kind: DeviceKind;
 	/** vulkan */

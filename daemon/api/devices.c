@@ -78,8 +78,12 @@ int handle_devices(const struct request *request, json_t **ret_result, struct pr
 	json_t *array = json_array();
 
 	(void)ret_problem;
-	for (uint32_t i = 0; i < tune_device_count(tune); i++)
-		json_array_append(array, (json_t *)tune_device(tune, i)->object);
+	for (uint32_t i = 0; i < tune_device_count(tune); i++) {
+		const struct tune_device *device = tune_device(tune, i);
+		json_t *object = json_copy((json_t *)device->object);
+		json_object_set_new(object, "present", json_boolean(device->present));
+		json_array_append_new(array, object);
+	}
 	*ret_result = json_pack("{s:o,s:b}", "devices", array, "enumerated", tune_enumerated(tune));
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/serve.h"
+#include "protocol/descriptors.h"
 #include "protocol/wire/wire.h"
 
 #include <errno.h>
@@ -160,6 +161,9 @@ int main(int argc, char *argv[])
 	        {0},
 	};
 	bool listing = false, probing = false, as_json = false;
+
+	if (descriptors_secure())
+		return 1;
 
 	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (option == 'v')

@@ -13,7 +13,6 @@
 #include "protocol/wire/message.h"
 #include "protocol/wire/wire.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -91,11 +90,12 @@ static int device_learn(struct device *device, const struct wire_device *said, c
 	return 0;
 }
 
+/* While the store is checked it takes nothing: devices_recall keeps them then. */
 static void device_keep(struct device *device)
 {
 	int code = store_put_device(device->tune->store, device->public.id, device->object);
 
-	if (code)
+	if (code && code != -EAGAIN)
 		log_warning("device %s: cannot be stored: %s; it is probed again at the next start",
 		        device->public.name, strerror(-code));
 }
@@ -323,6 +323,14 @@ static void learn_listed(struct tune *tune, const json_t *object)
 	device_keep(device);
 }
 
+/* What was measured of them is known first. */
+static void go_on_listed(struct tune *tune)
+{
+	tune->listed = true;
+	if (store_check_fd(tune->store) < 0)
+		probe_next(tune);
+}
+
 static void list_again(struct tune *tune, const char *why);
 
 static void listed(void *context, const struct worker_reply *reply)
@@ -345,7 +353,7 @@ static void listed(void *context, const struct worker_reply *reply)
 		            "known");
 	worker_stop(tune->lister);
 	devices_changed(tune);
-	probe_next(tune);
+	go_on_listed(tune);
 }
 
 static void list(struct tune *tune)
@@ -363,22 +371,39 @@ static void list_again(struct tune *tune, const char *why)
 	if (again)
 		list(tune);
 	else
-		enumeration_done(tune);
+		go_on_listed(tune);
+}
+
+/* The enumeration was sooner: what it said stands, and the facts are the store's. */
+static void take_facts(struct device *device, const struct wire_device *said, const json_t *object)
+{
+	json_t *facts = json_object_get(object, "facts");
+
+	if (has_facts(device) || !json_is_object(facts) || said->driver.id != device->public.driver)
+		return;
+	json_object_set(device->object, "facts", facts);
+	set_facts(device, facts);
 }
 
 static bool learn_stored(void *context, uint64_t id, const json_t *object)
 {
+	struct tune *tune = context;
 	struct wire_device said;
 
 	if (wire_read_device(object, &said, NULL)) /* found again by the enumeration, or gone */
 		return true;
-	struct device *device = device_add(context, id);
+	struct device *device = device_by_id(tune, id);
+	if (device) {
+		take_facts(device, &said, object);
+		return true;
+	}
+	device = device_add(tune, id);
 	if (device && !device_learn(device, &said, object))
-		device->public.present = true; /* until the enumeration says otherwise */
+		device->public.present = !tune->listed; /* until the enumeration says otherwise */
 	return device != NULL;
 }
 
-int devices_start(struct tune *tune)
+static void learn_all_stored(struct tune *tune)
 {
 	int code = store_each_device(tune->store, learn_stored, tune);
 
@@ -388,6 +413,23 @@ int devices_start(struct tune *tune)
 	for (uint32_t i = 0; i < tune->device_count; i++)
 		device_calibrate(tune->devices[i]);
 	devices_changed(tune);
+}
+
+void devices_recall(struct tune *tune)
+{
+	learn_all_stored(tune);
+	for (uint32_t i = 0; i < tune->device_count; i++)
+		if (tune->devices[i]->public.present)
+			device_keep(tune->devices[i]);
+	if (tune->listed)
+		probe_next(tune);
+}
+
+int devices_start(struct tune *tune)
+{
+	int code;
+
+	learn_all_stored(tune);
 	code = worker_create(tune->loop, tune->options.worker, &tune->lister);
 	if (!code)
 		list(tune);
@@ -400,96 +442,4 @@ void devices_stop(struct tune *tune)
 	for (uint32_t i = 0; i < tune->device_count; i++)
 		device_free(tune->devices[i]);
 	tune->device_count = 0;
-}
-
-/* ---- What others ask. */
-
-uint32_t tune_device_count(const struct tune *tune)
-{
-	return tune->device_count;
-}
-
-const struct tune_device *tune_device(const struct tune *tune, uint32_t index)
-{
-	return index < tune->device_count ? &tune->devices[index]->public : NULL;
-}
-
-bool tune_enumerated(const struct tune *tune)
-{
-	return tune->enumerated;
-}
-
-static bool name_holds(const char *name, const char *part)
-{
-	for (; *name; name++)
-		if (!strncasecmp(name, part, strlen(part)))
-			return true;
-	return false;
-}
-
-static int refuse_many(const struct tune *tune, const char *text, struct error *err)
-{
-	char names[160] = "";
-	size_t length = 0;
-
-	for (uint32_t i = 0; i < tune->device_count; i++) {
-		const struct tune_device *device = &tune->devices[i]->public;
-		if (!name_holds(device->name, text) || length >= sizeof names)
-			continue;
-		length += (size_t)snprintf(names + length, sizeof names - length,
-		        "%s%.40s (%016llx)", length ? ", " : "", device->name,
-		        (unsigned long long)device->id);
-	}
-	return error_set(err, TUNE_AMBIGUOUS_DEVICE, "device",
-	        "several devices match '%.32s': %s; give an id", text, names);
-}
-
-static int find_best(
-        const struct tune *tune, const struct tune_device **ret_device, struct error *err)
-{
-	if (!tune->enumerated && !tune->device_count)
-		return error_set(err, TUNE_NO_DEVICE, "device",
-		        "the devices are still being looked for; ask again in a second");
-	if (!tune->device_count)
-		return error_set(err, TUNE_NO_DEVICE, "device",
-		        "no Vulkan device was found; install a driver (mesa-vulkan-drivers has a "
-		        "software one) and restart nnjitd");
-	*ret_device = &tune->devices[0]->public;
-	return 0;
-}
-
-static bool is_called(const struct tune_device *device, const char *text)
-{
-	char id[17];
-
-	snprintf(id, sizeof id, "%016llx", (unsigned long long)device->id);
-	return !strcasecmp(id, text) || !strcasecmp(device->name, text);
-}
-
-int tune_find_device(const struct tune *tune, const char *text,
-        const struct tune_device **ret_device, struct error *err)
-{
-	const struct tune_device *found = NULL;
-	uint32_t matches = 0;
-
-	if (!text || !tune->device_count)
-		return find_best(tune, ret_device, err);
-	for (uint32_t i = 0; i < tune->device_count; i++) {
-		const struct tune_device *device = &tune->devices[i]->public;
-		bool called = is_called(device, text);
-		if (!called && !(*text && name_holds(device->name, text)))
-			continue;
-		found = device;
-		matches = called ? 1 : matches + 1;
-		if (called)
-			break;
-	}
-	if (matches > 1)
-		return refuse_many(tune, text, err);
-	if (!found)
-		return error_set(err, TUNE_UNKNOWN_DEVICE, "device",
-		        "no device has the id or a name with '%.64s'; GET /v1/devices lists them",
-		        text);
-	*ret_device = found;
-	return 0;
 }

@@ -33,7 +33,7 @@ static void job_stop(struct job *job)
 static void job_end(struct job *job, enum tune_event event, const char *why)
 {
 	struct tune *tune = job->tune;
-	int code = store_delete_job(tune->store, &job->key);
+	int code = queue_forget(job);
 
 	if (code)
 		log_warning("%s: cannot be taken off the stored jobs: %s; looked at again at the "
@@ -93,7 +93,9 @@ void job_start(struct job *job)
 	budget_take(job);
 	job->started_ns = loop_now_ns();
 	job->device->job = job;
-	if (session_create(job, heard, &job->session))
+	if (!job->device->public.present)
+		job_fail(job, "the device is not there any more");
+	else if (session_create(job, heard, &job->session))
 		job_fail(job, "out of memory");
 	else
 		session_start(job->session);
@@ -104,7 +106,7 @@ void job_cancel(struct job *job)
 	job->cancelled = true;
 	if (job->session) /* ends at its next step */
 		return;
-	store_delete_job(job->tune->store, &job->key);
+	queue_forget(job);
 	queue_remove(job);
 	kernels_changed(job->tune);
 	job_free(job);

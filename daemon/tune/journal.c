@@ -91,13 +91,16 @@ int journal_launch(struct session *session, uint32_t candidate)
 	snprintf(trial.schedule, sizeof trial.schedule, "%s", attempt->text);
 	trial.state = STORE_TRIAL_LAUNCHED;
 	snprintf(trial.why, sizeof trial.why, "%s", session->job->tune->boot);
-	return put(session, &trial);
+	int code = put(session, &trial);
+	attempt->launched |= !code;
+	return code;
 }
 
 void journal_take_back(struct session *session, uint32_t candidate)
 {
 	struct attempt *attempt = &session->attempts[candidate];
 
+	attempt->launched = false;
 	if (attempt->trial.samples)
 		put(session, &attempt->trial);
 	else
@@ -106,12 +109,10 @@ void journal_take_back(struct session *session, uint32_t candidate)
 
 void journal_take_back_all(struct session *session)
 {
-	const uint32_t held[] = {session->building, session->ahead};
-
 	session->building = session->ahead = NO_CANDIDATE;
-	for (size_t i = 0; i < sizeof held / sizeof *held; i++)
-		if (held[i] != NO_CANDIDATE)
-			journal_take_back(session, held[i]);
+	for (uint32_t i = 0; i < session->count; i++)
+		if (session->attempts[i].launched)
+			journal_take_back(session, i);
 }
 
 void journal_reject(
@@ -121,7 +122,7 @@ void journal_reject(
 
 	search_tell(session->search, candidate, SEARCH_REJECTED, NULL, 0);
 	snprintf(session->refusal, sizeof session->refusal, "%s", why);
-	attempt->right = attempt->timed = false;
+	attempt->right = attempt->timed = attempt->launched = false;
 	attempt->trial = (struct store_trial){.state = state};
 	name_trial(attempt);
 	snprintf(attempt->trial.why, sizeof attempt->trial.why, "%s", why);
@@ -137,6 +138,7 @@ static void take_timing(struct session *session, uint32_t candidate)
 	struct store_trial *trial = &session->attempts[candidate].trial;
 
 	name_trial(&session->attempts[candidate]);
+	session->attempts[candidate].launched = false;
 	trial->state = STORE_TRIAL_TIMED;
 	trial->why[0] = '\0';
 	trial->median_ns = timing.median_ns;

@@ -69,6 +69,15 @@ static void remember(struct job *job)
 		        job->text, strerror(-code));
 }
 
+/* Two cards of one class share a record: the last of their jobs takes it away. */
+int queue_forget(const struct job *job)
+{
+	for (const struct job *other = job->tune->jobs; other; other = other->next)
+		if (other != job && !memcmp(&other->key, &job->key, sizeof job->key))
+			return 0;
+	return store_delete_job(job->tune->store, &job->key);
+}
+
 static struct job *job_create(
         struct tune *tune, const struct kernel_id *id, enum tune_priority priority)
 {
@@ -223,7 +232,7 @@ void queue_pump(void *context)
 	struct job *job;
 
 	tell_over(tune);
-	for (job = tune->jobs; job; job = job->next)
+	for (job = tune->jobs; job && store_check_fd(tune->store) < 0; job = job->next)
 		if (job->unsaved)
 			remember(job);
 	while ((job = next_job(tune)))
@@ -315,6 +324,14 @@ static bool is_answered(const struct tune_kernel *kernel)
 	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
 }
 
+static int refuse_absent(const struct tune_device *device, struct error *err)
+{
+	return error_set(err, -ENODEV, "device",
+	        "%.120s is not there any more: what is known of it is served, but nothing can be "
+	        "tuned",
+	        device->name);
+}
+
 int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
         struct tune_subscription **ret_subscription, struct error *err)
 {
@@ -326,6 +343,8 @@ int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct t
 		return code;
 	if (!params->again && is_answered(&kernel))
 		return subscribe_tuned(tune, &kernel, params, ret_subscription);
+	if (!id->device->present)
+		return refuse_absent(id->device, err);
 	code = job_for(tune, id, params->priority, &job, err);
 	return code ? code : join(job, params, ret_subscription);
 }
@@ -335,7 +354,7 @@ int tune_queue(struct tune *tune, const struct tune_kernel *kernel)
 	static const struct tune_params params;
 	struct job *job = NULL;
 
-	if (is_answered(kernel))
+	if (is_answered(kernel) || !kernel->id.device->present)
 		return 0;
 	int code = job_for(tune, &kernel->id, params.priority, &job, NULL);
 	return code ? code : join(job, &params, NULL);

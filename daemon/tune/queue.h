@@ -23,6 +23,7 @@ void queue_pump(void *tune);
 /* A queued job of the same device that should go before this one. */
 bool queue_overtaken(const struct job *job);
 void queue_remove(struct job *job);
+int queue_forget(const struct job *job); /* takes it off the store: 0, or as store_delete_job */
 /* Tells all who wait for the job; FINISHED and FAILED release them. */
 void queue_tell(struct job *job, enum tune_event event, const char *why);
 void queue_destroy(struct tune *tune);

@@ -174,7 +174,7 @@ static void take_key(struct session *session)
 
 	if (job->key.driver == key.driver)
 		return;
-	store_delete_job(job->tune->store, &job->key);
+	queue_forget(job);
 	job->key = key;
 	store_put_job(job->tune->store, &key, job->text, job->priority);
 	search_destroy(session->search);

@@ -47,6 +47,7 @@ struct attempt {
 	bool right;      /* verified in this session */
 	double pilot_ns;
 	bool timed;      /* in this session */
+	bool launched;   /* the store says so now: built, or being built, and not timed since */
 	double batch_ns; /* median in the batch it was last timed in, `batches` then */
 	uint32_t batch;
 	struct store_trial trial; /* as stored; its schedule is empty while nothing is */
@@ -141,7 +142,8 @@ int journal_recall(struct session *session, uint32_t first);
 /* Durable before it returns: the worker may have the candidate now. */
 int journal_launch(struct session *session, uint32_t candidate);
 void journal_take_back(struct session *session, uint32_t candidate); /* it was not launched */
-void journal_take_back_all(struct session *session); /* of what the worker has: none was at fault */
+void journal_take_back_all(
+        struct session *session); /* of all that is launched: none was at fault */
 /* The candidate is out of the search; also written down. */
 void journal_reject(
         struct session *session, uint32_t candidate, enum store_trial_state state, const char *why);

@@ -56,7 +56,8 @@ struct tune {
 	uint32_t device_count;
 	struct worker *lister; /* during the first enumeration */
 	uint32_t lister_tries;
-	bool enumerated;
+	bool listed;     /* a worker has listed them, or cannot */
+	bool enumerated; /* and they are probed */
 
 	int64_t spare_ns; /* in the pool of budgets: left for the next job, or taken too much */
 	struct job *jobs; /* queued and running, most urgent first */
@@ -72,7 +73,8 @@ struct tune {
 };
 
 /* ---- devices.c */
-int devices_start(struct tune *tune); /* from the store, then by a worker's enumeration */
+int devices_start(struct tune *tune);   /* from the store, then by a worker's enumeration */
+void devices_recall(struct tune *tune); /* the store can be read only now */
 void devices_stop(struct tune *tune);
 struct device *device_by_id(const struct tune *tune, uint64_t id);       /* or NULL */
 struct device *device_of_class(const struct tune *tune, uint64_t class); /* the best, or NULL */

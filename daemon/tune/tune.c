@@ -67,6 +67,12 @@ void tune_destroy(struct tune *tune)
 	free(tune);
 }
 
+void tune_store_settled(struct tune *tune)
+{
+	devices_recall(tune);
+	queue_kick(tune);
+}
+
 void tune_count(struct tune *tune)
 {
 	struct metrics *metrics = tune->metrics;

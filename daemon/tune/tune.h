@@ -29,6 +29,9 @@ int tune_create(struct loop *loop, struct store *store, struct metrics *metrics,
         const struct tune_options *options, struct tune **ret_tune);
 void tune_destroy(struct tune *tune); /* stops workers; unfinished jobs stay in the store */
 
+/* The check that the store was under is over: what it has is taken up now. */
+void tune_store_settled(struct tune *tune);
+
 /* ---- Devices. Known from the store at once, refreshed by a worker's enumeration after start. */
 struct tune_device {
 	uint64_t id, class; /* this card; its kind with these limits, which keys are of */
@@ -118,7 +121,7 @@ struct tune_params { /* zero: interactive, with the default budget, only the job
 /* Makes sure the kernel is being tuned (joins the job that does, raising its priority if need be)
  * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`, one that
  * is naive FAILED. *ret_subscription is NULL without `notify`; ret_subscription may be NULL then.
- * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full). */
+ * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full), -ENODEV (the device is not present). */
 int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
         struct tune_subscription **ret_subscription, struct error *err);
 /* Queues the tuning of a kernel as tune_get told it, for nobody in particular; of one that is tuned
