@@ -160,6 +160,26 @@ START_TEST(records_of_a_known_card_move)
 }
 END_TEST
 
+/* The worker of then did not say all that one says today. */
+START_TEST(a_card_told_in_fewer_words_moves)
+{
+	struct store *store = open_here();
+	json_t *card = card_json(CARD);
+
+	json_object_del(card, "api");
+	json_object_del(card, "api_version");
+	json_object_del(card, "timestamps");
+	json_object_del(card, "facts");
+	ck_assert_int_eq(store_put_device(store, CARD, card), 0);
+	json_decref(card);
+	put_kernel(store, CARD, 3);
+	close_as_format_1(store);
+	store = open_here();
+	check_kernel(store, class_of_cards(), 3);
+	store_close(store);
+}
+END_TEST
+
 START_TEST(of_two_equal_cards_one_record_stays)
 {
 	struct store *store = open_here();
@@ -275,6 +295,7 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, records_of_a_known_card_move);
+	tcase_add_test(tcase, a_card_told_in_fewer_words_moves);
 	tcase_add_test(tcase, of_two_equal_cards_one_record_stays);
 	tcase_add_test(tcase, a_move_cut_short_goes_on);
 	tcase_add_test(tcase, a_move_without_room_waits);

@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "daemon/store/environment.h"
 #include "daemon/store/record.h"
 
 #include <check.h>
@@ -385,6 +386,135 @@ START_TEST(full_disk_loses_nothing)
 }
 END_TEST
 
+/* Opens the store while no file may be longer. Check itself writes to files: nothing is asserted
+ * under the limit. */
+static struct store *open_with_room(rlim_t bytes)
+{
+	struct rlimit limit = {bytes, RLIM_INFINITY};
+	struct store *store = NULL;
+
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	int code = store_open(folder, &store, NULL);
+	limit.rlim_cur = RLIM_INFINITY;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	ck_assert_int_eq(code, 0);
+	return store;
+}
+
+/* Without room for a new store the daemon starts all the same, and begins one when there is. */
+START_TEST(a_full_disk_holds_up_nothing)
+{
+	struct store *store = open_with_room((rlim_t)_i * 4096);
+
+	if (*store_notice(store)) {
+		ck_assert_ptr_nonnull(strstr(store_notice(store), "No space left on device"));
+		ck_assert(!is_there("data.mdb"));
+	}
+	check_empty(store);
+	store_close(store);
+	store = open_here();
+	ck_assert_str_eq(store_notice(store), "");
+	store_close(store);
+}
+END_TEST
+
+/* As a full disk refuses new records, it must not refuse the old ones. */
+START_TEST(a_full_disk_serves_what_it_has)
+{
+	struct store *store = open_here();
+	struct store_kernel put = kernel_make("op", 1), got;
+	bool stale;
+
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
+	store_close(store);
+	ck_assert_int_eq(unlink(path_of("lock")), 0);
+	store = open_with_room(_i ? 4096 : 0);
+	ck_assert_str_eq(store_notice(store), "");
+	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
+	kernel_same(&put, &got);
+	store_close(store);
+}
+END_TEST
+
+/* Writes the format of the store anew, as another nnjitd has it. */
+static void put_format(struct store *store, uint32_t format)
+{
+	AUTO(buffer_free) struct buffer record = {0};
+
+	record_begin(&record, RECORD_META);
+	record_put_u32(&record, format);
+	ck_assert_int_eq(
+	        store_put(store, STORE_META, (struct store_bytes){"format", 6}, &record), 0);
+}
+
+START_TEST(a_newer_store_is_set_aside)
+{
+	struct store *store = open_here();
+
+	put_kernels(store, 3);
+	put_format(store, 99);
+	store_close(store);
+	store = open_here();
+	ck_assert_ptr_nonnull(strstr(store_notice(store), "format 99"));
+	ck_assert(is_there("data.mdb.newer-1"));
+	check_empty(store);
+	store_close(store);
+	/* Whoever updates puts it back. */
+	ck_assert_int_eq(unlink(path_of("data.mdb")), 0);
+	char aside[128];
+	snprintf(aside, sizeof aside, "%s", path_of("data.mdb.newer-1"));
+	ck_assert_int_eq(rename(aside, path_of("data.mdb")), 0);
+	store = open_here();
+	ck_assert(is_there("data.mdb.newer-1"));
+	store_close(store);
+}
+END_TEST
+
+/* Records deleted and put from within a scan: each that stays is shown once, in order. */
+struct meddling {
+	struct store *store;
+	uint64_t last;
+	uint32_t seen;
+};
+
+static bool meddle_on(
+        void *context, const struct store_key *key, const char *op_text, uint32_t priority)
+{
+	struct meddling *meddling = context;
+	struct store_key own = *key, put = *key;
+
+	(void)op_text, (void)priority;
+	ck_assert(!meddling->seen || own.op > meddling->last);
+	meddling->last = own.op;
+	meddling->seen++;
+	put.features = 7;
+	for (put.op = 1000; put.op < 1008; put.op++)
+		ck_assert_int_eq(store_put_job(meddling->store, &put, "op", 0), 0);
+	for (put.op = 1000; put.op < 1008; put.op++)
+		ck_assert_int_eq(store_delete_job(meddling->store, &put), 0);
+	if (own.op % 2)
+		ck_assert_int_eq(store_delete_job(meddling->store, &own), 0);
+	return true;
+}
+
+START_TEST(a_scan_outlives_what_is_written)
+{
+	struct store *store = open_here();
+	struct meddling meddling = {.store = store};
+	struct store_key key = key_a;
+
+	for (key.op = 0; key.op < 60; key.op++)
+		ck_assert_int_eq(store_put_job(store, &key, "op", 0), 0);
+	ck_assert_int_eq(store_each_job(store, meddle_on, &meddling), 0);
+	ck_assert_uint_eq(meddling.seen, 60);
+	meddling = (struct meddling){.store = store};
+	ck_assert_int_eq(store_each_job(store, meddle_on, &meddling), 0);
+	ck_assert_uint_eq(meddling.seen, 30);
+	store_close(store);
+}
+END_TEST
+
 /* Writes until killed, telling the parent through a pipe what was acknowledged. */
 static void write_until_killed(int out, uint64_t from)
 {
@@ -470,6 +600,10 @@ int main(void)
 	tcase_add_loop_test(tcase, corrupt_record_is_absent_and_stays, 0, 12);
 	tcase_add_test(tcase, record_bytes_are_fixed);
 	tcase_add_test(tcase, full_disk_loses_nothing);
+	tcase_add_loop_test(tcase, a_full_disk_holds_up_nothing, 0, 10);
+	tcase_add_loop_test(tcase, a_full_disk_serves_what_it_has, 0, 2);
+	tcase_add_test(tcase, a_newer_store_is_set_aside);
+	tcase_add_test(tcase, a_scan_outlives_what_is_written);
 	tcase_add_test(tcase, kill_loses_nothing_acknowledged);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
