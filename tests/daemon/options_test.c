@@ -61,6 +61,26 @@ START_TEST(the_command_line_wins_over_the_file)
 }
 END_TEST
 
+/* A variable that is set and empty is as one that is not. */
+START_TEST(empty_variables_are_not_set)
+{
+	struct options options;
+	struct error err = {0};
+
+	setenv("STATE_DIRECTORY", "", 1);
+	setenv("XDG_STATE_HOME", "", 1);
+	setenv("HOME", "", 1);
+	if (!geteuid() && seteuid(65534))
+		return; /* root's folder does not depend on them */
+	ck_assert_int_eq(parse((const char *[]){NULL}, &options, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text, "HOME is not set"));
+	setenv("HOME", "/home/of", 1);
+	ck_assert_int_eq(parse((const char *[]){NULL}, &options, &err), 0);
+	ck_assert_str_eq(options.state_dir, "/home/of/.local/state/nnjit");
+	options_free(&options);
+}
+END_TEST
+
 static const struct {
 	const char *args[4];
 	int answer;
@@ -137,6 +157,7 @@ int main(void)
 	TCase *tests = tcase_create("options");
 
 	tcase_add_test(tests, defaults);
+	tcase_add_test(tests, empty_variables_are_not_set);
 	tcase_add_test(tests, the_command_line_wins_over_the_file);
 	tcase_add_loop_test(tests, answers_and_refusals, 0, (int)(sizeof rows / sizeof *rows));
 	tcase_add_loop_test(

@@ -45,6 +45,7 @@ refuses() {
 logged() { grep -q "$1" "$SCRATCH/nnjitd.log" || die "$what: the log has no '$1'"; }
 kept() { is_tuned "$op" || die "$what: the tuned kernel is not served"; }
 answers() { ask "$op" | jq -e '.code != ""' >/dev/null || die "$what: no kernel is answered"; }
+answers_quietly() { ask "$op" | jq -e '.code != null' >/dev/null; }
 cut_log() { : >"$SCRATCH/nnjitd.log"; }
 
 what="a store with a tuned kernel"
@@ -136,6 +137,35 @@ if [ "$(get /v1/devices | jq '.devices | length')" -eq 0 ]; then
 fi
 daemon_stop
 
+# A check of the store that takes long: kernels are predicted meanwhile, then all is there. The child is
+# held up where it begins.
+what="a long check"
+cat >"$SCRATCH/slow.c" <<-'END'
+	#include <pthread.h>
+	#include <unistd.h>
+	static void wait(void) { usleep(4000000); }
+	__attribute__((constructor)) static void begin(void) { pthread_atfork(0, 0, wait); }
+END
+if ${CC:-cc} -shared -fPIC -o "$SCRATCH/slow.so" "$SCRATCH/slow.c" 2>/dev/null; then
+	rm "$STATE/lock"
+	cut_log
+	LD_PRELOAD=$SCRATCH/slow.so begin "$STATE"
+	logged "while it is checked, kernels are predicted"
+	is_tuned "$op" && die "$what: the store is served before it is checked"
+	wait_for 60 "$what: the devices are listed" answers_quietly
+	get "/v1/kernel?op=$(encode "$op")" | jq -e '.status == "predicted"' >/dev/null ||
+		kept # the check has ended meanwhile
+	wait_for 60 "$what: the store is taken up" is_tuned "$op"
+	wait_for 60 "$what: enumerated" enumerated
+	kept
+	daemon_stop
+	begin "$STATE"
+	kept
+	daemon_stop
+else
+	echo "no C compiler: a long check is not tried"
+fi
+
 [ -n "${NNJIT_UNSHARED-}" ] || skip "full and read-only disks: no name space of our own (unshare -Urm)"
 disk=$SCRATCH/disk
 mkdir "$disk"
@@ -176,6 +206,16 @@ for room in 0 4 8 12 16 20 24 28 32 40 48 64; do
 	begin "$disk/state" # there is room again
 	answers
 	[ -s "$disk/state/port" ] || die "$what: no port is written although there is room again"
+	daemon_stop
+	umount "$disk"
+done
+
+for inodes in 1 2 3 4; do
+	what="a new store where $inodes files may be"
+	mounted "size=1m,nr_inodes=$inodes"
+	begin "$disk/state"
+	answers
+	[ ! -e "$disk/state/port.part" ] || die "$what: port.part is left"
 	daemon_stop
 	umount "$disk"
 done

@@ -13,6 +13,8 @@
 #include <check.h>
 #include <errno.h>
 #include <lmdb.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +100,19 @@ static void put_kernels(struct store *store, uint64_t count)
 	for (key.op = 0; key.op < count; key.op++) {
 		struct store_kernel kernel = kernel_make("op", (uint32_t)key.op);
 		ck_assert_int_eq(store_put_kernel(store, &key, &kernel), 0);
+	}
+}
+
+static void check_kept(struct store *store, uint64_t count)
+{
+	struct store_key key = key_a;
+	struct store_kernel got;
+	bool stale;
+
+	for (key.op = 0; key.op < count; key.op++) {
+		struct store_kernel put = kernel_make("op", (uint32_t)key.op);
+		ck_assert_int_eq(store_get_kernel(store, &key, "op", &got, &stale), 0);
+		kernel_same(&put, &got);
 	}
 }
 
@@ -202,6 +217,84 @@ START_TEST(only_what_is_not_as_left_is_checked)
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_ne(fgetc(file), 'c');
 	fclose(file);
+}
+END_TEST
+
+/* ---- A check that takes long. */
+
+static void sleep_on(void)
+{
+	usleep(900 * 1000);
+}
+
+static struct store *open_slowly(void)
+{
+	pthread_atfork(NULL, NULL, sleep_on); /* in the child that checks */
+	ck_assert_int_eq(unlink(path_of("lock")), 0);
+	struct store *store = open_here();
+	ck_assert_int_ge(store_check_fd(store), 0);
+	return store;
+}
+
+static void wait_for_check(struct store *store)
+{
+	struct pollfd fd = {.fd = store_check_fd(store), .events = POLLIN};
+
+	ck_assert_int_eq(poll(&fd, 1, 20000), 1);
+	store_settle(store);
+	ck_assert_int_lt(store_check_fd(store), 0);
+}
+
+/* The store is empty and takes nothing; then it has all, and takes all. */
+START_TEST(a_long_check_holds_up_nobody)
+{
+	struct store *store = open_here();
+	struct store_kernel put = kernel_make("op", 1), got;
+	bool stale;
+
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
+	store_close(store);
+	store = open_slowly();
+	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), -ENOENT);
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), -EAGAIN);
+	wait_for_check(store);
+	ck_assert_str_eq(store_notice(store), "");
+	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
+	kernel_same(&put, &got);
+	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
+	store_close(store);
+}
+END_TEST
+
+START_TEST(a_long_check_finds_damage)
+{
+	struct store *store = open_here();
+
+	put_kernels(store, 200);
+	store_close(store);
+	corrupt_page();
+	store = open_slowly();
+	ck_assert(!is_there("data.mdb.damaged-1"));
+	wait_for_check(store);
+	ck_assert(is_there("data.mdb.damaged-1"));
+	check_empty(store);
+	store_close(store);
+}
+END_TEST
+
+/* The end comes first: nothing is left behind, and the next start checks again. */
+START_TEST(a_long_check_ends_with_the_store)
+{
+	struct store *store = open_here();
+
+	put_kernels(store, 20);
+	store_close(store);
+	store_close(open_slowly());
+	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+	store = open_here();
+	wait_for_check(store);
+	check_kept(store, 20);
+	store_close(store);
 }
 END_TEST
 
@@ -595,6 +688,9 @@ int main(void)
 	tcase_add_test(tcase, few_are_set_aside);
 	tcase_add_loop_test(tcase, something_else_in_its_place, 0, 2);
 	tcase_add_test(tcase, only_what_is_not_as_left_is_checked);
+	tcase_add_test(tcase, a_long_check_holds_up_nobody);
+	tcase_add_test(tcase, a_long_check_finds_damage);
+	tcase_add_test(tcase, a_long_check_ends_with_the_store);
 	tcase_add_test(tcase, a_removed_lock_lets_nobody_in);
 	tcase_add_test(tcase, old_records_are_read);
 	tcase_add_loop_test(tcase, corrupt_record_is_absent_and_stays, 0, 12);

@@ -194,6 +194,61 @@ START_TEST(urgent_goes_first)
 }
 END_TEST
 
+static bool several_launched(void)
+{
+	return tally(LONGER).by_state[STORE_TRIAL_LAUNCHED] >= 2;
+}
+
+/* Candidates that are built and wait to be timed were no fault of anybody, however the session ends:
+ * the daemon stops, or nobody waits any more. */
+START_TEST(nothing_stays_launched)
+{
+	begin(60 * S_NS);
+	run_until(enumerated);
+	struct tune_subscription *asked = ask(LONGER, false);
+	run_until(several_launched);
+	if (_i)
+		tune_unsubscribe(asked);
+	if (_i)
+		run_until(idle);
+	end();
+	begin(60 * S_NS);
+	ck_assert_uint_eq(tally(LONGER).by_state[STORE_TRIAL_LAUNCHED], 0);
+	end();
+}
+END_TEST
+
+/* A device that was there: what is known of it is served and no work is begun for it. */
+START_TEST(an_absent_device_is_not_tuned_for)
+{
+	struct tune_subscription *subscription = NULL;
+	struct error err = {0};
+
+	begin_brief();
+	run_until(enumerated);
+	ask(SMALL, false);
+	run_until(over);
+	end();
+	setenv("VK_DRIVER_FILES", "/nonexistent", 1);
+	setenv("VK_ICD_FILENAMES", "/nonexistent", 1);
+	begin(S_NS);
+	run_until(enumerated);
+	unsetenv("VK_DRIVER_FILES");
+	unsetenv("VK_ICD_FILENAMES");
+	if (tune_device_count(now.tune) && !device()->present) {
+		struct kernel_id id = {device(), op_of(LONGER), UINT32_MAX};
+		ck_assert_int_eq(known_of(SMALL).status, TUNE_TUNED);
+		ck_assert_int_eq(known_of(LONGER).status, TUNE_PREDICTED);
+		ck_assert_int_eq(tune_subscribe(now.tune, &id, &(struct tune_params){0},
+		                         &subscription, &err),
+		        -ENODEV);
+		ck_assert_ptr_nonnull(strstr(err.text, "not there"));
+		ck_assert(idle());
+	}
+	end();
+}
+END_TEST
+
 START_TEST(resumes_after_a_restart)
 {
 	begin(30 * S_NS);
@@ -323,6 +378,8 @@ int main(void)
 	tcase_add_test(tcase, one_job_for_all);
 	tcase_add_test(tcase, nobody_waits_nothing_runs);
 	tcase_add_test(tcase, urgent_goes_first);
+	tcase_add_loop_test(tcase, nothing_stays_launched, 0, 2);
+	tcase_add_test(tcase, an_absent_device_is_not_tuned_for);
 	tcase_add_test(tcase, resumes_after_a_restart);
 	tcase_add_test(tcase, no_worker_no_harm);
 	tcase_add_test(tcase, devices_are_found);
