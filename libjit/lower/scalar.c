@@ -364,12 +364,10 @@ FUNCTION(hard_sigmoid)
 {
 	return within(b, plus(b, times(b, o->x, 1.0f / 6), 0.5f), 0, 1);
 }
-FUNCTION(hard_swish) /* the factor keeps NaN, so that its gate need not */
+FUNCTION(hard_swish)
 {
-	ir_id gate = plus(b, times(b, o->x, 1.0f / 6), 0.5f);
+	ir_id gate = hard_sigmoid(b, o);
 
-	gate = ir_compute(b, IR_MAX, gate, lower_literal(b, 0, gate), 0);
-	gate = ir_compute(b, IR_MIN, gate, lower_literal(b, 1, gate), 0);
 	return ir_mul(b, factor(b, o->x), gate);
 }
 FUNCTION(elu)
@@ -382,34 +380,34 @@ FUNCTION(elu)
 FUNCTION(mish) /* tanh(log(1 + e)) = n / (n + 2), n = e * (e + 2): no difference of near values */
 {
 	ir_id most = lower_literal(b, is_half(b, o->x) ? 5 : 20, o->x);
-	ir_id e = exponential(b, ir_compute(b, IR_MIN, o->x, most, 0));
-	ir_id n = ir_mul(b, e, plus(b, e, 2));
+	ir_id e = exponential(b, at_most(b, o->x, most)), n = ir_mul(b, e, plus(b, e, 2));
 	ir_id gate = ir_compute(b, IR_FDIV, n, plus(b, n, 2), 0);
 
 	return ir_mul(b, factor(b, o->x), gate);
 }
-/* |x|^y for an |x| of 0 or infinity, where devices' own pow may be finite. */
-static ir_id power_of_extreme(struct ir_builder *b, ir_id is_zero, ir_id y)
+/* |x|^y where devices' own pow may be anything: |x| is 0 or infinite, or x or y is NaN. */
+static ir_id power_at_edge(struct ir_builder *b, ir_id magnitude, ir_id y)
 {
-	ir_id exponent = ir_select(b, is_zero, negated(b, y), y);
-	ir_id zero = lower_literal(b, 0, y), none = unless_nan(b, y, zero);
+	ir_id falls = ir_compute(b, IR_LT, y, lower_literal(b, 0, y), 0);
+	ir_id other = ir_select(b, falls, inverse(b, magnitude), y);
 
-	return ir_select(b, positive(b, exponent), lower_literal(b, INFINITY, y), none);
+	return ir_select(b, positive(b, y), magnitude, other);
 }
 
 static ir_id power_of_magnitude(struct ir_builder *b, ir_id x, ir_id y)
 {
 	ir_id magnitude = absolute(b, x), one = lower_literal(b, 1, x);
-	ir_id is_zero = ir_compute(b, IR_EQ, x, lower_literal(b, 0, x), 0);
-	ir_id is_infinite = ir_compute(b, IR_EQ, magnitude, lower_literal(b, INFINITY, x), 0);
-	ir_id extreme = power_of_extreme(b, is_zero, y);
-	ir_id either = ir_add(b, x, y); /* NaN where one is */
-	ir_id value = unless_nan(b, either, ir_compute(b, IR_POW, magnitude, y, 0));
-	ir_id is_extreme = ir_compute(b, IR_LOR, is_zero, is_infinite, 0);
-	ir_id is_one = ir_compute(b, IR_LOR, ir_compute(b, IR_EQ, magnitude, one, 0),
-	        ir_compute(b, IR_EQ, y, lower_literal(b, 0, y), 0), 0);
+	ir_id inside = ir_compute(b, IR_LT, magnitude, lower_literal(b, INFINITY, x), 0);
+	ir_id is_inside = ir_compute(b, IR_LAND, positive(b, magnitude), inside, 0);
+	ir_id is_number = ir_compute(b, IR_EQ, y, y, 0);
+	ir_id is_plain = ir_compute(b, IR_LAND, is_inside, is_number, 0);
+	ir_id edge = power_at_edge(b, magnitude, y);
+	ir_id value = ir_compute(b, IR_POW, magnitude, y, 0);
+	ir_id of_one = ir_compute(b, IR_EQ, magnitude, one, 0);
+	ir_id of_none = ir_compute(b, IR_EQ, y, lower_literal(b, 0, y), 0);
 
-	return ir_select(b, is_one, one, ir_select(b, is_extreme, extreme, value));
+	return ir_select(b, ir_compute(b, IR_LOR, of_one, of_none, 0), one,
+	        ir_select(b, is_plain, value, edge));
 }
 
 FUNCTION(power) /* of the magnitude; the sign stays where y is odd */
