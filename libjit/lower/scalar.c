@@ -135,27 +135,39 @@ static ir_id gelu_of(struct ir_builder *b, ir_id any)
 	return ir_compute(b, IR_FMA, half_magnitude, e, half);
 }
 
-/* ---- Sine and cosine: devices' own may be wrong by 5e-4, and by 1 from 1e6 on. */
+/* ---- Sine and cosine. Devices' own may be wrong by 5e-4 near 0, and by 1 from 1e6 on. */
 
-#define FAR 1e5f /* from here on an argument is reduced by integers first */
+static const float pi_parts[] = {3.140625f, 9.675025939941406e-4f, 1.509958e-7f};
 
-/* 1 / (2 pi), from one word before the point on. */
-static const uint32_t per_turn[] = {
-        0, 0x28be60db, 0x9391054a, 0x7f09d5f4, 0x7d4d3770, 0x36d8a566, 0x4f10e410};
-#define WINDOWS 5
-
-/* sin(x - turns * pi), its sign turned `whole` times, where the difference is within half a turn:
- * pi goes off in three parts, of which the first two have 8 bits, so that their products with up to
- * 32768 turns and a half are exact; then a minimax polynomial (Remez), 5e-9. */
-static ir_id wave(struct ir_builder *b, ir_id x, ir_id whole, ir_id turns)
+/* What x is beyond `many` + `few` times pi, in the order in which every difference is exact until
+ * the last two: pi goes off in three parts, of which the first two have 11 bits, and `many` is 4096
+ * times a number of 13 bits, `few` has 13 bits (Cody and Waite 1980). */
+static ir_id turned_back(struct ir_builder *b, ir_id x, ir_id many, ir_id few)
 {
-	static const float pi[] = {3.140625f, 9.6893310546875e-4f, -1.2795157e-6f};
-	static const float c[] = {2.6000245e-6f, -1.9806602e-4f, 8.3330171e-3f, -0.16666657f};
-	ir_id rest = x, sum = lower_literal(b, c[0], x);
+	for (uint32_t i = 0; i < 3; i++) {
+		x = ir_compute(b, IR_SUB, x, times(b, many, pi_parts[i]), 0);
+		x = ir_compute(b, IR_SUB, x, times(b, few, pi_parts[i]), 0);
+	}
+	return x;
+}
 
-	for (uint32_t i = 0; i < sizeof pi / sizeof *pi; i++)
-		rest = ir_compute(b, IR_SUB, rest, times(b, turns, pi[i]), 0);
-	ir_id square = ir_mul(b, rest, rest);
+/* sin(x + offset * pi): turns of pi go off, of which the odd ones change the sign; a minimax
+ * polynomial (Remez), 5e-9, is left. Right until 4096 * 4096 pi, about 5e7: there neighbouring
+ * numbers are a radian apart, and the sine is that of some number. */
+static ir_id wave(struct ir_builder *b, ir_id x, float offset)
+{
+	static const float c[] = {2.6000245e-6f, -1.9806602e-4f, 8.3330171e-3f, -0.16666657f};
+	ir_id thousands = ir_compute(b, IR_ROUND, times(b, x, 7.7712371e-5f), 0, 0);
+	ir_id many = times(b, thousands, 4096), near = x;
+
+	for (uint32_t i = 0; i < 3; i++) /* exact enough to count the few */
+		near = ir_compute(b, IR_SUB, near, times(b, many, pi_parts[i]), 0);
+	ir_id turns = times(b, near, 0.31830988f);
+	ir_id whole = ir_compute(b, IR_ROUND, offset > 0 ? plus(b, turns, offset) : turns, 0, 0);
+	ir_id few = offset > 0 ? plus(b, whole, -offset) : whole;
+	ir_id rest = within(b, turned_back(b, x, many, few), -1.5707964f, 1.5707964f);
+	ir_id sum = lower_literal(b, c[0], x), square = ir_mul(b, rest, rest);
+
 	for (uint32_t i = 1; i < sizeof c / sizeof *c; i++)
 		sum = ir_compute(b, IR_FMA, sum, square, lower_literal(b, c[i], x));
 	ir_id cube = ir_mul(b, square, rest);
@@ -165,81 +177,12 @@ static ir_id wave(struct ir_builder *b, ir_id x, ir_id whole, ir_id turns)
 	return ir_mul(b, value, plus(b, times(b, odd, -4), 1));
 }
 
-static ir_id words_like(struct ir_builder *b, uint32_t word, ir_id like)
+/* In f32 always: half the bits of an f16 are gone after one turn. */
+static ir_id wave_of(struct ir_builder *b, ir_id x, float offset)
 {
-	return ir_splat(b, ir_u32(b, word), ir_lanes_of(ir_type_of(b, like)));
-}
+	ir_id value = wave(b, ir_convert(b, x, IR_F32), offset);
 
-static ir_id with_word(struct ir_builder *b, enum ir_op op, ir_id x, uint32_t word)
-{
-	return ir_compute(b, op, x, words_like(b, word, x), 0);
-}
-
-/* 32 bits of per_turn from bit `at` + 32 * skip on: words `window` + skip and the next. */
-static ir_id bits_per_turn(struct ir_builder *b, ir_id window, ir_id at, uint32_t skip)
-{
-	ir_id word[2], shift = with_word(b, IR_AND, at, 31);
-	ir_id rest = ir_compute(b, IR_SUB, words_like(b, 31, at), shift, 0);
-
-	for (uint32_t i = 0; i < 2; i++) {
-		word[i] = words_like(b, per_turn[skip + i], at);
-		for (uint32_t w = 1; w < WINDOWS; w++) {
-			ir_id later = with_word(b, IR_GE, window, w);
-			ir_id other = words_like(b, per_turn[w + skip + i], at);
-			word[i] = ir_select(b, later, other, word[i]);
-		}
-	}
-	ir_id high = ir_compute(b, IR_SHL, word[0], shift, 0);
-	ir_id low = ir_compute(b, IR_SHR, with_word(b, IR_SHR, word[1], 1), rest, 0);
-	return ir_compute(b, IR_OR, high, low, 0);
-}
-
-/* What x of at least FAR is beyond a whole number of turns, within half a turn (Payne and Hanek
- * 1983). |x| = m * 2^k for an m of 24 bits: 64 bits of 2^k / (2 pi) behind the point, times m,
- * modulo 1.
- *
- *   per_turn       0 | 28be60db | 9391054a | ...      at = k + 32, the point is behind word 0
- *                         [ high    |  low    ]       64 bits from bit `at` on
- */
-static ir_id reduced(struct ir_builder *b, ir_id x)
-{
-	uint32_t lanes = ir_lanes_of(ir_type_of(b, x));
-	ir_id bits = ir_bitcast(b, x, IR_TYPE(IR_U32, lanes));
-	ir_id m = with_word(b, IR_OR, with_word(b, IR_AND, bits, 0x7fffff), 0x800000);
-	ir_id exponent = with_word(b, IR_AND, with_word(b, IR_SHR, bits, 23), 255);
-	ir_id at = with_word(b, IR_SUB, exponent, 150 - 32), window = with_word(b, IR_SHR, at, 5);
-	ir_id high = bits_per_turn(b, window, at, 0), low = bits_per_turn(b, window, at, 1);
-	ir_id product = ir_mul(b, ir_convert(b, m, IR_F32), ir_convert(b, low, IR_F32));
-	ir_id carried = ir_convert(b, times(b, product, 0x1p-32f), IR_U32);
-	ir_id turns = ir_add(b, ir_mul(b, m, high), carried); /* of 2^-32 */
-	ir_id rest = ir_convert(b, ir_bitcast(b, turns, IR_TYPE(IR_I32, lanes)), IR_F32);
-	ir_id angle = times(b, rest, 1.4629181e-9f); /* 2 pi / 2^32 */
-	ir_id below = ir_compute(b, IR_LT, x, lower_literal(b, 0, x), 0);
-	ir_id is_number = ir_compute(b, IR_LT, absolute(b, x), lower_literal(b, INFINITY, x), 0);
-
-	angle = ir_select(b, below, negated(b, angle), angle);
-	return ir_select(b, is_number, angle, lower_literal(b, NAN, x));
-}
-
-static ir_id any_lane(struct ir_builder *b, ir_id truths)
-{
-	ir_id any = ir_extract(b, truths, 0);
-
-	for (uint32_t i = 1; i < ir_lanes_of(ir_type_of(b, truths)); i++)
-		any = ir_compute(b, IR_LOR, any, ir_extract(b, truths, i), 0);
-	return any;
-}
-
-/* x, or where it is far an argument of the same sine and cosine that is not. */
-static ir_id near(struct ir_builder *b, ir_id x)
-{
-	ir_id argument = ir_var(b, x);
-	ir_id far = ir_compute(b, IR_GE, absolute(b, x), lower_literal(b, FAR, x), 0);
-
-	ir_if(b, any_lane(b, far));
-	ir_set(b, argument, ir_select(b, far, reduced(b, x), x));
-	ir_end(b);
-	return ir_get(b, argument);
+	return ir_convert(b, value, ir_scalar_of(ir_type_of(b, x)));
 }
 
 /* ---- The rows that are no single instruction. */
@@ -280,17 +223,6 @@ FUNCTION(logarithm) /* some devices' own is finite at 0 and below */
 
 	return ir_select(b, positive(b, o->x), value, edge);
 }
-/* In f32 always: half the bits of an f16 are gone after one turn. */
-static ir_id wave_of(struct ir_builder *b, ir_id x, float offset)
-{
-	ir_id argument = near(b, ir_convert(b, x, IR_F32));
-	ir_id turns = times(b, argument, 0.31830988f);
-	ir_id whole = ir_compute(b, IR_ROUND, offset != 0 ? plus(b, turns, offset) : turns, 0, 0);
-	ir_id value = wave(b, argument, whole, offset != 0 ? plus(b, whole, -offset) : whole);
-
-	return ir_convert(b, value, ir_scalar_of(ir_type_of(b, x)));
-}
-
 FUNCTION(sine)
 {
 	return wave_of(b, o->x, 0);

@@ -18,8 +18,8 @@
 #include <math.h>
 
 static const float edge_values[] = {-INFINITY, -FLT_MAX, -1e20f, -5.6e7f, -80, -20, -2.5f, -1,
-        -0.5f, -1e-30f, -1e-40f, -0.0f, 0, 1e-40f, 1e-30f, 0.5f, 1, 2, 3, 20, 89, 104, 3e5f, 5.6e7f,
-        1e20f, FLT_MAX, INFINITY, NAN};
+        -0.5f, -1e-30f, -1e-40f, -0.0f, 0, 1e-40f, 1e-30f, 0.5f, 1, 2, 3, 20, 89, 104, 3e5f, 4.9e7f,
+        5.6e7f, 1e20f, FLT_MAX, INFINITY, NAN};
 #define EDGE_VALUES (sizeof edge_values / sizeof *edge_values)
 /* Combinations of up to three operands; rounded up to whole workgroups. */
 #define EDGE_GROUP 64
@@ -112,10 +112,20 @@ static inline bool edge_variant(double *x, uint32_t n)
 	return true;
 }
 
+/* Neighbouring numbers are far apart on the circle: sin and cos are those of some number. */
+static inline bool edge_is_any_angle(const struct edges *edges, double x)
+{
+	bool turns = edges->function == SCALAR_SIN || edges->function == SCALAR_COS;
+
+	return turns && fabs(x) > 5e7 && !isinf(x);
+}
+
 static inline struct edge_range edge_expected(const struct edges *edges, uint32_t index)
 {
 	struct edge_range range = {.least = INFINITY, .most = -INFINITY};
 
+	if (edge_is_any_angle(edges, (double)edge_input(edges, 0, index)))
+		return (struct edge_range){.least = -1, .most = 1};
 	for (uint32_t variants = 0; variants < 27; variants++) {
 		bool exists = true;
 		double x[3];
@@ -142,6 +152,8 @@ static inline bool edge_is_right(const struct edges *edges, uint32_t index, floa
 		return range.nan;
 	if (range.least > range.most)
 		return false;
+	if (range.least == -1 && range.most == 1)
+		return got >= -1 && got <= 1;
 	range.least -= isinf(range.least) ? 0 : tolerance * fmax(1, fabs(range.least));
 	range.most += isinf(range.most) ? 0 : tolerance * fmax(1, fabs(range.most));
 	return got >= (float)range.least && got <= (float)range.most;

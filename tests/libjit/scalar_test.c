@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What functions of scalar.def cost: each is lowered alone, in f32 and one lane, and the columns
- * `instructions` and `cost` must be what is then in the module. What stands in an IF is for rare
- * arguments, and costs nothing.
+ * `instructions` and `cost` must be what is then in the module.
  */
 #include "building.h"
 
@@ -30,7 +29,7 @@ static struct count count_module(const struct ir_module *module)
 			continue;
 		uint32_t weight = weights[module->insts[i].op];
 		count.instructions++;
-		count.cost += module->insts[i].block ? 0 : weight ? weight : 1;
+		count.cost += weight ? weight : 1;
 	}
 	return count;
 }
