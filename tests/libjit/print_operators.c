@@ -85,6 +85,46 @@ static void print_types(void)
 #include "op/dtype.def"
 }
 
+/* One policy for numbers; tests/libjit/edges_test.c and specials_test.c hold kernels to it. */
+static const struct {
+	const char *what, *policy;
+} numbers[] = {
+        {"infinities", "numbers like any other, in tensors, masks and fields. A result beyond the "
+                       "element type's range is one; so is a sum or a square on the way beyond "
+                       "f32's (squares from 1.9e19 on)"},
+        {"domain edges", "as IEEE 754 has them: `log` of 0 is -inf, `sqrt` and `log` below 0 NaN, "
+                         "1 / 0 and `rsqrt` of 0 an infinity, `pow` with y = 0 or x = 1 is 1"},
+        {"limits", "where a formula meets 0 * inf at one end only, its limit there: `silu`, "
+                   "`quick_gelu`, `gelu`, `gelu_tanh`, `mish` and `hard_swish` of -inf are 0"},
+        {"NaN", "passed on by every function of it, by sums, norms, extremes, pools, `softmax` and "
+                "attention (all of the row). `where` and comparisons follow IEEE 754, so that "
+                "`not_equal` alone is true; `argmax` and `argmin` pass it over"},
+        {"signed zeros", "1 / -0 is -inf; whether a zero result has a sign is open"},
+        {"denormals", "WGSL lets a device take them as 0, in operands and in results; `log` of one "
+                      "lies between those of 0 and of the least normal number"},
+        {"rows that see nothing",
+                "a row of -inf is 0 after `softmax` and -inf after `log_softmax`; "
+                "a row of attention whose keys are all hidden, or masked by "
+                "-inf, is 0; a window that holds no element is 0"},
+        {"rows with +inf", "`softmax` and attention give NaN, since inf - inf is one"},
+        {"masks", "attention keeps score and mask apart: -1e9 and -2e9 differ, and the same number "
+                  "for all keys changes nothing. Below -1e16 the mask swallows the score, so that "
+                  "a row of -3.4e38 is the mean of v. `softmax` adds its mask in f32. A weight of "
+                  "0 times an infinity or NaN in v is NaN"},
+};
+
+static void print_numbers(void)
+{
+	puts("\n## Numbers\n\n"
+	     "Kernels compute in f32, in i32 for integers, and in f16 where the operator or the "
+	     "schedule\nsays so. One policy holds for all operators. A row that departs from it, "
+	     "or "
+	     "from ONNX, says so\nand what following would cost; docs/BENCHMARKS.md has the "
+	     "measurements.\n\n| | |\n|---|---|");
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		printf("| %s | %s |\n", numbers[i].what, numbers[i].policy);
+}
+
 static void print_features(void)
 {
 	puts("\n## Features\n\n"
@@ -352,6 +392,7 @@ int main(void)
 	fputs(intro, stdout);
 	print_kinds();
 	print_types();
+	print_numbers();
 	print_features();
 	for (uint32_t family = FAMILY_CONTRACTION; family <= FAMILY_ATTENTION; family++)
 		print_family((enum op_family)family);
