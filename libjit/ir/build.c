@@ -134,12 +134,6 @@ ir_id ir_unpack_half(struct ir_builder *b, ir_id word)
 	return ir_number(b, INST(IR_UNPACK_HALF, IR_TYPE(IR_F32, 2), word));
 }
 
-ir_id ir_pack_half(struct ir_builder *b, ir_id pair)
-{
-	assert(b->failed || ir_type_of(b, pair) == IR_TYPE(IR_F32, 2));
-	return ir_number(b, INST(IR_PACK_HALF, U32, pair));
-}
-
 ir_id ir_dot4i8(struct ir_builder *b, ir_id x, ir_id y)
 {
 	assert(b->failed || (ir_type_of(b, x) == U32 && ir_type_of(b, y) == U32));

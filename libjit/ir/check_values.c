@@ -142,10 +142,7 @@ static const char *check_convert(const struct checker *c)
 
 static const char *check_halves(const struct checker *c)
 {
-	ir_type pair = IR_TYPE(IR_F32, 2);
-	bool packs = c->inst->op == IR_PACK_HALF;
-
-	return check_type_of(c, 0) == (packs ? pair : U32) && c->inst->type == (packs ? U32 : pair)
+	return check_type_of(c, 0) == U32 && c->inst->type == IR_TYPE(IR_F32, 2)
 	               ? NULL
 	               : "two halves are a u32, unpacked a vec2 of f32";
 }
@@ -209,7 +206,6 @@ const char *check_value(const struct checker *c)
 	case IR_BITCAST:
 		return check_bitcast(c);
 	case IR_UNPACK_HALF:
-	case IR_PACK_HALF:
 		return check_halves(c);
 	case IR_EXTRACT:
 		return check_extract(c);

@@ -123,7 +123,6 @@ enum ir_builtin { /* all u32 scalars */
  *   QUAD_SWAP_X, _Y, _DIAGONAL   v: of the invocation whose number in the subgroup differs by xor
  *                  1, 2 or 3, which is active
  *   UNPACK_HALF    v (u32) -> vec2<f32>, the two f16 in it; needs no feature
- *   PACK_HALF      v (vec2<f32>) -> u32, rounded to f16; beyond 65504 any value
  *   DOT4I8         v, v (u32, four signed bytes each): sum of their products (i32 scalar)
  * Of cooperative matrices; a subgroup executes them as one, so control flow and the index must be
  * the same throughout it. Elements lie in a workgroup array of any element type, f16 or f32 side
@@ -227,7 +226,6 @@ ir_id ir_select(struct ir_builder *builder, ir_id condition, ir_id if_true, ir_i
 ir_id ir_convert(struct ir_builder *builder, ir_id value, enum ir_scalar to);
 ir_id ir_bitcast(struct ir_builder *builder, ir_id value, ir_type to);
 ir_id ir_unpack_half(struct ir_builder *builder, ir_id word);
-ir_id ir_pack_half(struct ir_builder *builder, ir_id pair);
 ir_id ir_splat(struct ir_builder *builder, ir_id scalar, uint32_t lanes); /* lanes 1: the scalar */
 ir_id ir_compose(struct ir_builder *builder, const ir_id *scalars, uint32_t lanes);
 ir_id ir_extract(struct ir_builder *builder, ir_id vector, uint32_t lane); /* of a scalar: itself */

@@ -136,7 +136,6 @@ static const struct text_dialect dialect = {
                 [IR_RSQRT] = "inversesqrt($0)",
                 [IR_ROUND] = "roundEven($0)",
                 [IR_UNPACK_HALF] = "unpackHalf2x16($0)",
-                [IR_PACK_HALF] = "packHalf2x16($0)",
                 [IR_DOT4I8] = "dot4i8($0, $1)",
                 [IR_SUBGROUP_ADD] = "subgroupAdd($0)",
                 [IR_SUBGROUP_MUL] = "subgroupMul($0)",

@@ -29,7 +29,7 @@ static ir_id build_bits(ir_id x, ir_id y)
 	ir_id one = ir_splat(b, ir_float(b, IR_F16, 0.1f), 2);
 	ir_id larger = ir_compute(b, IR_GE, halves, one, 0);
 	ir_id word = ir_bitcast(b, ir_select(b, larger, halves, one), U32);
-	ir_id packed = ir_pack_half(b, ir_unpack_half(b, y));
+	ir_id packed = ir_convert(b, ir_extract(b, ir_unpack_half(b, y), 0), IR_U32);
 	ir_id limit = ir_uniform(b, 2);
 	ir_id sum = ir_subgroup(b, IR_SUBGROUP_MIN, ir_dot4i8(b, word, packed));
 

@@ -343,16 +343,16 @@ static inline void row_build_dot(struct ir_builder *b)
 	ir_store(b, to, i, ir_dot4i8(b, x, y));
 }
 
-/* Two halves of a word, doubled: no f16 in the module. */
+/* Each half of a word, doubled: no f16 in the module. */
 static inline void row_build_halves(struct ir_builder *b)
 {
 	ir_type word = IR_TYPE(IR_U32, 1);
 
 	ir_begin(b, (const uint32_t[3]){2, 1, 1});
 	uint32_t from = ir_binding(b, "a", word, false, 2);
-	uint32_t to = ir_binding(b, "out", word, true, 2);
+	uint32_t to = ir_binding(b, "out", IR_TYPE(IR_F32, 2), true, 2);
 	ir_id i = ir_builtin(b, IR_LOCAL_INDEX), x = ir_unpack_half(b, ir_load(b, from, i));
-	ir_store(b, to, i, ir_pack_half(b, ir_add(b, x, x)));
+	ir_store(b, to, i, ir_add(b, x, x));
 }
 
 /* The sum of the first dims.y numbers, times dims.w. */

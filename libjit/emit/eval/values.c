@@ -256,9 +256,6 @@ void eval_value(const struct machine *m, const struct ir_inst *inst, uint32_t *t
 	case IR_BITCAST:
 		bitcast(m, inst, to);
 		break;
-	case IR_PACK_HALF:
-		pack_rows(m, to, operand(m, inst, 0));
-		break;
 	case IR_UNPACK_HALF:
 		unpack_rows(m, to, operand(m, inst, 0));
 		break;

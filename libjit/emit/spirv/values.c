@@ -138,10 +138,8 @@ static void emit_convert(struct spirv *e, const struct ir_inst *inst, uint32_t r
 
 static void emit_halves(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
-	uint32_t op = inst->op == IR_PACK_HALF ? GLSLstd450PackHalf2x16 : GLSLstd450UnpackHalf2x16;
-
-	PUT(&e->body, SpvOpExtInst, type_id(e, inst->type), result, e->glsl, op,
-	        e->ids[inst->arg[0]]);
+	PUT(&e->body, SpvOpExtInst, type_id(e, inst->type), result, e->glsl,
+	        GLSLstd450UnpackHalf2x16, e->ids[inst->arg[0]]);
 }
 
 /* ---- What takes an opcode by the scalar. */
@@ -196,7 +194,6 @@ void spirv_value(struct spirv *e, ir_id id, const struct ir_inst *inst, uint32_t
 	case IR_BITCAST:
 		PUT(&e->body, SpvOpBitcast, type_id(e, inst->type), result, e->ids[inst->arg[0]]);
 		break;
-	case IR_PACK_HALF:
 	case IR_UNPACK_HALF:
 		emit_halves(e, inst, result);
 		break;

@@ -284,7 +284,6 @@ static const struct text_dialect dialect = {
         .binding_prefix = "",
         .forms = {[IR_SELECT] = "select($2, $1, $0)",
                 [IR_UNPACK_HALF] = "unpack2x16float($0)",
-                [IR_PACK_HALF] = "pack2x16float($0)",
                 [IR_DOT4I8] = "dot4I8Packed($0, $1)",
                 [IR_MATRIX_FILL] = "$t($0)",
                 [IR_MATRIX_MULTIPLY] = "subgroupMatrixMultiplyAccumulate($0, $1, $2)",
