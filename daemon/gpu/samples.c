@@ -8,6 +8,7 @@
  */
 #include "daemon/gpu/samples.h"
 #include "base/hash.h"
+#include "daemon/gpu/parallel.h"
 #include "reference/reference.h"
 
 #include <errno.h>
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EDGES_MAX 64
+#define EDGES_MAX  64
+#define ROWS_LEAST 16
 
 static uint32_t count_for(const struct op *op, const struct tensor *output, double steps)
 {
@@ -134,9 +136,34 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* How many samples of `count` lie in each row, where the elements of a row share most of their
+ * meaning and there are steps for so many rows; else 1. */
+static uint32_t samples_a_row(const struct op *op, double steps, uint32_t count)
+{
+	double shared = reference_shared_steps(op);
+	double rows = fmax(ROWS_LEAST, shared > 0 ? steps / shared : count);
+
+	return rows < count ? (uint32_t)ceil(count / rows) : 1;
+}
+
+/* So many samples anywhere, `each` of them in a row. */
+static void draw_some(const struct view *view, uint32_t each, uint64_t seed, uint32_t count,
+        uint64_t ret_elements[])
+{
+	uint64_t all = view->matrices * view->rows * view->columns, row = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t element = i % each ? row * view->columns + draw(&seed, view->columns)
+		                            : draw(&seed, all);
+		row = element / view->columns;
+		ret_elements[i] = element;
+	}
+}
+
 /* Up to half of the samples lie on edges, most of them the last two dimensions'; the rest anywhere.
  * The corners are always among them. */
-static void choose_some(const struct tensor *output, uint64_t seed, struct samples *samples)
+static void choose_some(const struct op *op, const struct tensor *output, uint64_t seed,
+        double steps, struct samples *samples)
 {
 	struct view views[VIEWS_MAX];
 	uint32_t view_count = find_views(output, views), half = samples->count / 2;
@@ -147,8 +174,8 @@ static void choose_some(const struct tensor *output, uint64_t seed, struct sampl
 	uint32_t each = (half - at) / (view_count - 1);
 	for (uint32_t i = 1; i < view_count; i++)
 		at += cross_edges(&views[i], each, &seed, elements + at);
-	while (at < samples->count)
-		elements[at++] = draw(&seed, output->elements);
+	uint32_t left = samples->count - at;
+	draw_some(&views[0], samples_a_row(op, steps, left), seed, left, elements + at);
 	qsort(elements, samples->count, sizeof *elements, ascending);
 }
 
@@ -181,7 +208,7 @@ int samples_choose(const struct op *op, uint64_t seed, double steps, struct samp
 		for (uint32_t i = 0; i < samples.count; i++)
 			samples.elements[i] = i;
 	else
-		choose_some(output, seed, &samples);
+		choose_some(op, output, seed, steps, &samples);
 	*ret_samples = samples;
 	return 0;
 }
@@ -193,16 +220,33 @@ void samples_free(struct samples *samples)
 	*samples = (struct samples){0};
 }
 
+#define STRETCH 32 /* samples that a thread takes at once */
+
+struct referring {
+	const struct samples *samples;
+	const struct op *op;
+	void *const *buffers;
+};
+
+static void refer_some(void *context, uint64_t from, uint64_t to)
+{
+	const struct referring *of = context;
+
+	reference_elements(of->op, of->buffers, of->samples->elements + from, (uint32_t)(to - from),
+	        of->samples->references + from);
+}
+
 /* Errors are stated against the scale of the output, not of each element: an element may cancel to
  * nearly nothing. The scale is the largest reference seen, but no less than such outputs typically
  * are: a few samples may all be small. */
 void samples_refer(struct samples *samples, const struct op *op, void *const buffers[])
 {
+	struct referring of = {samples, op, buffers};
+
+	parallel_run(samples->count, STRETCH, refer_some, &of);
 	samples->scale = reference_scale(op);
-	for (uint32_t i = 0; i < samples->count; i++) {
-		samples->references[i] = reference_element(op, buffers, samples->elements[i]);
+	for (uint32_t i = 0; i < samples->count; i++)
 		if (fabs(samples->references[i]) > samples->scale)
 			samples->scale = fabs(samples->references[i]);
-	}
 	samples->tolerance = reference_tolerance(op);
 }

@@ -8,6 +8,7 @@
 #include "daemon/gpu/workload.h"
 #include "base/cleanup.h"
 #include "daemon/gpu/answer.h"
+#include "daemon/gpu/parallel.h"
 #include "reference/reference.h"
 
 #include <inttypes.h>
@@ -127,6 +128,22 @@ static int create_buffers(struct workload *workload, struct error *err)
 	return answer ? answer : bind_points(workload, err);
 }
 
+#define STRETCH 65536 /* elements that a thread fills at once; a multiple of 32 */
+
+struct filling {
+	const struct workload *workload;
+	uint32_t input;
+	void *values;
+};
+
+static void fill_some(void *context, uint64_t from, uint64_t to)
+{
+	const struct filling *of = context;
+
+	reference_fill_some(&greatest(of->workload, of->input)->op, of->input, of->workload->seed,
+	        of->values, (struct reference_span){from, to});
+}
+
 /* The inputs as the host can read them: the buffers themselves, or memory of its own. */
 struct copies {
 	void *values[OP_TENSORS_MAX];
@@ -145,7 +162,9 @@ static int fill_input(
 			return answer_no_memory(workload->points[0].tensors[i].name, err);
 	}
 	copies->values[i] = values;
-	reference_fill(&greatest(workload, i)->op, i, workload->seed, values);
+	memset((char *)values + buffer->bytes - 4, 0, 4); /* what follows the last element */
+	struct filling filling = {workload, i, values};
+	parallel_run(greatest(workload, i)->tensors[i].elements, STRETCH, fill_some, &filling);
 	if (buffer->mapped)
 		return 0;
 	return workload->device->api->buffer_write(buffer, 0, values, buffer->bytes, err);
@@ -325,6 +344,13 @@ int workload_load(struct device *device, const struct op *op, uint64_t seed,
 			answer = again;
 	}
 	return answer;
+}
+
+double workload_steps(const struct workload *workload, uint32_t point)
+{
+	const struct point *at = &workload->points[point];
+
+	return reference_steps(&at->op) * (double)at->tensors[workload->output].elements;
 }
 
 void workload_free(struct workload *workload)

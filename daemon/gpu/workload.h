@@ -52,6 +52,9 @@ int workload_poison(struct workload *workload, uint32_t round, struct error *err
 /* For tests of the verification: changes one element that it looks at. */
 int workload_spoil(struct workload *workload, uint32_t point, struct error *err);
 
+/* Of the reference, for the whole output at a point: what a first guess of a launch's time has. */
+double workload_steps(const struct workload *workload, uint32_t point);
+
 struct comparison {
 	double max_rel_err;
 	uint32_t checked;    /* elements compared with the reference */

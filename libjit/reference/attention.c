@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * out = softmax(scale * q k^T + mask) v, by the definition: one element of out walks over the keys
- * that its query sees. The greatest score so far is taken off the exponents, so that none
- * overflows; it is finite always, so that a row that sees nothing but -inf is 0.
+ * out = softmax(scale * q k^T + mask) v, by the definition: elements of one row of out walk
+ * together over the keys that their query sees. The greatest score so far is taken off the
+ * exponents, so that none overflows; it is finite always, so that a row that sees nothing but -inf
+ * is 0.
  */
 #include "reference/reference.h"
 
@@ -97,20 +98,51 @@ static struct query locate(const struct reference *r, uint64_t element)
 	return x;
 }
 
-double reference_attention(const struct reference *r, uint64_t element)
-{
-	struct query x = locate(r, element);
-	uint64_t q = x.v[ATTENTION_Q], kv = x.v[ATTENTION_KV];
-	double top = -DBL_MAX, total = 0, sum = 0;
+/* What a row's elements come to as its keys go by. */
+struct sums {
+	const uint64_t *elements;
+	uint32_t count;
+	double top, total; /* the greatest score; of the weights, relative to it */
+	double *weighed;   /* of each element's values, likewise */
+};
 
+static void add_key(struct sums *sums, struct query *x, uint64_t key)
+{
+	double s = score(x, key), higher = fmax(sums->top, s);
+	double kept = exp(sums->top - higher), weight = exp(s - higher);
+
+	sums->top = higher;
+	sums->total = sums->total * kept + weight;
+	for (uint32_t i = 0; i < sums->count; i++) {
+		x->lane = sums->elements[i] % x->v[ATTENTION_DIM];
+		sums->weighed[i] = sums->weighed[i] * kept +
+		                   weight * reference_at(x->r, V, kv_element(x, key, x->lane));
+	}
+}
+
+uint32_t reference_attention_row(
+        const struct reference *r, const uint64_t *elements, uint32_t count, double *ret_values)
+{
+	struct query x = locate(r, elements[0]);
+	uint64_t q = x.v[ATTENTION_Q], kv = x.v[ATTENTION_KV], dim = x.v[ATTENTION_DIM];
+	struct sums sums = {.elements = elements, .top = -DBL_MAX, .weighed = ret_values};
+
+	while (sums.count < count && elements[sums.count] / dim == elements[0] / dim)
+		ret_values[sums.count++] = 0;
 	for (uint64_t key = 0; key < kv; key++) {
 		if (x.v[ATTENTION_CAUSAL] && key + q > x.row + kv)
 			break;
-		double s = score(&x, key), higher = fmax(top, s);
-		double kept = exp(top - higher), weight = exp(s - higher);
-		total = total * kept + weight;
-		sum = sum * kept + weight * reference_at(r, V, kv_element(&x, key, x.lane));
-		top = higher;
+		add_key(&sums, &x, key);
 	}
-	return total == 0 ? 0 : sum / total;
+	for (uint32_t i = 0; i < sums.count; i++)
+		ret_values[i] = sums.total == 0 ? 0 : ret_values[i] / sums.total;
+	return sums.count;
+}
+
+double reference_attention(const struct reference *r, uint64_t element)
+{
+	double value;
+
+	reference_attention_row(r, &element, 1, &value);
+	return value;
 }

@@ -138,16 +138,26 @@ double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint
 	return draw(&source, index);
 }
 
-void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer)
+void reference_fill_some(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer,
+        struct reference_span span)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 
 	op_tensors(op, tensors);
 	struct source source = {
 	        op, tensor, drawn_of(op, &tensors[tensor]), tensors[tensor].dtype, seed};
-	memset(buffer, 0, tensor_bytes(&tensors[tensor]));
-	for (uint64_t i = 0; i < tensors[tensor].elements; i++)
+	for (uint64_t i = span.from; i < span.to; i++)
 		reference_write(source.dtype, buffer, i, draw(&source, i));
+}
+
+void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+
+	op_tensors(op, tensors);
+	memset(buffer, 0, tensor_bytes(&tensors[tensor]));
+	reference_fill_some(
+	        op, tensor, seed, buffer, (struct reference_span){0, tensors[tensor].elements});
 }
 
 /* ---- How exact. */
@@ -169,6 +179,13 @@ double reference_steps(const struct op *op)
 		break;
 	}
 	return fmax(1, op_flops(op) / outputs);
+}
+
+double reference_shared_steps(const struct op *op)
+{
+	return op_family(op->kind) != FAMILY_ATTENTION
+	               ? 0
+	               : (double)op->value[ATTENTION_KV] * op->value[ATTENTION_DIM];
 }
 
 /* The element type that decides: the least exact float among tensors and sums. */

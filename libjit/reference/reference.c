@@ -23,6 +23,20 @@ double reference_element(const struct op *op, void *const buffers[], uint64_t el
 	return families[op_family(op->kind)](&r, element);
 }
 
+void reference_elements(const struct op *op, void *const buffers[], const uint64_t *elements,
+        uint32_t count, double *ret_values)
+{
+	struct reference r = {.op = op, .buffers = buffers};
+	uint32_t done = 0;
+
+	op_tensors(op, r.tensors);
+	while (done < count && op_family(op->kind) == FAMILY_ATTENTION)
+		done += reference_attention_row(
+		        &r, elements + done, count - done, ret_values + done);
+	for (; done < count; done++)
+		ret_values[done] = reference_element(op, buffers, elements[done]);
+}
+
 double reference_at(const struct reference *r, uint32_t tensor, uint64_t index)
 {
 	return reference_read(r->tensors[tensor].dtype, r->buffers[tensor], index);

@@ -16,11 +16,17 @@ struct reference {
 };
 /* Element `element` (linear, row-major) of the output. */
 double reference_element(const struct op *op, void *const buffers[], uint64_t element);
+/* Of `count` elements, ascending: what neighbours share is computed once. */
+void reference_elements(const struct op *op, void *const buffers[], const uint64_t *elements,
+        uint32_t count, double *ret_values);
 
 /* Family by family. */
 typedef double reference_of(const struct reference *r, uint64_t element);
 reference_of reference_contraction, reference_convolution, reference_reduction, reference_map,
         reference_attention;
+/* At least the first of the elements, and how many: those that share the row of the first. */
+uint32_t reference_attention_row(
+        const struct reference *r, const uint64_t *elements, uint32_t count, double *ret_values);
 
 /* Element `index` of tensor n, as a number. */
 double reference_at(const struct reference *r, uint32_t tensor, uint64_t index);
@@ -39,10 +45,19 @@ double reference_acts(const struct op *op, uint32_t value, double x);
 double reference_input(const struct op *op, uint32_t tensor, uint64_t seed, uint64_t index);
 /* Fills tensor's whole buffer (tensor_bytes of it) so. */
 void reference_fill(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer);
+/* Only the elements from `from` to before `to`, multiples of 32 but for the end: others may fill
+ * the rest meanwhile. What is no element stays as it is. */
+struct reference_span {
+	uint64_t from, to;
+};
+void reference_fill_some(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer,
+        struct reference_span span);
 /* The greatest error of a right kernel, relative to the output's scale: the largest magnitude among
  * the outputs looked at, and no less than reference_scale (what such outputs typically are). 0:
  * outputs are exact. */
 double reference_tolerance(const struct op *op);
 double reference_scale(const struct op *op);
-/* Steps that one element's meaning takes, for budgets. */
+/* Steps that one element's meaning takes, for budgets; and those that elements of one row of the
+ * last dimension share beside them, 0 in most families. */
 double reference_steps(const struct op *op);
+double reference_shared_steps(const struct op *op);

@@ -82,6 +82,37 @@ START_TEST(count_and_range)
 }
 END_TEST
 
+/* Rows of attention are dear: the samples lie in a few hundred of them, and what is computed of a
+ * row together is what it is one by one. */
+START_TEST(elements_of_a_row_together)
+{
+	struct tensor output, tensors[OP_TENSORS_MAX];
+	struct samples samples = choose("attention heads=8 q=1024 kv=1024 dim=80", &output);
+	struct op op = parse("attention heads=2 kv_heads=1 q=5 kv=7 dim=4 causal=1 mask=pair");
+	void *buffers[OP_TENSORS_MAX] = {0};
+	uint64_t elements[40];
+	double values[40];
+	uint32_t rows = 1, count = op_tensors(&op, tensors) - 1;
+
+	for (uint32_t i = 1; i < samples.count; i++)
+		rows += samples.elements[i] / 80 != samples.elements[i - 1] / 80;
+	ck_assert_uint_lt(rows, 800);
+	ck_assert_uint_gt(rows, 200);
+	samples_free(&samples);
+	for (uint32_t i = 0; i < count; i++) {
+		buffers[i] = malloc(tensor_bytes(&tensors[i]));
+		reference_fill(&op, i, 1, buffers[i]);
+	}
+	for (uint32_t i = 0; i < 40; i++)
+		elements[i] = i;
+	reference_elements(&op, buffers, elements, 40, values);
+	for (uint32_t i = 0; i < 40; i++)
+		ck_assert_double_eq(values[i], reference_element(&op, buffers, i));
+	for (uint32_t i = 0; i < count; i++)
+		free(buffers[i]);
+}
+END_TEST
+
 /* All crossings of edges fit among the samples of this one. */
 START_TEST(tile_edges)
 {
@@ -245,6 +276,7 @@ int main(void)
 	SRunner *runner = srunner_create(suite);
 
 	tcase_add_loop_test(tests, count_and_range, 0, sizeof counts / sizeof *counts);
+	tcase_add_test(tests, elements_of_a_row_together);
 	tcase_add_test(tests, tile_edges);
 	tcase_add_test(tests, corners_of_first_and_last_matrix);
 	tcase_add_test(tests, same_everywhere);
