@@ -99,15 +99,10 @@ static bool validate(struct making *making)
 
 /* ---- Compiling. */
 
-static double steps_of(const struct point *point, uint32_t output)
-{
-	return reference_steps(&point->op) * (double)point->tensors[output].elements;
-}
-
 static bool is_long(const struct workload *workload)
 {
 	for (uint32_t p = 0; p < workload->point_count; p++)
-		if (steps_of(&workload->points[p], workload->output) >= SLICE_STEPS)
+		if (workload_steps(workload, p) >= SLICE_STEPS)
 			return true;
 	return false;
 }

@@ -14,10 +14,13 @@ struct device {
 	const struct adapter *adapter; /* borrowed */
 	enum profile profile;
 	nnjit_emitter *emit; /* of operators' kernels */
+	struct pace *pace;   /* serve.c's; NULL: none is minded */
 	/* timing.c's: */
 	uint64_t timed;       /* runs so far */
 	uint32_t clock_odd;   /* timestamps that could not be */
 	bool clock_untrusted; /* too many of them, or none are wanted: the host's clock is used */
+	double ran_ns;        /* when the last run ended, and how many will */
+	uint64_t asleep;      /* be slow yet, where a test lets the device sleep */
 };
 
 /* web: as Dawn opens it, robust buffer access on; native: without. */

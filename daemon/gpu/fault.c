@@ -28,6 +28,7 @@ static const struct kind {
         {"lame:", FAULT_LAME, false},
         {"memory:", FAULT_MEMORY, false},
         {"ahead:", FAULT_AHEAD, false},
+        {"asleep:", FAULT_ASLEEP, false},
 };
 
 /* The fault at `text`, up to the next comma, or NULL; *ret_number is UINT64_MAX for `*`. */

@@ -25,6 +25,8 @@ enum fault {
 	FAULT_LAME,    /* first builds take so many times as long as twins */
 	FAULT_MEMORY,  /* no allocation of more than so many bytes succeeds */
 	FAULT_AHEAD,   /* processors, too, compile ahead while they time */
+	FAULT_ASLEEP,  /* after a tenth of a second without work, so many runs take five times as
+	                  long */
 };
 
 enum fault fault_of(uint32_t candidate);

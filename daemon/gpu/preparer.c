@@ -8,13 +8,19 @@
 #include "base/cleanup.h"
 #include "daemon/gpu/preparer.h"
 #include "daemon/gpu/answer.h"
+#include "daemon/gpu/pace.h"
 #include "daemon/gpu/watchdog.h"
 
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
+
+#define TICK_NS 5e6 /* so long a device may idle before it slows down */
 
 struct preparer {
+	struct device *device;
 	struct builder *builder;
 	bool begun; /* a thread is to be joined */
 	pthread_t thread;
@@ -31,6 +37,7 @@ int preparer_create(struct device *device, struct preparer **ret_preparer, struc
 
 	if (!preparer)
 		return answer_no_memory("a second builder", err);
+	preparer->device = device;
 	int answer = builder_create(device, &preparer->builder, err);
 	if (answer)
 		preparer_destroy(preparer);
@@ -75,10 +82,30 @@ bool preparer_has_begun(const struct preparer *preparer)
 	return preparer->begun;
 }
 
+/* True when the thread ended. */
+static bool join_within(pthread_t thread, double ns)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	ns += (double)until.tv_nsec;
+	until.tv_sec += (time_t)(ns / 1e9);
+	until.tv_nsec = (long)fmod(ns, 1e9);
+	return !pthread_timedjoin_np(thread, NULL, &until);
+}
+
+/* Gives up keeping the device awake at the first failure: whoever times will meet it again. */
 static void wait_for(struct preparer *preparer)
 {
+	struct pace *pace = preparer->device->pace;
+	struct error err;
+
 	watchdog_await_second(true);
-	pthread_join(preparer->thread, NULL);
+	while (pace && !join_within(preparer->thread, TICK_NS))
+		if (pace_keep(pace, &err))
+			pace = NULL;
+	if (!pace)
+		pthread_join(preparer->thread, NULL);
 	watchdog_await_second(false);
 	preparer->begun = false;
 }

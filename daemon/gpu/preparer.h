@@ -16,6 +16,7 @@ void preparer_destroy(struct preparer *preparer); /* waits; NULL is fine */
 void preparer_begin(struct preparer *preparer, struct workload *workload, uint32_t candidate,
         const struct schedule *schedule);
 bool preparer_has_begun(const struct preparer *preparer); /* and nobody took or dropped it */
-/* Waits for what was begun and hands it over. What builder_build answered. */
+/* Waits for what was begun, keeping the device at its pace, and hands it over. What builder_build
+ * answered. */
 int preparer_take(struct preparer *preparer, struct built **ret_built, struct error *err);
 void preparer_drop(struct preparer *preparer); /* waits; NULL is fine, and so is nothing to drop */

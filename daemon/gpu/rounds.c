@@ -6,6 +6,7 @@
  */
 #include "daemon/gpu/rounds.h"
 #include "daemon/gpu/allocator.h"
+#include "daemon/gpu/pace.h"
 #include "daemon/gpu/threads.h"
 
 #define TIME_BUDGET_NS 20e9
@@ -25,9 +26,38 @@ static int warm(const struct rounds *rounds, struct error *err)
 
 	for (uint32_t i = 0; !answer && i < rounds->count; i++)
 		answer = twins_size_again(rounds->candidates[i], err);
+	if (!answer)
+		answer = pace_raise(rounds->device->pace, err);
 	for (uint32_t i = 0; !answer && i < rounds->count; i++)
 		if (rounds->candidates[i]->first->pilot_ns < WARM_BELOW_NS)
 			answer = time_one(rounds, i, &ns, err);
+	return answer;
+}
+
+/* One row, and whether the device was at its working clock behind it. */
+static int time_row(const struct rounds *rounds, bool *ret_held, struct error *err)
+{
+	double *row = rounds->ns + (size_t)rounds->done * rounds->count;
+	int answer = 0;
+
+	for (uint32_t i = 0; !answer && i < rounds->count; i++)
+		answer = time_one(rounds, i, &row[i], err);
+	return answer ? answer : pace_check(rounds->device->pace, ret_held, err);
+}
+
+/* A row that ended at another clock is taken again, but not for ever: what is timed may itself be
+ * what the device slows down for. */
+static int add_row(struct rounds *rounds, struct error *err)
+{
+	bool held = false;
+	int answer = time_row(rounds, &held, err);
+
+	for (; !answer && !held && rounds->again; rounds->again--) {
+		answer = pace_raise(rounds->device->pace, err);
+		if (!answer)
+			answer = time_row(rounds, &held, err);
+	}
+	rounds->done++;
 	return answer;
 }
 
@@ -37,17 +67,14 @@ int rounds_time(struct rounds *rounds, struct error *err)
 	bool computes_here = device_is_cpu(rounds->device);
 
 	rounds->done = 0;
+	rounds->again = rounds->samples;
 	if (computes_here)
 		threads_spread();
 	allocator_writes(computes_here && rounds->device->profile == PROFILE_WEB);
 	int answer = warm(rounds, err);
 	while (!answer && rounds->done < rounds->samples &&
-	        (!rounds->done || device_now_ns() < deadline_ns)) {
-		double *row = rounds->ns + (size_t)rounds->done * rounds->count;
-		for (uint32_t i = 0; !answer && i < rounds->count; i++)
-			answer = time_one(rounds, i, &row[i], err);
-		rounds->done++;
-	}
+	        (!rounds->done || device_now_ns() < deadline_ns))
+		answer = add_row(rounds, err);
 	allocator_writes(false);
 	return answer;
 }

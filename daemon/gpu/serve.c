@@ -9,6 +9,7 @@
 #include "daemon/gpu/answer.h"
 #include "daemon/gpu/describe.h"
 #include "daemon/gpu/inbox.h"
+#include "daemon/gpu/pace.h"
 #include "daemon/gpu/preparer.h"
 #include "daemon/gpu/probe.h"
 #include "daemon/gpu/request.h"
@@ -72,6 +73,8 @@ static void shut(struct server *server)
 	unload(server);
 	preparer_destroy(TAKE(server->preparer));
 	builder_destroy(TAKE(server->builder));
+	if (server->device)
+		pace_destroy(TAKE(server->device->pace));
 	device_close(TAKE(server->device));
 }
 
@@ -110,6 +113,8 @@ static int open_device(struct server *server, const struct adapter *adapter, enu
 		answer = builder_create(server->device, &server->builder, err);
 	if (!answer)
 		answer = preparer_create(server->device, &server->preparer, err);
+	if (!answer)
+		answer = pace_create(server->device, &server->device->pace, err);
 	if (answer && answer != ANSWER_DEVICE_LOST)
 		shut(server);
 	return answer;
@@ -176,12 +181,16 @@ static struct wire_built built_of(const struct verdict *verdict, bool ahead)
 	        .ahead = ahead};
 }
 
-/* What was begun ahead is this candidate: it was this request that began it. */
+/* What was begun ahead is this candidate: it was this request that began it. Else the second thread
+ * builds it, too, where the first has a device to keep awake meanwhile. */
 static int build(struct server *server, uint32_t candidate, const struct schedule *schedule,
         struct trial **ret_trial, struct error *err)
 {
 	struct verdict *verdict = &server->reply.verdict;
 	struct built *built;
+
+	if (server->device->pace && !preparer_has_begun(server->preparer))
+		preparer_begin(server->preparer, server->workload, candidate, schedule);
 	int answer = preparer_has_begun(server->preparer)
 	                     ? preparer_take(server->preparer, &built, err)
 	                     : builder_build(server->builder, candidate, schedule, &built, err);

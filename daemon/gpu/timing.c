@@ -18,6 +18,7 @@
 #define REPEATS_MAX 2048
 #define ODD_MAX     3    /* impossible timestamps until the device's clock is trusted no more */
 #define JUMP_NS     1e15 /* what a planted jump of the device's clock comes to */
+#define SLEEPY_NS   1e8  /* without work, until a device that a test lets sleep does */
 
 bool timing_has_timestamps(const struct device *device)
 {
@@ -135,8 +136,17 @@ static double elapsed_ns(struct device *device, const struct gpu_elapsed *elapse
 	return elapsed->wall_ns;
 }
 
+/* Whether a device that sleeps when it idles, and is woken by so many runs, slept through this. */
+static bool is_asleep(struct device *device, double start_ns, uint64_t runs)
+{
+	if (start_ns - device->ran_ns > SLEEPY_NS)
+		device->asleep = runs;
+	device->ran_ns = device_now_ns();
+	return device->asleep && device->asleep--;
+}
+
 /* What tests want a device to suffer. */
-static double suffer(const struct device *device, double ns)
+static double suffer(struct device *device, double start_ns, double ns)
 {
 	uint64_t number;
 
@@ -146,13 +156,15 @@ static double suffer(const struct device *device, double ns)
 		ns *= 2;
 	if (fault_planted(FAULT_BUSY, &number) && number && device->timed % number == 0)
 		ns *= 4;
+	if (fault_planted(FAULT_ASLEEP, &number) && is_asleep(device, start_ns, number))
+		ns *= 5;
 	return ns;
 }
 
 int run_time(struct device *device, const struct run *run, double *ret_ns, struct error *err)
 {
 	struct gpu_elapsed elapsed;
-	double total_ns = 0;
+	double total_ns = 0, start_ns = device_now_ns();
 
 	for (uint32_t i = 0; i < run->slices; i++) {
 		int answer = device->api->submit(run->commands[i], &elapsed, err);
@@ -160,7 +172,7 @@ int run_time(struct device *device, const struct run *run, double *ret_ns, struc
 			return answer;
 		total_ns += elapsed_ns(device, &elapsed);
 	}
-	*ret_ns = suffer(device, total_ns / run->repeats);
+	*ret_ns = suffer(device, start_ns, total_ns / run->repeats);
 	device->timed++;
 	return 0;
 }

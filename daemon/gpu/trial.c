@@ -8,10 +8,13 @@
 #include "base/cleanup.h"
 #include "daemon/gpu/answer.h"
 #include "daemon/gpu/builder.h"
+#include "daemon/gpu/pace.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+
+#define SLOW_STEP_NS 0.32 /* 3e9 steps a second: what a bad kernel does on a slow GPU */
 
 /* Of drivers that compile only then, most of the compiling. */
 static int compile_at_launch(struct built *built, struct error *err)
@@ -35,16 +38,25 @@ static int launch_fault(enum fault fault, struct error *err)
 	return 0;
 }
 
-/* One launch in the smallest pieces there are: nothing is known of its time yet. */
+/* Of a launch that never ran: as long as the worst kernels on a slow GPU take. On a processor
+ * nobody knows. */
+static double guess_ns(const struct built *built, uint32_t p)
+{
+	return device_is_cpu(built->trial->device)
+	               ? INFINITY
+	               : SLOW_STEP_NS * workload_steps(built->workload, p);
+}
+
+/* One launch in small pieces: nothing is known of its time yet. */
 static int run_once(struct built *built, uint32_t p, uint32_t round, struct error *err)
 {
-	const struct run_size smallest = {.launch_ns = INFINITY, .target_ns = 0};
+	const struct run_size careful = {.launch_ns = guess_ns(built, p), .target_ns = 0};
 	struct leg *leg = &built->trial->leg[p];
 	double ns;
 
 	int answer = workload_poison(built->workload, round, err);
 	if (!answer && !leg->run.slices)
-		answer = run_record(&leg->launch, &smallest, &leg->run, err);
+		answer = run_record(&leg->launch, &careful, &leg->run, err);
 	if (!answer)
 		answer = launch_fault(built->fault, err);
 	if (answer)
@@ -165,7 +177,7 @@ static int size_leg(struct device *device, struct leg *leg, struct error *err)
 static int pilot(struct built *built, struct error *err)
 {
 	struct trial *trial = built->trial;
-	int answer = 0;
+	int answer = pace_raise(trial->device->pace, err);
 
 	trial->legs = built->workload->timed_count;
 	for (uint32_t p = trial->legs; p < POINTS_MAX; p++)

@@ -243,6 +243,34 @@ START_TEST(clocks_agree)
 }
 END_TEST
 
+static void check_awake(struct worker *worker, double kernel_ns)
+{
+	json_t *ok = worker_ask(worker, "{\"do\":\"time\",\"candidates\":[3],\"samples\":6}"), *ns;
+	size_t i;
+
+	ck_assert_uint_eq(
+	        json_array_size(json_object_get(json_object_get(ok, "samples_ns"), "3")), 6);
+	json_array_foreach(json_object_get(json_object_get(ok, "samples_ns"), "3"), i, ns)
+	        ck_assert_double_eq(json_number_value(ns), kernel_ns);
+	json_decref(ok);
+}
+
+/* A device that idled takes five times as long until it has worked a little: no such time is told.
+ */
+START_TEST(times_of_a_device_that_sleeps)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "even:200000,asleep:4");
+	usleep(150000);
+	worker_build_right(&worker, 3, plain, schedule_plain);
+	check_awake(&worker, 200000);
+	usleep(150000);
+	check_awake(&worker, 200000);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 START_TEST(out_of_memory)
 {
 	struct worker worker;
@@ -368,6 +396,8 @@ int main(void)
 	        suite, "hangs_up_while_compiling_ahead", hangs_up_while_compiling_ahead, 1);
 	worker_each_device(suite, "dies_while_compiling_ahead", dies_while_compiling_ahead, 1);
 	worker_each_device(suite, "clocks_agree", clocks_agree, CLOCKS);
+	worker_each_device(
+	        suite, "times_of_a_device_that_sleeps", times_of_a_device_that_sleeps, 1);
 	worker_each_device(suite, "out_of_memory", out_of_memory, 1);
 	worker_each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
 	tcase_set_timeout(process, 60);
