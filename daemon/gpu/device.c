@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 int device_open(const struct adapter *adapter, enum profile profile, struct device **ret_device,
         struct error *err)
@@ -40,6 +41,28 @@ int device_allocate(struct device *device, uint64_t bytes, enum gpu_place place,
 		        "the device is out of memory while allocating %" PRIu64 " bytes (planted)",
 		        bytes);
 	return device->api->buffer_create(device, bytes, place, ret_buffer, err);
+}
+
+struct host_time device_host_time(void)
+{
+	unsigned long long ticks[8] = {
+	        0}; /* proc(5): user nice system idle iowait irq softirq steal */
+	FILE *file = fopen("/proc/stat", "re");
+	struct host_time time = {0};
+	struct timespec own;
+
+	if (!file)
+		return time;
+	int read = fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1],
+	        &ticks[2], &ticks[3], &ticks[4], &ticks[5], &ticks[6], &ticks[7]);
+	fclose(file);
+	if (read != 8 || clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own))
+		return time;
+	for (int i = 0; i < 8; i++)
+		time.all_s += (double)ticks[i] / (double)sysconf(_SC_CLK_TCK);
+	time.others_s = time.all_s - (double)(ticks[3] + ticks[4]) / (double)sysconf(_SC_CLK_TCK) -
+	                (double)own.tv_sec - (double)own.tv_nsec / 1e9;
+	return time;
 }
 
 uint64_t device_host_free_bytes(void)

@@ -31,6 +31,12 @@ void device_close(struct device *device); /* NULL is fine; nothing may be runnin
 /* api->buffer_create, short of memory where a test says so. */
 int device_allocate(struct device *device, uint64_t bytes, enum gpu_place place,
         struct gpu_buffer **ret_buffer, struct error *err);
+/* Processors' time since the host started, of all of them: with what others than this process took.
+ * All 0 where it does not say. */
+struct host_time {
+	double all_s, others_s;
+};
+struct host_time device_host_time(void);
 /* Memory the host could still give without swapping; UINT64_MAX where it does not say. */
 uint64_t device_host_free_bytes(void);
 

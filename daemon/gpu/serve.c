@@ -21,6 +21,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,7 +146,14 @@ static int serve_probe(struct server *server, const struct wire_probe *request,
 	int answer = need_device(server, err);
 
 	(void)request;
-	return answer ? answer : probe_facts(server->device, NULL, &ret_reply->facts, err);
+	if (answer)
+		return answer;
+	struct host_time before = device_host_time();
+	answer = probe_facts(server->device, NULL, &ret_reply->facts, err);
+	struct host_time after = device_host_time();
+	double all_s = after.all_s - before.all_s, others_s = after.others_s - before.others_s;
+	ret_reply->busy = all_s > 0 && others_s > 0 ? fmin(others_s / all_s, 1) : 0;
+	return answer;
 }
 
 static int serve_load(struct server *server, const struct wire_load *request,

@@ -110,12 +110,24 @@ static void device_free(struct device *device)
 	free(device);
 }
 
+/* A worker runs and has it open. */
+static bool is_open(const struct device *device)
+{
+	return worker_runs(device->worker) && device->opened == worker_starts(device->worker);
+}
+
+static void probe_again(struct device *device);
+
 static void idle_too_long(void *context)
 {
 	struct device *device = context;
 
-	if (device->job || device->readied)
+	if (device->job || device->readied || device->probing)
 		return;
+	if (doubt_lasts(device) && is_open(device)) {
+		probe_again(device);
+		return;
+	}
 	worker_stop(device->worker);
 	device->loaded = false;
 }
@@ -187,30 +199,41 @@ static void readied(struct device *device, const struct worker_reply *failure)
 	done(device->readied_context, failure);
 }
 
+/* Whether facts came. */
+static bool take_probe(struct device *device, const struct worker_reply *reply)
+{
+	struct wire_probed said;
+
+	if (reply->answer != WORKER_OK || wire_read_probed(reply->ok, &said, NULL))
+		return false;
+	json_t *facts = doubt_settle(device, &said);
+	if (!facts)
+		return false;
+	json_object_set_new(device->object, "facts", facts);
+	set_facts(device, facts);
+	device_keep(device);
+	device_calibrate(device);
+	devices_changed(device->tune);
+	log_info("device %s: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch", device->public.name,
+	        device->public.facts.fma_gflops, device->public.facts.memory_gbps,
+	        device->public.facts.launch_ns / 1e3);
+	return true;
+}
+
 static void probed(void *context, const struct worker_reply *reply)
 {
 	struct device *device = context;
-	json_t *facts = json_object_get(reply->ok, "facts");
 
 	if (reply->answer == WORKER_LOST) {
 		readied(device, reply);
 		return;
 	}
-	device->probe_failed = true;
-	if (reply->answer == WORKER_OK && json_is_object(facts)) {
-		json_object_set(device->object, "facts", facts);
-		set_facts(device, facts);
-		device_keep(device);
-		device_calibrate(device);
-		devices_changed(device->tune);
-		log_info("device %s: %.1f GFLOP/s, %.1f GB/s, %.1f us a launch",
-		        device->public.name, device->public.facts.fma_gflops,
-		        device->public.facts.memory_gbps, device->public.facts.launch_ns / 1e3);
-	} else {
+	bool taken = take_probe(device, reply);
+	device->probe_failed = !has_facts(device);
+	if (!taken)
 		log_warning(
 		        "device %s: cannot be probed: %s; schedules are ordered without its facts",
 		        device->public.name, reply->text ? reply->text : "no facts came");
-	}
 	readied(device, NULL);
 }
 
@@ -246,12 +269,35 @@ static void opened(void *context, const struct worker_reply *reply)
 	probe(device);
 }
 
+/* The facts stay as they are where the worker has no better ones. Who waits meanwhile goes on. */
+static void probed_again(void *context, const struct worker_reply *reply)
+{
+	struct device *device = context;
+
+	device->probing = false;
+	if (!take_probe(device, reply))
+		device->probe_failed = true;
+	if (device->readied)
+		device_ready(device, device->readied, device->readied_context);
+	else
+		device_rest(device);
+}
+
+static void probe_again(struct device *device)
+{
+	device->probing = true;
+	worker_call(device->worker, wire_write_probe(&(struct wire_probe){}), PROBE_NS,
+	        probed_again, device);
+}
+
 void device_ready(struct device *device, device_readied *done, void *context)
 {
 	device->readied = done;
 	device->readied_context = context;
 	loop_timer_stop(device->idle);
-	if (worker_runs(device->worker) && device->opened == worker_starts(device->worker)) {
+	if (device->probing)
+		return;
+	if (is_open(device)) {
 		probe(device);
 		return;
 	}

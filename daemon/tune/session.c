@@ -83,6 +83,7 @@ static enum session_state finish(struct session *session)
 	log_info("%s on %s: %.3f ms (baseline %.3f ms), %u of %u schedules in %.1f s: %s",
 	        job->text, job->device->public.name, best->median_ns / 1e6, best->baseline_ns / 1e6,
 	        best->measured, best->of, (double)budget_spent_ns(job) / 1e9, best->schedule);
+	doubt_raise(job->device, &job->id.op, best->median_ns);
 	device_calibrate(job->device);
 	return end(session, SESSION_FINISHED, "");
 }

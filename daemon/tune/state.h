@@ -30,8 +30,11 @@ struct device {
 	struct worker *worker;
 	uint32_t opened;   /* worker_starts() of the process that has the device open */
 	bool probe_failed; /* in this run: not tried again, facts stay unknown */
-	bool loaded;       /* the worker holds an operator's buffers */
-	struct job *job;   /* running here */
+	bool probing;      /* once more, while nothing else is to be done */
+	uint32_t probes;   /* in this run, and when the next one may be: doubt.c's */
+	uint64_t doubt_ns;
+	bool loaded;     /* the worker holds an operator's buffers */
+	struct job *job; /* running here */
 	struct loop_timer *idle;
 	device_readied *readied;
 	void *readied_context;
@@ -84,6 +87,16 @@ static inline struct device *device_of(const struct tune_device *public)
 }
 void device_ready(struct device *device, device_readied *done, void *context);
 void device_rest(struct device *device); /* no job follows: stops the worker after a while */
+
+/* ---- doubt.c */
+struct wire_probed;
+/* Takes into *facts, just measured, what was better before. True: it is better by more than noise.
+ */
+bool doubt_merge(const struct facts *before, struct facts *facts);
+/* The facts to keep after a probe, as JSON and with how sure they are; NULL: out of memory. */
+json_t *doubt_settle(struct device *device, const struct wire_probed *probed);
+bool doubt_lasts(const struct device *device); /* a probe is due once the device is idle */
+void doubt_raise(struct device *device, const struct op *op, double ns); /* a kernel took so long */
 
 /* ---- calibrate.c */
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */

@@ -41,6 +41,8 @@ void folder_remove(void);
 
 /* Stores opened in between hold facts as an older probe left them: 1 GFLOP/s, 1 GB/s. */
 void facts_outdate(void);
+/* The same as today's probe, sure by so much, would have left them with these rates. */
+void facts_claim(double gflops, double gbps, int sure);
 void facts_restore(void);
 
 const struct metrics *counted(void); /* the gauges as they are now */
