@@ -362,7 +362,7 @@ export interface Limits {
 	matrices?: [number, number, number][];
 }
 
-/** How fast a device is, measured once for each version of its driver; 0 is unknown. */
+/** How fast a device is, measured for each version of its driver until quiet probes agree; 0 is unknown. */
 export interface Facts {
 	/** GFLOP/s: peak f32 multiply-adds, two operations each */
 	fma_gflops?: number;
@@ -390,6 +390,8 @@ export interface Facts {
 	cpu?: boolean;
 	/** which probe measured */
 	version?: number;
+	/** quiet probes that agree; below 2 it is measured again when idle, and the better kept */
+	sure?: number;
 }
 
 /** What fits in `bytes` is read at `gbps`. */
