@@ -47,7 +47,7 @@ int nnjit_lower(struct nnjit *nnjit, const struct op *op, const struct schedule 
 	return ir_finish(nnjit->builder, ret_module);
 }
 
-static void describe_dimensions(const struct op *op, struct kernel *kernel)
+void nnjit_dimensions(const struct op *op, struct kernel *kernel)
 {
 	kernel->dimension_count = op->dynamic_count;
 	for (uint32_t i = 0; i < op->dynamic_count; i++) {
@@ -66,7 +66,7 @@ static void describe(const struct op *op, const struct schedule *schedule,
 	struct geometry g;
 
 	family_of(op)->derive(op, schedule, &g, &shape, NULL);
-	describe_dimensions(op, kernel);
+	nnjit_dimensions(op, kernel);
 	for (uint32_t i = 0; i < op->dynamic_count; i++)
 		dims[i] = kernel->dimensions[i].hint;
 	for (uint32_t i = 0; i < 3; i++) {

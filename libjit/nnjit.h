@@ -45,6 +45,9 @@ struct kernel {
 int nnjit_generate(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,
         nnjit_emitter *emit, struct kernel *ret_kernel);
 
+/* Fills in the dimensions alone. */
+void nnjit_dimensions(const struct op *op, struct kernel *kernel);
+
 /* Its first half: the kernel as a module of the IR, owned by the nnjit, valid until its next call.
  * -EINVAL if the schedule is malformed. -ENOMEM. */
 int nnjit_lower(struct nnjit *nnjit, const struct op *op, const struct schedule *schedule,

@@ -3,8 +3,11 @@
 // Types of nnjit-web. GPU* types are those of @webgpu/types or of TypeScript's own DOM library; what the
 // daemon answers with is in protocol.d.ts.
 
-import type { DType, Kernel, KernelInParts, LeadersAnswer, PrefetchProgress, Progress, ReportAnswer } from './protocol.js';
+import type { DType, Kernel, KernelInSteps, LeadersAnswer, PrefetchProgress, Progress, ReportAnswer } from './protocol.js';
 export * from './protocol.js';
+
+/** All that it takes to run an operator: a kernel, or several in steps. */
+export type Artifact = Kernel | KernelInSteps;
 
 /** The operator in its text form ('matmul m=?128 n=256 k=256 act=relu') or as an object. */
 export type Op = string | OpObject;
@@ -47,7 +50,7 @@ export interface KernelOptions {
 	target?: 'wgsl' | 'spirv';
 	/** How often it will be run; left out, so often that compiling does not count. */
 	runs?: number;
-	/** An input that stays the same, as weights do: the kernel may want it laid out anew, once (Runner.prepare). */
+	/** An input that stays the same, as weights do: the answer may have a step that lays it out anew, once (Runner.prepare). */
 	constant?: string;
 	signal?: AbortSignal;
 }
@@ -67,9 +70,9 @@ export class Client extends EventTarget {
 	readonly version: string | null;
 	readonly state: 'open' | 'reconnecting' | 'closed';
 	readonly transport: 'websocket' | 'fetch';
-	kernel(op: Op, options?: KernelOptions): Promise<Kernel>;
+	kernel(op: Op, options?: KernelOptions): Promise<Artifact>;
 	/** What is known now, then each improvement; ends with the tuned kernel. */
-	watch(op: Op, options?: WatchOptions): AsyncGenerator<Kernel, void, void>;
+	watch(op: Op, options?: WatchOptions): AsyncGenerator<Artifact, void, void>;
 	prefetch(ops: Op[], onProgress?: (progress: PrefetchProgress) => void,
 		options?: { device?: string; signal?: AbortSignal }): Promise<PrefetchProgress>;
 	/** What the page measured; dispatches: in each sample (1); quantum_ns: the steps of its clock (100000). */
@@ -96,7 +99,7 @@ export interface CompareOptions {
  * this page's origin. Needs 'timestamp-query'; without it, nothing is timed.
  */
 export function compare(client: Client, gpuDevice: GPUDevice, op: Op, options?: CompareOptions): Promise<{
-	kernel: Kernel;
+	kernel: Artifact;
 	timings: { schedule: string; median_ns: number; samples: number; dispatches: number; quantum_ns: number }[];
 }>;
 
@@ -119,16 +122,16 @@ export interface Timing {
 }
 
 /** Makes the pipelines; rejects with an NnjitError ('bad-kernel', 'missing-feature'). */
-export function createRunner(device: GPUDevice, kernel: Kernel | KernelInParts): Promise<Runner>;
+export function createRunner(device: GPUDevice, kernel: Artifact): Promise<Runner>;
 
 export class Runner {
 	private constructor();
-	readonly artifact: Kernel;
-	/** Of an operator in parts, the first part's; the same for bindGroup(). */
+	readonly artifact: Artifact;
+	/** Of an artifact with steps, of the first that every run runs; the same for bindGroup(). */
 	readonly pipeline: GPUComputePipeline;
 	/** Buffers for every tensor, by name, filled where data is given; the caller destroys them. */
 	allocate(inputs?: Record<string, ArrayBufferView | GPUBuffer>, dims?: Dims): Record<string, GPUBuffer>;
-	/** The buffers, with new ones in place of constant inputs that the kernel wants laid out anew. Once for each kernel. */
+	/** Runs what is run once: the buffers, with a new one, `scratch`, for what it made. The constant inputs are not read after it. */
 	prepare(buffers: Record<string, GPUBuffer>): Promise<Record<string, GPUBuffer>>;
 	bindGroup(buffers: Buffers, dims?: Dims): GPUBindGroup;
 	/** Records into an encoder or an open pass; with neither, submits. Throws 'bad-dims' for a value out of range. */

@@ -80,8 +80,6 @@ export interface Kernel {
 	verified: Verified | null;
 	/** page: reports of this page's origin chose it among near-ties */
 	settled_by?: string;
-	/** what is to be done once to constant inputs, whose bindings are as they are then */
-	prepare?: Preparation[];
 }
 
 /** A buffer of group 0, row-major, the batch outermost. */
@@ -172,16 +170,8 @@ export interface Verified {
 	share?: number;
 }
 
-/** An input to be laid out anew, once. */
-export interface Preparation {
-	/** its name */
-	input: string;
-	/** that does it: `x` is the input as it was, `out` takes its place */
-	kernel: Kernel;
-}
-
-/** An operator whose tensors are larger than a binding may be: kernels to run one after another. */
-export interface KernelInParts {
+/** An operator that takes several dispatches: kernels, and steps to run them in. */
+export interface KernelInSteps {
 	/** the whole operator, canonical text */
 	op: string;
 	/** its hash */
@@ -192,34 +182,52 @@ export interface KernelInParts {
 	target: Target;
 	/** as a kernel's */
 	profile: string;
-	/** of the whole operator: what to allocate */
+	/** the whole operator's tensors: what to allocate */
 	bindings: Binding[];
 	/** besides the kernels' */
 	required_limits: Record<string, number>;
-	/** the least of the kernels' */
+	/** the dimensions left open; of an operator that has some */
+	dimensions?: Dimension[];
+	/** the least of the kernels' that are run in every run */
 	status: Status;
-	/** of all parts together; 0 while one is not measured */
-	timing: PartsTiming;
-	/** in the order in which they are to be dispatched */
-	parts: Part[];
+	/** of a run; 0 while a kernel is not measured */
+	timing: StepsTiming;
+	/** bytes of one more buffer, with the open dimensions as they are tuned; 0: none is needed */
+	scratch: number;
+	/** in the order in which they are to be run */
+	steps: Step[];
 	/** the different ones */
 	kernels: Kernel[];
 }
 
-/** The times of all parts together. */
-export interface PartsTiming {
+/** The times of all dispatches of a run together. */
+export interface StepsTiming {
 	/** of the kernels */
 	median_ns: number;
 	/** of what engines ship */
 	baseline_ns: number;
 }
 
-/** A dispatch of an operator in parts. */
-export interface Part {
+/** A kernel, dispatched `repeat` times on parts of the operator's tensors and of the scratch buffer. */
+export interface Step {
 	/** index in `kernels` */
 	kernel: number;
-	/** bytes, of each binding */
-	offsets: number[];
+	/** how often, one after another */
+	repeat: number;
+	/** true: before the first run alone, as long as the constant input stays the same */
+	once: boolean;
+	/** what to bind as each of the kernel's tensors */
+	buffers: Place[];
+}
+
+/** Where a binding begins: at byte `offset + advance * i` of the buffer in repetition i; always a multiple of 256. */
+export interface Place {
+	/** the operator's tensor, or scratch */
+	name: string;
+	/** bytes */
+	offset: number;
+	/** bytes */
+	advance: number;
 }
 
 /** What follows a watch. */
@@ -228,9 +236,9 @@ export interface WatchEvent {
 	id: number;
 	/** which */
 	event: WatchEventName;
-	/** of the search; of an operator in parts, of its kernels */
+	/** of the search; of an operator in steps, of its kernels */
 	progress?: Progress;
-	/** as served now, whole or in parts */
+	/** as served now, whole or in steps */
 	kernel?: Kernel;
 	/** why it failed */
 	error?: Problem;

@@ -159,7 +159,7 @@ static int add_plan(struct api *api, struct op_list *list, const struct plan *pl
 
 	snprintf(name, sizeof name, "%s%s", asked->name, in_parts && *asked->name ? " (part)" : "");
 	for (uint32_t i = 0; !answer && i < plan_tuned(plan); i++) {
-		const struct op_asked one = {name, asked->times * plan_steps_of(plan, i)};
+		const struct op_asked one = {name, asked->times * plan_runs_of(plan, i)};
 		answer = add_kernel(api, list, &plan->kernels[i].id, &one, ret_problem);
 	}
 	return answer;

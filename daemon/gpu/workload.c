@@ -320,14 +320,12 @@ static uint64_t largest_bytes(const struct op *op)
  * it cannot be cut. */
 static bool halve(struct part *part)
 {
-	struct op_part parts[OP_PARTS_MAX];
-	uint32_t count;
+	struct op_way way;
 
-	if (part->op.dynamic_count ||
-	        op_split(&part->op, largest_bytes(&part->op) / 2, parts, &count, NULL) || count < 2)
+	if (part->op.dynamic_count || op_split(&part->op, largest_bytes(&part->op) / 2, &way, NULL))
 		return false;
-	part->share *= op_bytes(&parts[0].op) / op_bytes(&part->op);
-	part->op = parts[0].op;
+	part->share *= op_bytes(&way.steps[0].op) / op_bytes(&part->op);
+	part->op = way.steps[0].op;
 	return true;
 }
 

@@ -33,7 +33,7 @@ static const struct tune_kernel *of_way(
 uint32_t choose_way(
         const struct plan *plan, const struct tune_kernel known[static PLAN_KERNELS_MAX])
 {
-	const struct plan_step *first = &plan->steps[plan->ways[plan->way_count - 1].first];
+	const struct artifact_step *first = &plan->steps[plan->ways[plan->way_count - 1].first];
 
 	if (plan->way_count < 2)
 		return 0;

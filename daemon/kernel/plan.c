@@ -1,89 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads plans. An operator that no binding holds is taken apart; parts but for the last are alike,
- * so two kernels do. One with a constant input that can be laid out anew has two ways. The kernels
+ * Reads plans. An operator that no binding holds is taken apart; parts that are alike share their
+ * kernel. One with a constant input that can be laid out anew has two ways. The kernels
  * of a plan are operators like any other: tuned, stored and shared as such. Must not look at what
  * the tuner knows of a kernel. Invariant: each way's steps compute the whole operator.
  */
 #include "daemon/kernel/plans.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-static uint32_t add_kernel(struct plan *plan, const struct op *op, double runs, bool tuned)
+static uint32_t kernel_of(struct plan *plan, const struct op_step *step)
 {
-	struct plan_kernel *kernel = &plan->kernels[plan->kernel_count];
+	uint32_t i = 0;
 
-	assert(plan->kernel_count < PLAN_KERNELS_MAX);
-	*kernel = (struct plan_kernel){plan->params.id, runs, tuned};
-	kernel->id.op = *op;
-	return plan->kernel_count++;
+	while (i < plan->kernel_count &&
+	        memcmp(&plan->kernels[i].id.op, &step->op, sizeof step->op) != 0)
+		i++;
+	if (i < plan->kernel_count || i == PLAN_KERNELS_MAX)
+		return i;
+	struct plan_kernel *kernel = &plan->kernels[plan->kernel_count++];
+	*kernel = (struct plan_kernel){
+	        plan->params.id, step->once ? 1 : plan->params.runs, !step->once};
+	kernel->id.op = step->op;
+	return i;
 }
 
-static struct plan_step *add_step(struct plan *plan, uint32_t kernel)
+static bool add_step(struct plan *plan, const struct op_step *from)
 {
-	struct plan_step *step = &plan->steps[plan->step_count++];
+	uint32_t kernel = kernel_of(plan, from);
+	struct artifact_step *step = &plan->steps[plan->step_count++];
 
-	*step = (struct plan_step){.kernel = kernel};
-	return step;
+	*step = (struct artifact_step){kernel, from->repeat, from->once, {{0}}};
+	memcpy(step->places, from->places, sizeof step->places);
+	return kernel < PLAN_KERNELS_MAX;
 }
 
-/* The steps that no way has yet. */
-static void add_way(struct plan *plan)
+/* False where it takes too many kernels. What is tuned comes first among them. */
+static bool add_way(struct plan *plan, const struct op_way *way)
 {
-	uint32_t first = 0;
+	bool fits = true;
 
-	for (uint32_t i = 0; i < plan->way_count; i++)
-		first += plan->ways[i].count;
-	plan->ways[plan->way_count++] = (struct plan_way){first, plan->step_count - first};
-}
-
-/* ---- In parts. */
-
-static uint32_t kernel_of_part(struct plan *plan, const struct op *op)
-{
-	for (uint32_t i = 0; i < plan->kernel_count; i++)
-		if (!memcmp(&plan->kernels[i].id.op, op, sizeof *op))
-			return i;
-	return add_kernel(plan, op, plan->params.runs, true);
+	plan->ways[plan->way_count++] = (struct plan_way){
+	        plan->step_count, way->count, way->scratch_bytes};
+	for (uint32_t i = 0; i < way->count; i++)
+		if (!way->steps[i].once)
+			(void)kernel_of(plan, &way->steps[i]);
+	for (uint32_t i = 0; fits && i < way->count; i++)
+		fits = add_step(plan, &way->steps[i]);
+	return fits;
 }
 
 static int read_parts(struct plan *plan, struct problem *ret_problem)
 {
 	const struct kernel_id *id = &plan->params.id;
-	struct op_part parts[OP_PARTS_MAX];
-	uint32_t count;
+	struct op_way way;
 	struct error err;
 
-	if (op_split(&id->op, id->device->limits.binding_bytes, parts, &count, &err))
+	if (op_split(&id->op, id->device->limits.binding_bytes, &way, &err))
 		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, err.field, "%s", err.text);
-	for (uint32_t i = 0; i < count; i++) {
-		struct plan_step *step = add_step(plan, kernel_of_part(plan, &parts[i].op));
-		memcpy(step->offset_bytes, parts[i].offset_bytes, sizeof step->offset_bytes);
-	}
-	add_way(plan);
+	if (!add_way(plan, &way))
+		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, "op",
+		        "parts that a binding holds would take more than %d kernels: create the "
+		        "device with a larger maxStorageBufferBindingSize",
+		        PLAN_KERNELS_MAX);
 	return 0;
 }
 
-/* ---- Laid out anew. */
-
 static int read_layouts(struct plan *plan, struct problem *ret_problem)
 {
-	const char *constant = plan->params.constant;
-	struct op other, preparation;
+	struct op_way way;
 	struct error err;
-	int r = op_relaid(&plan->params.id.op, constant, &other, &preparation, &err);
+	int r = op_relaid(&plan->params.id.op, plan->params.constant, &way, &err);
 
 	if (r == -EINVAL)
 		return problem_set(ret_problem, PROBLEM_BAD_VALUE, err.field, "%s", err.text);
-	if (r || plan_is_in_parts(plan))
-		return 0;
-	snprintf(plan->constant, sizeof plan->constant, "%s", constant);
-	uint32_t kernel = add_kernel(plan, &other, plan->params.runs, true);
-	add_step(plan, add_kernel(plan, &preparation, 1, false))->once = true;
-	add_step(plan, kernel);
-	add_way(plan);
+	if (!r && !plan_is_in_parts(plan))
+		(void)add_way(plan, &way);
 	return 0;
 }
 
@@ -95,7 +88,6 @@ int plan_read(struct plans *plans, const struct plan_params *params, struct plan
 	struct plan plan;
 
 	plan.params = *params;
-	plan.constant[0] = '\0';
 	plan.kernel_count = plan.step_count = plan.way_count = 0;
 	int answer = read_parts(&plan, ret_problem);
 	if (!answer && params->constant)
@@ -109,19 +101,20 @@ int plan_read(struct plans *plans, const struct plan_params *params, struct plan
 	return 0;
 }
 
-const struct plan_step *plan_last(const struct plan *plan, uint32_t way)
+const struct artifact_step *plan_last(const struct plan *plan, uint32_t way)
 {
 	return &plan->steps[plan->ways[way].first + plan->ways[way].count - 1];
 }
 
 bool plan_is_whole(const struct plan *plan)
 {
-	return plan->step_count == 1;
+	return plan->way_count == 1 && plan->step_count == 1 && plan->steps[0].repeat == 1 &&
+	       !memcmp(&plan->kernels[0].id.op, &plan->params.id.op, sizeof plan->params.id.op);
 }
 
 bool plan_is_in_parts(const struct plan *plan)
 {
-	return plan->way_count == 1 && plan->step_count > 1;
+	return plan->way_count == 1 && !plan_is_whole(plan);
 }
 
 uint32_t plan_tuned(const struct plan *plan)
@@ -133,11 +126,12 @@ uint32_t plan_tuned(const struct plan *plan)
 	return count;
 }
 
-uint32_t plan_steps_of(const struct plan *plan, uint32_t kernel)
+uint32_t plan_runs_of(const struct plan *plan, uint32_t kernel)
 {
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < plan->step_count; i++)
-		count += plan->steps[i].kernel == kernel;
+		if (plan->steps[i].kernel == kernel)
+			count += plan->steps[i].repeat;
 	return count;
 }

@@ -26,36 +26,31 @@ struct plan_params {         /* zero but for id: WGSL, run as often as can be, f
 
 /*  plan.kernels   different operators, at most PLAN_KERNELS_MAX
  *       ^
- *  plan.steps     dispatches in order: which kernel, on which part of which buffers
+ *  plan.steps     in order: which kernel, how often, on which part of which buffers
  *       ^
  *  plan.ways      runs of steps, each of which computes the operator; the faster one is served
  *
  *  whole:     kernels [operator]                              ways [0]
- *  in parts:  kernels [most parts, last part]                 ways [0 0 0 1]
+ *  in parts:  kernels [most parts, last part]                 ways [0 3 times, 1]
  *  laid out:  kernels [operator, other layout, preparation]   ways [0] [2 once, 1]
  */
-#define PLAN_KERNELS_MAX 3
-#define PLAN_STEPS_MAX   OP_PARTS_MAX
+#define PLAN_KERNELS_MAX 12
 #define PLAN_WAYS_MAX    2
+#define PLAN_STEPS_MAX   (OP_WAY_STEPS_MAX + PLAN_WAYS_MAX)
 struct plan_kernel {
 	struct kernel_id id; /* features: of the stored kernel that serves, else as asked */
 	double runs;         /* that its schedule is chosen for; 0: as often as can be */
 	bool tuned;          /* on its own behalf: not for what runs once */
 };
-struct plan_step {
-	uint32_t kernel; /* index in plan.kernels */
-	bool once;       /* not in every run: lays the constant input out anew */
-	uint64_t offset_bytes[OP_TENSORS_MAX]; /* of each tensor in the operator's own */
-};
 struct plan_way {
 	uint32_t first, count; /* of plan.steps */
+	uint64_t scratch_bytes;
 };
 struct plan {
 	struct plan_params params; /* constant NULL; origin borrowed until the plan's end */
-	char constant[16];         /* the input's name; "": none */
 	uint32_t kernel_count, step_count, way_count;
 	struct plan_kernel kernels[PLAN_KERNELS_MAX];
-	struct plan_step steps[PLAN_STEPS_MAX];
+	struct artifact_step steps[PLAN_STEPS_MAX]; /* kernel: index in plan.kernels */
 	struct plan_way ways[PLAN_WAYS_MAX];
 };
 
@@ -66,9 +61,9 @@ bool plan_is_whole(const struct plan *plan);    /* the operator itself, and noth
 bool plan_is_in_parts(const struct plan *plan); /* all of its kernels are needed */
 uint32_t plan_tuned(const struct plan *plan);   /* kernels to tune: the first so many */
 /* The step with which a way ends, which runs in every run. */
-const struct plan_step *plan_last(const struct plan *plan, uint32_t way);
-/* In how many steps a kernel runs. */
-uint32_t plan_steps_of(const struct plan *plan, uint32_t kernel);
+const struct artifact_step *plan_last(const struct plan *plan, uint32_t way);
+/* How often a kernel runs in a run of the operator. */
+uint32_t plan_runs_of(const struct plan *plan, uint32_t kernel);
 
 /* What is known of it now: 0 with a new reference, or a problem_code. */
 int plan_json(struct plans *plans, const struct plan *plan, json_t **ret_object,
@@ -85,7 +80,8 @@ int plan_told_json(struct plans *plans, const struct plan *plan, const struct tu
         json_t **ret_object, struct problem *ret_problem);
 
 /* ---- Near-ties (settle.c). */
-/* The kernel and those within a few percent of it, an artifact each, fastest first. */
+/* The kernel and those within a few percent of it, an artifact each, fastest first; of an operator
+ * in parts none. */
 int leaders_json(struct plans *plans, const struct plan_params *params, json_t **ret_array,
         struct problem *ret_problem);
 /* How far a page's report can be believed, 0 to 1: little of few ticks of its clock. */

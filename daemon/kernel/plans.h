@@ -16,18 +16,16 @@ struct plans {
 	struct buffer text; /* the answer written last: what plan_text lends */
 };
 
-/* What a plan is served as now. It points into itself: it is filled where it stays. */
+/* What a plan is served as now: one kernel, or a way of several steps. It points into itself: it is
+ * filled where it stays. */
 struct served {
 	struct tune_kernel known[PLAN_KERNELS_MAX]; /* of each of the plan's kernels */
-	enum artifact_status status;                /* of the whole */
-	bool in_parts;
-	struct artifact artifacts[PLAN_KERNELS_MAX]; /* the one kernel and what prepares for it, or
-	                                              * the parts' */
-	/* Of one in parts. */
-	struct artifact whole;
-	struct op_part parts[PLAN_STEPS_MAX];
-	uint32_t kinds[PLAN_STEPS_MAX];
-	struct artifact_parts all;
+	struct artifact whole;                      /* with its status */
+	uint32_t kernel_count;                      /* of the way: those that it takes */
+	struct artifact kernels[PLAN_KERNELS_MAX];
+	uint32_t step_count; /* 0: the operator is one of the kernels, and the only one */
+	struct artifact_step steps[PLAN_STEPS_MAX];
+	uint64_t scratch_bytes;
 };
 
 /* ---- serve.c */

@@ -98,57 +98,83 @@ int known_json(struct plans *plans, const struct tune_kernel *kernel, enum targe
 
 /* ---- A plan. */
 
-/* In parts: every kernel, and which part runs which from which offsets. */
-static void serve_parts(const struct plan *plan, struct served *served)
+/* What is known of a kernel, with what the origin itself measured settling near-ties. */
+static struct artifact settled_of(
+        struct store *store, const struct plan_params *params, const struct tune_kernel *kernel)
+{
+	struct tune_kernel settled = *kernel;
+	bool chosen = settle(store, params->origin, &settled);
+	struct artifact artifact = artifact_of(&settled, params->target);
+
+	artifact.settled = chosen;
+	return artifact;
+}
+
+/* What is true of all kernels that run in every run is the least that is true of one. */
+static enum artifact_status least(enum artifact_status all, enum artifact_status one)
+{
+	if (one == ARTIFACT_TUNED)
+		return all;
+	return all == ARTIFACT_TUNED || one < all ? one : all;
+}
+
+/* The number that the plan's kernel has among those of the way. */
+static uint32_t take_kernel(struct served *served, const struct plan *plan, uint32_t kernel)
+{
+	const struct op *op = &plan->kernels[kernel].id.op;
+	uint32_t i = 0;
+
+	while (i < served->kernel_count && memcmp(&served->kernels[i].op, op, sizeof *op) != 0)
+		i++;
+	if (i == served->kernel_count)
+		served->kernels[served->kernel_count++] = artifact_of(
+		        &served->known[kernel], plan->params.target);
+	return i;
+}
+
+static void serve_steps(const struct plan *plan, const struct plan_way *way, struct served *served)
 {
 	const struct plan_params *params = &plan->params;
 
-	served->whole = (struct artifact){
-	        .op = params->id.op, .target = params->target, .device = params->id.device->id};
-	for (uint32_t i = 0; i < plan->kernel_count; i++)
-		served->artifacts[i] = artifact_of(&served->known[i], params->target);
-	for (uint32_t i = 0; i < plan->step_count; i++) {
-		served->kinds[i] = plan->steps[i].kernel;
-		memcpy(served->parts[i].offset_bytes, plan->steps[i].offset_bytes,
-		        sizeof served->parts[i].offset_bytes);
+	served->whole = (struct artifact){.op = params->id.op,
+	        .target = params->target,
+	        .device = params->id.device->id,
+	        .status = ARTIFACT_TUNED};
+	served->kernel_count = 0;
+	served->step_count = way->count;
+	served->scratch_bytes = way->scratch_bytes;
+	for (uint32_t i = 0; i < way->count; i++) {
+		struct artifact_step *step = &served->steps[i];
+		*step = plan->steps[way->first + i];
+		step->kernel = take_kernel(served, plan, step->kernel);
+		if (!step->once)
+			served->whole.status = least(
+			        served->whole.status, served->kernels[step->kernel].status);
 	}
-	served->all = (struct artifact_parts){
-	        .whole = &served->whole,
-	        .kernels = served->artifacts,
-	        .kernel_count = plan->kernel_count,
-	        .parts = served->parts,
-	        .kinds = served->kinds,
-	        .part_count = plan->step_count,
-	};
-	served->status = artifact_parts_status(&served->all);
 }
 
-/* One kernel, with what the origin itself measured settling near-ties. */
 static void serve_kernel(struct store *store, const struct plan_params *params,
-        struct tune_kernel *kernel, struct served *served)
+        const struct tune_kernel *kernel, struct served *served)
 {
-	bool settled = settle(store, params->origin, kernel);
-
-	served->artifacts[0] = artifact_of(kernel, params->target);
-	served->artifacts[0].settled = settled;
-	served->status = served->artifacts[0].status;
+	served->kernels[0] = served->whole = settled_of(store, params, kernel);
+	served->kernel_count = 1;
+	served->step_count = 0;
 }
 
-/* The faster way; each comes down to one kernel. */
+/* The faster way. */
 static void serve_way(struct store *store, const struct plan *plan, struct served *served)
 {
-	uint32_t way = choose_way(plan, served->known);
-	const struct plan_step *first = &plan->steps[plan->ways[way].first];
-	struct tune_kernel kernel = served->known[plan_last(plan, way)->kernel];
+	const struct plan_way *way = &plan->ways[choose_way(plan, served->known)];
 
-	if (kernel.status == TUNE_TUNED && choice_is_open(plan, served->known))
-		kernel.status = TUNE_TUNING; /* the choice is */
-	serve_kernel(store, &plan->params, &kernel, served);
-	if (!first->once)
-		return;
-	served->artifacts[1] = artifact_of(&served->known[first->kernel], plan->params.target);
-	served->artifacts[0].prepare = &served->artifacts[1];
-	served->artifacts[0].prepare_input = plan->constant;
+	if (plan_is_in_parts(plan) || way->count > 1)
+		serve_steps(plan, way, served);
+	else
+		serve_kernel(store, &plan->params, &served->known[plan->steps[way->first].kernel],
+		        served);
+	if (served->whole.status == ARTIFACT_TUNED && choice_is_open(plan, served->known))
+		served->whole.status = ARTIFACT_TUNING; /* the choice is */
+	if (!served->step_count)
+		served->kernels[0].status = served->whole.status;
 }
 
 int serve(struct plans *plans, const struct plan *plan, struct served *ret_served,
@@ -158,14 +184,9 @@ int serve(struct plans *plans, const struct plan *plan, struct served *ret_serve
 
 	for (uint32_t i = 0; !r && i < plan->kernel_count; i++)
 		r = known_read(plans, &plan->kernels[i], &ret_served->known[i], ret_problem);
-	if (r)
-		return r;
-	ret_served->in_parts = plan_is_in_parts(plan);
-	if (ret_served->in_parts)
-		serve_parts(plan, ret_served);
-	else
+	if (!r)
 		serve_way(plans->store, plan, ret_served);
-	return 0;
+	return r;
 }
 
 void serve_queue(struct plans *plans, const struct plan *plan, const struct served *served)
@@ -177,9 +198,11 @@ void serve_queue(struct plans *plans, const struct plan *plan, const struct serv
 int served_write(struct plans *plans, const struct served *served, int digits, struct buffer *text,
         struct problem *ret_problem)
 {
-	int r = served->in_parts
-	                ? artifact_parts_write(plans->nnjit, &served->all, digits, text)
-	                : artifact_write(plans->nnjit, &served->artifacts[0], digits, text);
+	const struct artifact_steps all = {&served->whole, served->kernels, served->kernel_count,
+	        served->steps, served->step_count, served->scratch_bytes};
+	int r = served->step_count
+	                ? artifact_steps_write(plans->nnjit, &all, digits, text)
+	                : artifact_write(plans->nnjit, &served->kernels[0], digits, text);
 
 	return r ? not_generated(r, ret_problem) : 0;
 }
@@ -210,7 +233,7 @@ int plan_told_json(struct plans *plans, const struct plan *plan, const struct tu
         json_t **ret_object, struct problem *ret_problem)
 {
 	struct tune_kernel told = *kernel;
-	struct served served = {.in_parts = false};
+	struct served served;
 
 	tune_for_runs(plans->tune, plan->params.runs, &told);
 	serve_kernel(plans->store, &plan->params, &told, &served);

@@ -147,27 +147,38 @@ bool settle(struct store *store, const char *origin, struct tune_kernel *kernel)
 
 /* ---- As JSON. */
 
-int leaders_json(struct plans *plans, const struct plan_params *params, json_t **ret_array,
-        struct problem *ret_problem)
+static int leaders_of_whole(
+        struct plans *plans, const struct plan *plan, json_t *array, struct problem *ret_problem)
 {
-	struct plan_kernel whole = {.id = params->id, .runs = params->runs};
 	struct tune_kernel kernel;
 	struct leaders leaders;
 	json_t *object;
+	int answer = known_read(plans, &plan->kernels[0], &kernel, ret_problem);
 
-	whole.id.features = kernel_features(plans->store, &whole.id);
-	int answer = known_read(plans, &whole, &kernel, ret_problem);
 	if (answer)
 		return answer;
 	leaders_of(plans->store, &kernel, &leaders);
-	json_t *array = json_array();
 	for (uint32_t i = 0; !answer && i < leaders.count; i++) {
 		if (i && !take(&leaders.trials[i], &kernel))
 			continue;
-		answer = known_json(plans, &kernel, params->target, &object, ret_problem);
+		answer = known_json(plans, &kernel, plan->params.target, &object, ret_problem);
 		if (!answer)
 			json_array_append_new(array, object);
 	}
+	return answer;
+}
+
+int leaders_json(struct plans *plans, const struct plan_params *params, json_t **ret_array,
+        struct problem *ret_problem)
+{
+	struct plan plan;
+	int answer = plan_read(plans, params, &plan, ret_problem);
+
+	if (answer)
+		return answer;
+	json_t *array = json_array();
+	if (plan_is_whole(&plan))
+		answer = leaders_of_whole(plans, &plan, array, ret_problem);
 	if (answer)
 		json_decref(array);
 	else

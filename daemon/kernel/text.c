@@ -69,7 +69,7 @@ static int make_text(struct plans *plans, const struct plan *plan, const struct 
 	serve_queue(plans, plan, &served);
 	value.text = plans->text.data;
 	value.length = plans->text.length;
-	if (served.status == ARTIFACT_TUNED && plan->way_count == 1 &&
+	if (served.whole.status == ARTIFACT_TUNED && plan->way_count == 1 &&
 	        !has_reports(plans, &plan->params, value.features, key->op))
 		text_cache_put(plans->cache, key, &value);
 	*ret_value = value;

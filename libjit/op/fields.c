@@ -98,7 +98,7 @@ struct op_lines op_lines(const struct op *op)
 #define SAME(NAME, OTHER, FIELD)                               \
 	_Static_assert((int)NAME##_##FIELD == OTHER##_##FIELD, \
 	        #NAME " must have " #FIELD " where " #OTHER " has it");
-#define LIKE_matmul(NAME)                      SAME(NAME, MATMUL, PITCH)
+#define LIKE_matmul(NAME)                      SAME(NAME, MATMUL, PITCH_A)
 #define LIKE_matmul_nbits(NAME)                SAME(NAME, MATMUL_NBITS, PITCH)
 #define LIKE_window(NAME)                      /* op_convolution and op_window tell them apart */
 #define LIKE_softmax(NAME)                     SAME(NAME, SOFTMAX, MASK_EVERY)
@@ -113,7 +113,7 @@ struct op_lines op_lines(const struct op *op)
 #define LIKE_gate(NAME)                        SAME(NAME, GATE, ACT)
 #define LIKE_rotary(NAME)                      SAME(NAME, ROTARY, DTYPE)
 #define LIKE_transpose(NAME)                   SAME(NAME, TRANSPOSE, DTYPE)
-#define LIKE_gather(NAME)                      SAME(NAME, GATHER, DTYPE)
+#define LIKE_gather(NAME)                      SAME(NAME, GATHER, OF)
 #define LIKE_concat(NAME)                      SAME(NAME, CONCAT, DTYPE)
 #define LIKE_slice(NAME)                       SAME(NAME, SLICE, DTYPE)
 #define LIKE_pad(NAME)                         SAME(NAME, PAD, DTYPE)

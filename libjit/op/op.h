@@ -207,23 +207,36 @@ uint64_t tensor_bytes(const struct tensor *tensor); /* of its buffer: whole word
 double op_flops(const struct op *op); /* multiply and add counted as two; epilogues left out */
 double op_bytes(const struct op *op); /* each tensor moved once */
 
-/* ---- Tensors beyond what a binding may hold: the operator as several of its kind over parts of
- * the same buffers, to be dispatched one after another. Tensor n of a part starts offset_bytes[n]
- * (a multiple of 256) into the whole one. 0 and one part, the operator itself, where everything
- * fits; -ERANGE and err where no dimension can be cut. */
-#define OP_PARTS_MAX 64
-struct op_part {
-	struct op op;
-	uint64_t offset_bytes[OP_TENSORS_MAX];
+/* ---- Ways: an operator as steps, to be dispatched one after another on parts of its own tensors
+ * and on a scratch buffer. A step is an operator like any other. */
+#define OP_WAY_STEPS_MAX 32
+#define OP_SCRATCH       OP_TENSORS_MAX /* as op_place.tensor */
+struct op_place {                       /* what a step binds as one of its tensors */
+	uint32_t tensor;                /* of the operator that was asked for, or OP_SCRATCH */
+	uint64_t offset_bytes;          /* where it begins; both are multiples of 256 */
+	uint64_t advance_bytes;         /* how much further on each time the step is repeated */
 };
-int op_split(const struct op *op, uint64_t most_bytes,
-        struct op_part ret_parts[static OP_PARTS_MAX], uint32_t *ret_count, struct error *err);
+struct op_step {
+	struct op op;
+	uint32_t repeat;                        /* > 0 */
+	bool once;                              /* not in every run: it reads what stays the same */
+	struct op_place places[OP_TENSORS_MAX]; /* of each tensor of `op` */
+};
+struct op_way {
+	uint64_t scratch_bytes; /* with dimensions as they are tuned; 0: none */
+	uint32_t count;
+	struct op_step steps[OP_WAY_STEPS_MAX];
+};
 
-/* ---- Inputs that stay the same: the operator as it is once `input` is laid out anew by
- * *ret_preparation, whose x is the input as it was and whose out is what takes its place. 0;
- * -ENOENT where there is no other way to lay it out; -EINVAL and err where op has no such input. */
-int op_relaid(const struct op *op, const char *input, struct op *ret_other,
-        struct op *ret_preparation, struct error *err);
+/* Tensors beyond what a binding may hold: the operator as several of its kind over parts of the
+ * same buffers. One step, the operator itself, where everything fits; -ERANGE and err where it
+ * cannot be cut. */
+int op_split(const struct op *op, uint64_t most_bytes, struct op_way *ret_way, struct error *err);
+
+/* Inputs that stay the same: `input` laid out anew in the scratch buffer, once, and the operator
+ * that reads it there. 0; -ENOENT where there is no other way to lay it out; -EINVAL and err where
+ * op has no such input. */
+int op_relaid(const struct op *op, const char *input, struct op_way *ret_way, struct error *err);
 
 /* ---- Values that take several rows to read. */
 float op_float(const struct op *op, uint32_t value);   /* of a FLOAT */

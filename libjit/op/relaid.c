@@ -20,8 +20,8 @@ static const struct {
         {OP_MATMUL, "b", MATMUL_TRANS_B},
 };
 
-static int find_input(
-        const struct op *op, const char *name, struct tensor *ret_tensor, struct error *err)
+static int find_input(const struct op *op, const char *name, uint32_t *ret_number,
+        struct tensor *ret_tensor, struct error *err)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
 	uint32_t count = op_tensors(op, tensors);
@@ -32,6 +32,7 @@ static int find_input(
 		snprintf(names + at, sizeof names - at, "%s%s", at ? ", " : "", tensors[i].name);
 		if (strcmp(tensors[i].name, name))
 			continue;
+		*ret_number = i;
 		*ret_tensor = tensors[i];
 		return 0;
 	}
@@ -57,23 +58,42 @@ static int swap_last(const struct tensor *t, struct op *ret_op)
 	return op_parse(text, ret_op, NULL);
 }
 
-int op_relaid(const struct op *op, const char *input, struct op *ret_other,
-        struct op *ret_preparation, struct error *err)
+/* The operator with the flag turned, and what turns the input. */
+static int relaid_ops(const struct op *op, const struct tensor *t, uint32_t flag,
+        struct op *ret_other, struct op *ret_preparation)
 {
+	if (op->dynamic_count || t->rank < 2 || t->shape[t->rank - 1] == 1 ||
+	        t->shape[t->rank - 2] == 1 || swap_last(t, ret_preparation))
+		return -ENOENT;
+	*ret_other = *op;
+	ret_other->value[flag] ^= 1;
+	return op_validate(ret_other, NULL) ? -ENOENT : 0;
+}
+
+int op_relaid(const struct op *op, const char *input, struct op_way *ret_way, struct error *err)
+{
+	const struct op_place scratch = {.tensor = OP_SCRATCH};
+	struct op other, preparation;
 	struct tensor t = {0};
-	int r = find_input(op, input, &t, err);
+	uint32_t number = 0;
+	int r = find_input(op, input, &number, &t, err);
 
 	if (r)
 		return r;
 	for (size_t i = 0; i < sizeof swaps / sizeof *swaps; i++) {
 		if (swaps[i].kind != op->kind || strcmp(swaps[i].input, input))
 			continue;
-		if (op->dynamic_count || t.rank < 2 || t.shape[t.rank - 1] == 1 ||
-		        t.shape[t.rank - 2] == 1 || swap_last(&t, ret_preparation))
-			return -ENOENT;
-		*ret_other = *op;
-		ret_other->value[swaps[i].flag] ^= 1;
-		return op_validate(ret_other, NULL) ? -ENOENT : 0;
+		r = relaid_ops(op, &t, swaps[i].flag, &other, &preparation);
+		if (r)
+			return r;
+		*ret_way = (struct op_way){.scratch_bytes = tensor_bytes(&t),
+		        .count = 2,
+		        .steps = {{preparation, 1, true, {{.tensor = number}, scratch}},
+		                {other, 1, false, {{0}}}}};
+		for (uint32_t n = 0; n < OP_TENSORS_MAX; n++)
+			ret_way->steps[1].places[n].tensor = n;
+		ret_way->steps[1].places[number] = scratch;
+		return 0;
 	}
 	return -ENOENT;
 }

@@ -1,124 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An operator whose tensors are larger than a binding may be is several smaller ones of the same
- * kind over parts of the same buffers, one dispatch each. A dimension can be cut where each part
- * reads and writes a contiguous range of every tensor that has it, or all of the tensor; which
- * dimensions do not sum over one another is the table's to say, the rest is found out from shapes.
+ * An operator whose tensors are larger than a binding may be is several smaller ones over parts of
+ * the same buffers, as steps. One dimension is cut where that makes everything fit; else the parts
+ * of one are cut again along another. Invariant: the steps together write what the operator means,
+ * and every place is aligned as WebGPU's bindings are.
+ *
+ * Cut along k, each part adds to what the one before it left. No binding may be read and written
+ * at once, so out and a scratch buffer take turns, such that the last part writes out:
+ *
+ *   a0 x b0 -> out;   a1 x b1 + out -> scratch;   act(a2 x b2 + bias + scratch) -> out
  */
 #include "base/error.h"
-#include "op/rows.h"
+#include "op/cut.h"
 
 #include <errno.h>
+#include <string.h>
 
-#define NONE          UINT32_MAX
 #define ALIGNED_BYTES 256 /* of a binding's offset: WebGPU's minStorageBufferOffsetAlignment */
+#define PARTS_MAX     256 /* of one dimension */
+#define DEPTH_MAX     3   /* dimensions of one operator that are cut */
 
-/* The dimensions that operators of a kind may be cut along, as values of op; best first. */
-struct cuts {
-	uint32_t value[3];
+/* ---- Steps. */
+
+struct splitting {
+	uint64_t most_bytes;
+	struct op_way way;
+	bool full; /* more steps than there is room for */
 };
 
-static struct cuts cuts_of(const struct op *op)
+static uint64_t aligned(uint64_t bytes)
 {
-	switch (op->kind) {
-	case OP_MATMUL:
-		return (struct cuts){{MATMUL_BATCH, MATMUL_M, MATMUL_N}};
-	case OP_MATMUL_NBITS:
-		return (struct cuts){{MATMUL_NBITS_N, MATMUL_NBITS_M, NONE}};
-	case OP_GATHER:
-		return (struct cuts){{GATHER_COUNT, GATHER_OUTER, NONE}};
-	case OP_SOFTMAX:
-	case OP_LOG_SOFTMAX: /* which row of the mask a row uses depends on where it stands */
-		return (struct cuts){{op->value[SOFTMAX_MASK] ? NONE : SOFTMAX_ROWS, NONE, NONE}};
-	case OP_ROTARY:
-		return (struct cuts){{ROTARY_BATCH, NONE, NONE}};
-	case OP_TRANSPOSE:
-	case OP_SLICE:
-	case OP_PAD:
-	case OP_TILE:
-		return (struct cuts){{NONE, NONE, NONE}};
-	default: /* what stands first is independent: batch, rows, outer, planes, shape[0] */
-		return (struct cuts){
-		        {op_field(op->kind, 0)->kind == FIELD_SHAPE ? 1 : 0, NONE, NONE}};
-	}
+	return (bytes + ALIGNED_BYTES - 1) / ALIGNED_BYTES * ALIGNED_BYTES;
 }
 
-/* The operator with `extent` along the cut. */
-static struct op cut_to(const struct op *op, uint32_t value, uint32_t extent)
+static bool is_whole_word(uint64_t offset_bytes)
 {
-	static const uint32_t operands[] = {MAP_X, MAP_Y, MAP_Z};
-	struct op part = *op;
-
-	part.value[value] = extent;
-	if (op->kind == OP_MATMUL && value == MATMUL_N && !op->value[MATMUL_PITCH])
-		part.value[MATMUL_PITCH] = op->value[MATMUL_N];
-	if (op->kind == OP_MATMUL_NBITS && value == MATMUL_NBITS_N &&
-	        !op->value[MATMUL_NBITS_PITCH])
-		part.value[MATMUL_NBITS_PITCH] = op->value[MATMUL_NBITS_N];
-	for (uint32_t i = 0; op_has_steps(op) && i < 3; i++)
-		if (op->value[operands[i]] == op->value[MAP_SHAPE] &&
-		        op->value[operands[i] + 1] == op->value[value])
-			part.value[operands[i] + 1] = extent;
-	return part;
-}
-
-/* Bits from one step along the cut to the next in a tensor, 0 where it does not have the dimension;
- * NONE where its parts are not contiguous. */
-static uint64_t step_bits(const struct tensor *whole, const struct tensor *part)
-{
-	uint64_t before = 1, step = dtype_bits(whole->dtype);
-	uint32_t axis = 0;
-
-	while (axis < whole->rank && axis < part->rank && whole->shape[axis] == part->shape[axis])
-		before *= whole->shape[axis++];
-	if (axis == whole->rank && whole->rank == part->rank)
-		return 0;
-	if (before != 1 || whole->rank != part->rank)
-		return NONE;
-	for (uint32_t i = axis + 1; i < whole->rank; i++) {
-		if (whole->shape[i] != part->shape[i])
-			return NONE;
-		step *= whole->shape[i];
-	}
-	return step;
-}
-
-/* out and residual have rows of `pitch` elements: a cut of n is a column of them. */
-static bool is_column(const struct op *op, uint32_t value, const char *name)
-{
-	bool n = (op->kind == OP_MATMUL && value == MATMUL_N) ||
-	         (op->kind == OP_MATMUL_NBITS && value == MATMUL_NBITS_N);
-
-	return n && (*name == 'o' || *name == 'r');
-}
-
-struct cut {
-	uint32_t value, extent;         /* of every part but the last */
-	uint64_t steps[OP_TENSORS_MAX]; /* bits */
-};
-
-/* How parts of 2 along the cut lie in the tensors; -EINVAL where they cannot. A leading dimension
- * of 1 is left out of shapes, hence not 1. */
-static int measure(const struct op *op, struct cut *cut)
-{
-	struct tensor whole[OP_TENSORS_MAX], part[OP_TENSORS_MAX];
-	uint32_t count = op_tensors(op, whole);
-	struct op two = cut_to(op, cut->value, 2);
-
-	if (op->value[cut->value] < 4 || op_dynamic_at(op, cut->value) >= 0)
-		return -EINVAL;
-	if (op->kind == OP_MATMUL && cut->value == MATMUL_BATCH &&
-	        (op->value[MATMUL_BATCH_A] > 1 || op->value[MATMUL_BATCH_B] > 1))
-		return -EINVAL;
-	op_tensors(&two, part);
-	for (uint32_t i = 0; i < count; i++) {
-		cut->steps[i] = is_column(op, cut->value, whole[i].name)
-		                        ? dtype_bits(whole[i].dtype)
-		                        : step_bits(&whole[i], &part[i]);
-		if (cut->steps[i] == NONE)
-			return -EINVAL;
-	}
-	return 0;
+	return offset_bytes % ALIGNED_BYTES == 0;
 }
 
 static bool fits(const struct op *op, uint64_t most_bytes, struct tensor *ret_largest)
@@ -133,64 +50,302 @@ static bool fits(const struct op *op, uint64_t most_bytes, struct tensor *ret_la
 	return tensor_bytes(ret_largest) <= most_bytes;
 }
 
-/* The extent of the fewest, evenly sized parts whose tensors fit and whose offsets are aligned; 0:
- * none. */
-static uint32_t fitting(const struct op *op, const struct cut *cut, uint64_t most_bytes)
+static uint32_t find(const struct op *op, const char *name)
 {
-	uint64_t whole = op->value[cut->value], extent = whole, unit = 1;
-	struct tensor largest;
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors), i = 0;
 
-	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++) {
-		while (cut->steps[i] * unit % (8 * ALIGNED_BYTES))
-			unit *= 2;
-		if (cut->steps[i] && 8 * most_bytes / cut->steps[i] < extent)
-			extent = 8 * most_bytes / cut->steps[i];
+	while (i < count && strcmp(tensors[i].name, name))
+		i++;
+	return i;
+}
+
+/* A step of `op`, whose tensors are where `whole` has those of the same names. */
+static struct op_step step_within(const struct op_step *whole, const struct op *op)
+{
+	struct op_step step = {.op = *op, .repeat = 1};
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t from = find(&whole->op, tensors[i].name);
+		if (from < OP_TENSORS_MAX)
+			step.places[i] = whole->places[from];
 	}
-	extent = extent / unit * unit;
+	return step;
+}
+
+/* Moves the step's tensors to part number `part` of `whole`'s, parts of `extent` elements. */
+static void move_to(
+        struct op_step *step, const struct op_step *whole, const struct cut *cut, uint64_t first)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(&step->op, tensors);
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t from = find(&whole->op, tensors[i].name);
+		if (from < OP_TENSORS_MAX)
+			step->places[i].offset_bytes +=
+			        (cut->before[from] + cut->bits[from] * first) / 8;
+	}
+}
+
+static void append(struct splitting *s, const struct op_step *step)
+{
+	if (s->way.count == OP_WAY_STEPS_MAX)
+		s->full = true;
+	else
+		s->way.steps[s->way.count++] = *step;
+}
+
+static int split(struct splitting *s, const struct op_step *whole, uint32_t depth);
+
+/* ---- Extents. */
+
+/* The tensors that grow with the dimension fit; where `all`, the others too. */
+static bool part_fits(const struct splitting *s, const struct op *op, const struct cut *cut,
+        uint32_t extent, bool all)
+{
+	struct op part = cut_to(op, cut, extent);
+	struct tensor tensors[OP_TENSORS_MAX], largest;
+	uint32_t count = op_tensors(&part, tensors);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (cut->bits[i] && !cut->column[i] && tensor_bytes(&tensors[i]) > s->most_bytes)
+			return false;
+	return !all || fits(&part, s->most_bytes, &largest);
+}
+
+/* The least extent whose multiples are all aligned. */
+static uint64_t unit_of(const struct op *op, const struct cut *cut)
+{
+	uint64_t least = cut_unit(op, cut), unit = least;
+
+	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
+		while (cut->bits[i] * unit % (8 * ALIGNED_BYTES))
+			unit += unit;
+	return unit;
+}
+
+/* The extent of the fewest, evenly sized parts that fit, or, unless `all`, of which as much fits as
+ * this dimension can bring about; 0: none. */
+static uint32_t extent_of_parts(
+        const struct splitting *s, const struct op *op, const struct cut *cut, bool all)
+{
+	uint64_t whole = op->value[cut->value], extent = whole, unit = unit_of(op, cut);
+
+	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
+		if (cut->bits[i] && 8 * s->most_bytes / cut->bits[i] < extent)
+			extent = 8 * s->most_bytes / cut->bits[i];
+	if (extent == whole && op->kind != OP_SLICE) /* what is too large does not have it */
+		return 0;
+	if (extent < whole)
+		extent = extent / unit * unit;
+	if (!extent && !all) /* the least there is, to be cut again along another dimension */
+		return unit < whole ? (uint32_t)unit : 0;
 	if (!extent)
 		return 0;
 	uint64_t parts = (whole + extent - 1) / extent, even = (whole + parts - 1) / parts;
-	extent = (even + unit - 1) / unit * unit;
-	struct op part = cut_to(op, cut->value, (uint32_t)extent);
-	return fits(&part, most_bytes, &largest) ? (uint32_t)extent : 0;
+	if (parts > 1)
+		extent = (even + unit - 1) / unit * unit;
+	if (parts > PARTS_MAX)
+		return 0;
+	return part_fits(s, op, cut, (uint32_t)extent, all) ? (uint32_t)extent : 0;
 }
 
-static uint32_t make_parts(
-        const struct op *op, const struct cut *cut, struct op_part ret_parts[static OP_PARTS_MAX])
-{
-	uint32_t whole = op->value[cut->value], count = 0;
+/* ---- Parts that have nothing to do with one another. */
 
-	for (uint32_t first = 0; first < whole; first += cut->extent) {
-		uint32_t extent = whole - first < cut->extent ? whole - first : cut->extent;
-		struct op_part *part = &ret_parts[count++];
-		part->op = cut_to(op, cut->value, extent);
+/* All parts but the last are alike: one step, repeated. Those that do not fit yet are split on. */
+static int part_apart(struct splitting *s, const struct op_step *whole, const struct cut *cut,
+        uint32_t extent, uint32_t depth)
+{
+	uint32_t length = whole->op.value[cut->value], alike = length / extent;
+	struct op part = cut_to(&whole->op, cut, extent);
+	struct op_step step = step_within(whole, &part);
+	struct tensor largest;
+	int r = 0;
+
+	if (fits(&part, s->most_bytes, &largest)) {
+		step.repeat = alike;
 		for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
-			part->offset_bytes[i] = cut->steps[i] * first / 8;
+			step.places[i].advance_bytes = cut->bits[i] * extent / 8;
+		move_to(&step, whole, cut, 0);
+		append(s, &step);
+	} else {
+		for (uint32_t i = 0; !r && i < alike; i++) {
+			step = step_within(whole, &part);
+			move_to(&step, whole, cut, (uint64_t)i * extent);
+			r = split(s, &step, depth + 1);
+		}
 	}
-	return count;
+	if (r || length % extent == 0)
+		return r;
+	part = cut_to(&whole->op, cut, length % extent);
+	step = step_within(whole, &part);
+	move_to(&step, whole, cut, (uint64_t)alike * extent);
+	return split(s, &step, depth + 1);
 }
 
-int op_split(const struct op *op, uint64_t most_bytes,
-        struct op_part ret_parts[static OP_PARTS_MAX], uint32_t *ret_count, struct error *err)
+/* ---- Parts of a sum. */
+
+static struct op_step term_of(
+        const struct op_step *whole, const struct cut *cut, uint64_t first, uint32_t extent)
 {
-	struct cuts cuts = cuts_of(op);
+	struct op part = cut_to(&whole->op, cut, extent);
+	bool is_first = !first, is_last = first + extent == whole->op.value[cut->value];
+
+	if (!is_first)
+		part.value[MATMUL_RESIDUAL] = 1;
+	if (!is_last)
+		part.value[MATMUL_BIAS] = part.value[MATMUL_ACT] = 0;
+	struct op_step step = step_within(whole, &part);
+	move_to(&step, whole, cut, first);
+	return step;
+}
+
+static int part_sums(
+        struct splitting *s, const struct op_step *whole, const struct cut *cut, uint32_t extent)
+{
+	uint32_t length = whole->op.value[cut->value], parts = (length + extent - 1) / extent;
+	const struct op_place scratch = {.tensor = OP_SCRATCH},
+	                      out = whole->places[find(&whole->op, "out")];
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(&whole->op, tensors);
+	uint64_t bytes = aligned(tensor_bytes(&tensors[count - 1]));
+
+	for (uint32_t i = 0; i < parts; i++) {
+		uint32_t first = i * extent;
+		struct op_step step = term_of(
+		        whole, cut, first, first + extent < length ? extent : length - first);
+		bool to_out = (parts - 1 - i) % 2 == 0;
+		if (i)
+			step.places[find(&step.op, "residual")] = to_out ? scratch : out;
+		step.places[find(&step.op, "out")] = to_out ? out : scratch;
+		append(s, &step);
+	}
+	if (bytes > s->way.scratch_bytes)
+		s->way.scratch_bytes = bytes;
+	return 0;
+}
+
+/* ---- Parts of a table. */
+
+static int part_rows(
+        struct splitting *s, const struct op_step *whole, const struct cut *cut, uint32_t extent)
+{
+	uint32_t length = whole->op.value[cut->value];
+
+	for (uint32_t first = 0; first < length; first += extent) {
+		struct op part = cut_to(
+		        &whole->op, cut, length - first < extent ? length - first : extent);
+		part.value[GATHER_FIRST] += first;
+		if (!part.value[GATHER_OF])
+			part.value[GATHER_OF] = length;
+		struct op_step step = step_within(whole, &part);
+		move_to(&step, whole, cut, first);
+		append(s, &step);
+	}
+	return 0;
+}
+
+/* ---- Inputs one after another. */
+
+/* A concatenation along what stands first is a copy of each input. */
+static int part_inputs(struct splitting *s, const struct op_step *whole, uint32_t depth)
+{
+	static const char *const dtypes[] = {
+	        [DTYPE_F32] = "f32", [DTYPE_F16] = "f16", [DTYPE_I32] = "i32"};
+	const uint32_t *v = whole->op.value;
+	uint64_t at = whole->places[v[CONCAT_SIZES]].offset_bytes;
+	char text[OP_TEXT_BYTES];
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < v[CONCAT_SIZES]; i++) {
+		uint64_t elements = (uint64_t)v[CONCAT_SIZES + 1 + i] * v[CONCAT_INNER];
+		struct op_step step = {.repeat = 1,
+		        .places[0] = whole->places[i],
+		        .places[1] = whole->places[v[CONCAT_SIZES]]};
+		step.places[1].offset_bytes = at;
+		snprintf(text, sizeof text, "copy shape=%u,%u dtype=%s", v[CONCAT_SIZES + 1 + i],
+		        v[CONCAT_INNER], dtypes[v[CONCAT_DTYPE]]);
+		if (!is_whole_word(at) || op_parse(text, &step.op, NULL))
+			return -ERANGE;
+		at += elements * dtype_bits((enum dtype)v[CONCAT_DTYPE]) / 8;
+		r = split(s, &step, depth + 1);
+	}
+	return r;
+}
+
+/* ---- All of them. */
+
+static bool is_aligned(const struct cut *cut)
+{
+	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
+		if (!is_whole_word(cut->before[i] / 8))
+			return false;
+	return true;
+}
+
+static int cut_along(
+        struct splitting *s, const struct op_step *whole, struct cut *cut, bool all, uint32_t depth)
+{
+	if (cut->value == CUT_NONE || cut_measure(&whole->op, cut) || !is_aligned(cut))
+		return -ERANGE;
+	all |= cut->kind != CUT_APART;
+	uint32_t extent = extent_of_parts(s, &whole->op, cut, all);
+	if (!extent)
+		return -ERANGE;
+	switch (cut->kind) {
+	case CUT_SUMS:
+		return part_sums(s, whole, cut, extent);
+	case CUT_ROWS:
+		return part_rows(s, whole, cut, extent);
+	default:
+		return part_apart(s, whole, cut, extent, depth);
+	}
+}
+
+/* Appends steps that are the whole one: first by a cut that makes everything fit. */
+static int split(struct splitting *s, const struct op_step *whole, uint32_t depth)
+{
+	struct cut_list cuts = cuts_of(&whole->op);
+	struct op_way before;
 	struct tensor largest;
 
-	if (fits(op, most_bytes, &largest)) {
-		ret_parts[0] = (struct op_part){.op = *op};
-		*ret_count = 1;
+	if (fits(&whole->op, s->most_bytes, &largest)) {
+		append(s, whole);
 		return 0;
 	}
-	for (uint32_t i = 0; i < 3; i++) {
-		struct cut cut = {.value = cuts.value[i]};
-		if (cut.value == NONE || measure(op, &cut))
-			continue;
-		cut.extent = fitting(op, &cut, most_bytes);
-		if (!cut.extent || op->value[cut.value] / cut.extent >= OP_PARTS_MAX)
-			continue;
-		*ret_count = make_parts(op, &cut, ret_parts);
+	if (depth == DEPTH_MAX)
+		return -ERANGE;
+	before = s->way;
+	for (uint32_t i = 0; i < 2 * CUTS_MAX; i++) {
+		struct cut cut = {
+		        .kind = cuts.cut[i % CUTS_MAX].kind, .value = cuts.cut[i % CUTS_MAX].value};
+		s->full = false;
+		if (!cut_along(s, whole, &cut, i < CUTS_MAX, depth) && !s->full)
+			return 0;
+		s->way = before;
+	}
+	if (whole->op.kind == OP_CONCAT && whole->op.value[CONCAT_OUTER] == 1 &&
+	        !whole->op.dynamic_count)
+		return part_inputs(s, whole, depth);
+	return -ERANGE;
+}
+
+int op_split(const struct op *op, uint64_t most_bytes, struct op_way *ret_way, struct error *err)
+{
+	struct splitting s = {.most_bytes = most_bytes};
+	struct op_step whole = {.op = *op, .repeat = 1};
+	struct tensor largest;
+
+	for (uint32_t i = 0; i < OP_TENSORS_MAX; i++)
+		whole.places[i].tensor = i;
+	if (!split(&s, &whole, 0) && !s.full) {
+		*ret_way = s.way;
 		return 0;
 	}
+	fits(op, most_bytes, &largest);
 	return error_set(err, -ERANGE, largest.name,
 	        "%s takes %llu bytes, a binding may have %llu, and this operator cannot be cut: "
 	        "create the device with a larger maxStorageBufferBindingSize",

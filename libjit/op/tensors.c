@@ -36,6 +36,15 @@ static void add_batched(
 		shaper_add(s, name, dtype, shape + 1, 2);
 }
 
+/* Rows of `columns` elements, which begin `shape`'s last dimension apart: the last one ends with
+ * its own elements. */
+static void add_pitched(struct shaper *s, const char *name, uint32_t dtype,
+        const uint32_t shape[static 3], uint32_t columns)
+{
+	add_batched(s, name, dtype, shape);
+	s->next[-1].elements -= shape[2] - columns;
+}
+
 static uint32_t or_else(uint32_t value, uint32_t otherwise)
 {
 	return value ? value : otherwise;
@@ -51,19 +60,20 @@ void tensors_matmul(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t m = v[MATMUL_M], n = v[MATMUL_N], k = v[MATMUL_K], batch = v[MATMUL_BATCH];
 	bool ta = v[MATMUL_TRANS_A], tb = v[MATMUL_TRANS_B];
-	const uint32_t a[] = {or_else(v[MATMUL_BATCH_A], batch), ta ? k : m, ta ? m : k};
+	const uint32_t a[] = {or_else(v[MATMUL_BATCH_A], batch), ta ? k : m,
+	        ta ? m : or_else(v[MATMUL_PITCH_A], k)};
 	const uint32_t b[] = {or_else(v[MATMUL_BATCH_B], batch), tb ? n : k, tb ? k : n};
 	const uint32_t out[] = {batch, m, or_else(v[MATMUL_PITCH], n)};
 
-	add_batched(s, "a", v[MATMUL_A], a);
+	add_pitched(s, "a", v[MATMUL_A], a, ta ? m : k);
 	add_batched(s, "b", v[MATMUL_B], b);
 	if (v[MATMUL_B] == DTYPE_I8 && v[MATMUL_A] != DTYPE_I8)
 		SHAPER_ADD(s, "scales", v[MATMUL_A], n);
 	if (v[MATMUL_BIAS])
 		SHAPER_ADD(s, "bias", v[MATMUL_OUT], n);
 	if (v[MATMUL_RESIDUAL])
-		add_batched(s, "residual", v[MATMUL_OUT], out);
-	add_batched(s, "out", v[MATMUL_OUT], out);
+		add_pitched(s, "residual", v[MATMUL_OUT], out, n);
+	add_pitched(s, "out", v[MATMUL_OUT], out, n);
 }
 
 void tensors_matmul_nbits(struct shaper *s)
@@ -71,7 +81,7 @@ void tensors_matmul_nbits(struct shaper *s)
 	const uint32_t *v = s->op->value;
 	uint32_t m = v[MATMUL_NBITS_M], n = v[MATMUL_NBITS_N], a = v[MATMUL_NBITS_A];
 	uint32_t count = blocks(v[MATMUL_NBITS_K], or_else(v[MATMUL_NBITS_BLOCK], 1));
-	uint32_t pitch = or_else(v[MATMUL_NBITS_PITCH], n);
+	const uint32_t out[] = {1, m, or_else(v[MATMUL_NBITS_PITCH], n)};
 
 	SHAPER_ADD(s, "a", a, m, v[MATMUL_NBITS_K]);
 	SHAPER_ADD(s, "b", DTYPE_U4, n, count, v[MATMUL_NBITS_BLOCK]);
@@ -81,8 +91,8 @@ void tensors_matmul_nbits(struct shaper *s)
 	if (v[MATMUL_NBITS_BIAS])
 		SHAPER_ADD(s, "bias", a, n);
 	if (v[MATMUL_NBITS_RESIDUAL])
-		SHAPER_ADD(s, "residual", a, m, pitch);
-	SHAPER_ADD(s, "out", a, m, pitch);
+		add_pitched(s, "residual", a, out, n);
+	add_pitched(s, "out", a, out, n);
 }
 
 /* ---- Reductions. */

@@ -42,11 +42,36 @@ static int same_floats(struct error *err, uint32_t acc, uint32_t dtype)
 	return error_set(err, OP_BAD_VALUE, "acc", "acc=f16 needs operands of f16; leave acc out");
 }
 
-static int pitch_fits(struct error *err, uint32_t pitch, uint32_t n)
+/* A pitch's field, and the dimension whose elements lie side by side. */
+struct pitch {
+	uint32_t pitch, value;
+	const char *field, *name;
+};
+
+static int pitch_fits(const struct op *op, const struct pitch *p, struct error *err)
 {
-	if (!pitch || pitch >= n)
+	uint32_t pitch = op->value[p->pitch], own = op->value[p->value];
+
+	if (!pitch)
 		return 0;
-	return error_set(err, OP_BAD_VALUE, "pitch", "pitch=%u must be at least n=%u", pitch, n);
+	if (op_dynamic_at(op, p->value) >= 0)
+		return error_set(err, OP_BAD_VALUE, p->field, "a dynamic %s allows no %s", p->name,
+		        p->field);
+	if (pitch < own)
+		return error_set(err, OP_BAD_VALUE, p->field, "%s=%u must be at least %s=%u",
+		        p->field, pitch, p->name, own);
+	return 0;
+}
+
+static int rows_of_matmul(const struct op *op, struct error *err)
+{
+	static const struct pitch out = {MATMUL_PITCH, MATMUL_N, "pitch", "n"},
+	                          a = {MATMUL_PITCH_A, MATMUL_K, "pitch_a", "k"};
+
+	if (op->value[MATMUL_PITCH_A] && op->value[MATMUL_TRANS_A])
+		return error_set(err, OP_BAD_VALUE, "pitch_a", "trans_a allows no pitch_a");
+	int r = pitch_fits(op, &out, err);
+	return r ? r : pitch_fits(op, &a, err);
 }
 
 int rule_matmul(const struct op *op, struct error *err)
@@ -75,22 +100,19 @@ int rule_matmul(const struct op *op, struct error *err)
 		return OP_BAD_VALUE;
 	if (v[MATMUL_BATCH_B] && must_divide(err, "batch_b", v[MATMUL_BATCH_B], "batch", batch))
 		return OP_BAD_VALUE;
-	if (op_dynamic_at(op, MATMUL_N) >= 0 && v[MATMUL_PITCH])
-		return error_set(err, OP_BAD_VALUE, "pitch", "a dynamic n allows no pitch");
 	int r = same_floats(err, v[MATMUL_ACC], float_in);
-	return r ? r : pitch_fits(err, v[MATMUL_PITCH], v[MATMUL_N]);
+	return r ? r : rows_of_matmul(op, err);
 }
 
 int rule_matmul_nbits(const struct op *op, struct error *err)
 {
+	static const struct pitch out = {MATMUL_NBITS_PITCH, MATMUL_NBITS_N, "pitch", "n"};
 	uint32_t block = op->value[MATMUL_NBITS_BLOCK];
 
 	if (block < 16 || block > 256 || block & (block - 1))
 		return error_set(err, OP_BAD_VALUE, "block",
 		        "block=%u: must be 16, 32, 64, 128 or 256", block);
-	if (op_dynamic_at(op, MATMUL_NBITS_N) >= 0 && op->value[MATMUL_NBITS_PITCH])
-		return error_set(err, OP_BAD_VALUE, "pitch", "a dynamic n allows no pitch");
-	return pitch_fits(err, op->value[MATMUL_NBITS_PITCH], op->value[MATMUL_NBITS_N]);
+	return pitch_fits(op, &out, err);
 }
 
 static int rule_pool(const struct op *op, const struct op_window *w, struct error *err)
@@ -171,7 +193,25 @@ NO_RULE(gate)
 NO_RULE(cast)
 NO_RULE(resize)
 NO_RULE(quantise)
-NO_RULE(gather)
+
+/* A part writes whole rows: words that two rows share would be two invocations'. */
+int rule_gather(const struct op *op, struct error *err)
+{
+	const uint32_t *v = op->value;
+	uint64_t row_bits = (uint64_t)v[GATHER_INNER] * dtype_bits((enum dtype)v[GATHER_DTYPE]);
+
+	if (!v[GATHER_OF] && !v[GATHER_FIRST])
+		return 0;
+	if ((uint64_t)v[GATHER_FIRST] + v[GATHER_ROWS] > v[GATHER_OF])
+		return error_set(err, OP_BAD_VALUE, "of",
+		        "of=%u must be at least first + rows, %llu", v[GATHER_OF],
+		        (unsigned long long)v[GATHER_FIRST] + v[GATHER_ROWS]);
+	if (v[GATHER_OF] > OP_DIM_MAX || row_bits % 32)
+		return error_set(err, OP_BAD_VALUE, "inner",
+		        "a part's rows must be whole words of 32 bits, and of at most %u",
+		        OP_DIM_MAX);
+	return 0;
+}
 
 /* ---- Maps. */
 

@@ -36,23 +36,26 @@ static double optional(
  * has are taken in turns; 0: as many. */
 struct operand {
 	uint64_t matrices, outers, k;
-	bool along_k; /* k's elements lie side by side */
+	bool along_k;   /* k's elements lie side by side */
+	uint64_t pitch; /* of rows along k; 0: k */
 };
 
 /* Where element i of the row or column at `outer` lies, for this matrix of the product. */
 static uint64_t index_in(const struct operand *x, uint64_t matrix, uint64_t outer, uint64_t i)
 {
-	uint64_t first = (x->matrices ? matrix % x->matrices : matrix) * x->outers * x->k;
+	uint64_t row = x->pitch ? x->pitch : x->k;
+	uint64_t first = (x->matrices ? matrix % x->matrices : matrix) * x->outers * row;
 
-	return first + (x->along_k ? outer * x->k + i : i * x->outers + outer);
+	return first + (x->along_k ? outer * row + i : i * x->outers + outer);
 }
 
 static double matmul(const struct reference *r, uint64_t element)
 {
 	const uint32_t *v = r->op->value;
 	struct position p = position_of(element, v[MATMUL_M], v[MATMUL_N], v[MATMUL_PITCH]);
-	struct operand a = {v[MATMUL_BATCH_A], p.rows, v[MATMUL_K], !v[MATMUL_TRANS_A]};
-	struct operand b = {v[MATMUL_BATCH_B], p.columns, v[MATMUL_K], v[MATMUL_TRANS_B]};
+	struct operand a = {
+	        v[MATMUL_BATCH_A], p.rows, v[MATMUL_K], !v[MATMUL_TRANS_A], v[MATMUL_PITCH_A]};
+	struct operand b = {v[MATMUL_BATCH_B], p.columns, v[MATMUL_K], v[MATMUL_TRANS_B], 0};
 	double sum = 0;
 
 	if (p.column >= p.columns)

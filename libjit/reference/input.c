@@ -44,7 +44,7 @@ static double masked(uint64_t bits) /* one in four is shut out */
 
 static double index_for(const struct op *op, uint64_t bits) /* negative ones count from the end */
 {
-	uint32_t rows = op->value[GATHER_ROWS];
+	uint32_t of = op->value[GATHER_OF], rows = of ? of : op->value[GATHER_ROWS];
 
 	return (double)below(bits, 2 * rows) - rows;
 }

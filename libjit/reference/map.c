@@ -212,8 +212,11 @@ static double reference_gather(const struct reference *r, uint64_t element)
 	uint64_t inner = v[GATHER_INNER], count = v[GATHER_COUNT];
 	uint64_t column = element % inner, outer = element / inner / count;
 	double row = reference_at(r, 1, element / inner % count), rows = v[GATHER_ROWS];
+	double of = v[GATHER_OF] ? v[GATHER_OF] : rows;
 
-	row = fmin(fmax(row < 0 ? row + rows : row, 0), rows - 1);
+	row = fmin(fmax(row < 0 ? row + of : row, 0), of - 1) - v[GATHER_FIRST];
+	if (row < 0 || row >= rows) /* another part's */
+		return NAN;
 	return reference_at(r, 0, (outer * v[GATHER_ROWS] + (uint64_t)row) * inner + column);
 }
 

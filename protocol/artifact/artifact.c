@@ -140,8 +140,10 @@ static void write_code(
 	write_features(writer, "required_features", kernel->features, false);
 	write_features(writer, "required_language_features", kernel->features, true);
 	write_limits(writer, kernel);
-	if (kernel->dimension_count)
-		write_dynamic(writer, kernel);
+	if (kernel->dimension_count) {
+		write_dimensions(writer, kernel);
+		write_dispatch(writer, kernel);
+	}
 }
 
 static void write_timing(struct writer *writer, const struct artifact *artifact)
@@ -198,7 +200,6 @@ static void write_knowledge(struct writer *writer, const struct artifact *artifa
 		write_text(writer, "settled_by", "page");
 }
 
-/* All but `prepare`. The object stays open. */
 static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, struct writer *writer)
 {
 	struct kernel kernel;
@@ -211,68 +212,62 @@ static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, st
 	write_identity(writer, artifact);
 	write_code(writer, artifact, &kernel);
 	write_knowledge(writer, artifact);
+	write_close(writer, '}');
 	return 0;
-}
-
-static int write_preparation(
-        struct nnjit *nnjit, const struct artifact *artifact, struct writer *writer)
-{
-	write_open(writer, "prepare", '[');
-	write_open(writer, NULL, '{');
-	write_text(writer, "input", artifact->prepare_input);
-	write_name(writer, "kernel");
-	writer->comma = false;
-	int r = write_kernel(nnjit, artifact->prepare, writer);
-	write_close(writer, '}');
-	write_close(writer, '}');
-	write_close(writer, ']');
-	return r;
-}
-
-static int write_artifact(
-        struct nnjit *nnjit, const struct artifact *artifact, struct writer *writer)
-{
-	int r = write_kernel(nnjit, artifact, writer);
-
-	if (!r && artifact->prepare)
-		r = write_preparation(nnjit, artifact, writer);
-	write_close(writer, '}');
-	return r;
 }
 
 int artifact_write(
         struct nnjit *nnjit, const struct artifact *artifact, int digits, struct buffer *text)
 {
 	struct writer writer = {.text = text, .digits = digits};
-	int r = write_artifact(nnjit, artifact, &writer);
+	int r = write_kernel(nnjit, artifact, &writer);
 
 	return r ? r : text->failed ? -ENOMEM : 0;
 }
 
-/* ---- Operators in parts. */
+/* ---- Operators in steps. */
 
-static void write_part(
-        struct writer *writer, const struct op_part *part, uint32_t kernel, uint32_t tensor_count)
+static void write_place(
+        struct writer *writer, const struct op_place *place, const struct kernel *whole)
 {
 	write_open(writer, NULL, '{');
-	write_whole(writer, "kernel", kernel);
-	write_open(writer, "offsets", '[');
-	for (uint32_t i = 0; i < tensor_count; i++)
-		write_whole(writer, NULL, (int64_t)part->offset_bytes[i]);
+	write_text(writer, "name",
+	        place->tensor == OP_SCRATCH ? "scratch" : whole->tensors[place->tensor].name);
+	write_whole(writer, "offset", (int64_t)place->offset_bytes);
+	write_whole(writer, "advance", (int64_t)place->advance_bytes);
+	write_close(writer, '}');
+}
+
+static void write_step(struct writer *writer, const struct artifact_steps *all,
+        const struct artifact_step *step, const struct kernel *whole)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(&all->kernels[step->kernel].op, tensors);
+
+	write_open(writer, NULL, '{');
+	write_whole(writer, "kernel", step->kernel);
+	write_whole(writer, "repeat", step->repeat);
+	write_flag(writer, "once", step->once);
+	write_open(writer, "buffers", '[');
+	for (uint32_t i = 0; i < count; i++)
+		write_place(writer, &step->places[i], whole);
 	write_close(writer, ']');
 	write_close(writer, '}');
 }
 
-/* The times of all parts together; 0 while one is not measured. */
-static void write_parts_timing(struct writer *writer, const struct artifact_parts *parts)
+/* The times of all steps of a run together; 0 while one is not measured. */
+static void write_steps_timing(struct writer *writer, const struct artifact_steps *all)
 {
 	int64_t median_ns = 0, baseline_ns = 0;
 	bool timed = true, compared = true;
 
-	for (uint32_t i = 0; i < parts->part_count; i++) {
-		const struct artifact *kernel = &parts->kernels[parts->kinds[i]];
-		median_ns += nanoseconds(kernel->median_ns);
-		baseline_ns += nanoseconds(kernel->baseline_ns);
+	for (uint32_t i = 0; i < all->step_count; i++) {
+		const struct artifact_step *step = &all->steps[i];
+		const struct artifact *kernel = &all->kernels[step->kernel];
+		if (step->once)
+			continue;
+		median_ns += step->repeat * nanoseconds(kernel->median_ns);
+		baseline_ns += step->repeat * nanoseconds(kernel->baseline_ns);
 		timed &= nanoseconds(kernel->median_ns) != 0;
 		compared &= nanoseconds(kernel->baseline_ns) != 0;
 	}
@@ -280,18 +275,6 @@ static void write_parts_timing(struct writer *writer, const struct artifact_part
 	write_whole(writer, "median_ns", timed ? median_ns : 0);
 	write_whole(writer, "baseline_ns", compared ? baseline_ns : 0);
 	write_close(writer, '}');
-}
-
-enum artifact_status artifact_parts_status(const struct artifact_parts *parts)
-{
-	enum artifact_status least = ARTIFACT_TUNED;
-
-	for (uint32_t i = 0; i < parts->kernel_count; i++) {
-		enum artifact_status status = parts->kernels[i].status;
-		if (status != ARTIFACT_TUNED)
-			least = least == ARTIFACT_TUNED || status < least ? status : least;
-	}
-	return least;
 }
 
 static void write_whole_limits(struct writer *writer, const struct kernel *whole)
@@ -304,34 +287,37 @@ static void write_whole_limits(struct writer *writer, const struct kernel *whole
 	write_close(writer, '}');
 }
 
-static void write_parts(
-        struct writer *writer, const struct artifact_parts *parts, uint32_t tensor_count)
+static void write_whole_operator(
+        struct writer *writer, const struct artifact_steps *all, const struct kernel *whole)
 {
-	write_open(writer, "parts", '[');
-	for (uint32_t i = 0; i < parts->part_count; i++)
-		write_part(writer, &parts->parts[i], parts->kinds[i], tensor_count);
+	write_identity(writer, all->whole);
+	write_tensors(writer, whole, &all->whole->op);
+	write_whole_limits(writer, whole);
+	if (whole->dimension_count)
+		write_dimensions(writer, whole);
+	write_text(writer, "status", status_names[all->whole->status]);
+	write_steps_timing(writer, all);
+	write_whole(writer, "scratch", (int64_t)all->scratch_bytes);
+	write_open(writer, "steps", '[');
+	for (uint32_t i = 0; i < all->step_count; i++)
+		write_step(writer, all, &all->steps[i], whole);
 	write_close(writer, ']');
 }
 
-int artifact_parts_write(
-        struct nnjit *nnjit, const struct artifact_parts *parts, int digits, struct buffer *text)
+int artifact_steps_write(
+        struct nnjit *nnjit, const struct artifact_steps *all, int digits, struct buffer *text)
 {
 	struct writer writer = {.text = text, .digits = digits};
-	const struct artifact *whole = parts->whole;
-	struct kernel kernel = {0};
+	struct kernel whole = {0};
 	int r = 0;
 
-	kernel.tensor_count = op_tensors(&whole->op, kernel.tensors);
+	nnjit_dimensions(&all->whole->op, &whole);
+	whole.tensor_count = op_tensors(&all->whole->op, whole.tensors);
 	write_open(&writer, NULL, '{');
-	write_identity(&writer, whole);
-	write_bindings(&writer, &kernel, &whole->op);
-	write_whole_limits(&writer, &kernel);
-	write_text(&writer, "status", status_names[artifact_parts_status(parts)]);
-	write_parts_timing(&writer, parts);
-	write_parts(&writer, parts, kernel.tensor_count);
+	write_whole_operator(&writer, all, &whole);
 	write_open(&writer, "kernels", '[');
-	for (uint32_t i = 0; !r && i < parts->kernel_count; i++)
-		r = write_artifact(nnjit, &parts->kernels[i], &writer);
+	for (uint32_t i = 0; !r && i < all->kernel_count; i++)
+		r = write_kernel(nnjit, &all->kernels[i], &writer);
 	write_close(&writer, ']');
 	write_close(&writer, '}');
 	return r ? r : text->failed ? -ENOMEM : 0;

@@ -40,18 +40,21 @@ struct artifact {
 	uint32_t checked; /* output elements compared with the reference; 0: not verified */
 	double share;     /* of the operator that was tried; not told unless within (0, 1) */
 	bool settled;     /* by reports of the page's origin, among near-ties */
-	/* What lays a constant input out anew, once, and the input's name; NULL: nothing does. */
-	const struct artifact *prepare;
-	const char *prepare_input;
 };
-/* An operator in parts (op_split). */
-struct artifact_parts {
-	const struct artifact *whole;   /* op, target and device; the rest is not looked at */
+/* A step of an operator that takes several (struct op_way). */
+struct artifact_step {
+	uint32_t kernel; /* index */
+	uint32_t repeat;
+	bool once;
+	struct op_place places[OP_TENSORS_MAX]; /* of each of the kernel's tensors */
+};
+struct artifact_steps {
+	const struct artifact *whole; /* op, target, device and status; nothing else is looked at */
 	const struct artifact *kernels; /* the different ones */
 	uint32_t kernel_count;
-	const struct op_part *parts; /* in the order in which they are dispatched */
-	const uint32_t *kinds;       /* of each part: the index of its kernel */
-	uint32_t part_count;
+	const struct artifact_step *steps; /* in the order in which they are dispatched */
+	uint32_t step_count;
+	uint64_t scratch_bytes;
 };
 
 /* Real numbers of JSON have so many significant digits: enough for people, or every bit. */
@@ -61,11 +64,8 @@ struct artifact_parts {
  * operator; what was appended until then is of no use. */
 int artifact_write(
         struct nnjit *nnjit, const struct artifact *artifact, int digits, struct buffer *text);
-int artifact_parts_write(
-        struct nnjit *nnjit, const struct artifact_parts *parts, int digits, struct buffer *text);
-
-/* The least that is true of all of the kernels. */
-enum artifact_status artifact_parts_status(const struct artifact_parts *parts);
+int artifact_steps_write(
+        struct nnjit *nnjit, const struct artifact_steps *all, int digits, struct buffer *text);
 
 /* Operations a second at this time, in GFLOP/s, and the part of what the device could attain by
  * its facts, arithmetic or memory, whichever takes longer (Williams et al., Roofline, CACM 2009); 0

@@ -107,7 +107,8 @@ static void write_uniform(struct writer *writer, uint32_t binding)
 	write_close(writer, '}');
 }
 
-void write_bindings(struct writer *writer, const struct kernel *kernel, const struct op *op)
+static void write_list(
+        struct writer *writer, const struct kernel *kernel, const struct op *op, bool block)
 {
 	struct layout layout;
 
@@ -115,9 +116,19 @@ void write_bindings(struct writer *writer, const struct kernel *kernel, const st
 	write_open(writer, "bindings", '[');
 	for (uint32_t i = 0; i < kernel->tensor_count; i++)
 		write_binding(writer, kernel, &layout, i);
-	if (kernel->dimension_count)
+	if (block)
 		write_uniform(writer, kernel->tensor_count);
 	write_close(writer, ']');
+}
+
+void write_bindings(struct writer *writer, const struct kernel *kernel, const struct op *op)
+{
+	write_list(writer, kernel, op, kernel->dimension_count);
+}
+
+void write_tensors(struct writer *writer, const struct kernel *kernel, const struct op *op)
+{
+	write_list(writer, kernel, op, false);
 }
 
 uint64_t largest_binding(const struct kernel *kernel)
@@ -160,12 +171,16 @@ static void write_extent(
 	write_close(writer, '}');
 }
 
-void write_dynamic(struct writer *writer, const struct kernel *kernel)
+void write_dimensions(struct writer *writer, const struct kernel *kernel)
 {
 	write_open(writer, "dimensions", '[');
 	for (uint32_t i = 0; i < kernel->dimension_count; i++)
 		write_dimension(writer, &kernel->dimensions[i]);
 	write_close(writer, ']');
+}
+
+void write_dispatch(struct writer *writer, const struct kernel *kernel)
+{
 	write_open(writer, "dispatch", '[');
 	for (uint32_t i = 0; i < 3; i++)
 		write_extent(writer, kernel, &kernel->grid[i]);

@@ -110,6 +110,12 @@ void write_real(struct writer *writer, const char *name, double value)
 	put_real(writer->text, digits);
 }
 
+void write_flag(struct writer *writer, const char *name, bool value)
+{
+	write_name(writer, name);
+	buffer_puts(writer->text, value ? "true" : "false");
+}
+
 void write_null(struct writer *writer, const char *name)
 {
 	write_name(writer, name);

@@ -22,5 +22,6 @@ void write_whole(struct writer *writer, const char *name, int64_t value);
 void write_real(
         struct writer *writer, const char *name, double value); /* null if it is not finite */
 void write_null(struct writer *writer, const char *name);       /* null */
+void write_flag(struct writer *writer, const char *name, bool value);
 /* The name alone: a value that is JSON already is appended to writer->text next. */
 void write_name(struct writer *writer, const char *name);

@@ -60,9 +60,16 @@ static json_t *ask(const char *op, const char *input, const char *rest)
 	return say(message);
 }
 
-static const json_t *preparation_of(const json_t *reply)
+/* The operator of the kernel that step i runs, or that of the only one. */
+static const char *runs(const json_t *reply, size_t i)
 {
-	return json_array_get(json_object_get(json_object_get(reply, "result"), "prepare"), 0);
+	const json_t *result = json_object_get(reply, "result");
+	const json_t *step = json_array_get(json_object_get(result, "steps"), i);
+	size_t kernel = (size_t)json_integer_value(json_object_get(step, "kernel"));
+
+	if (!step)
+		return text_at(result, "op", NULL);
+	return text_at(json_array_get(json_object_get(result, "kernels"), kernel), "op", NULL);
 }
 
 START_TEST(the_faster_layout_is_served)
@@ -70,15 +77,17 @@ START_TEST(the_faster_layout_is_served)
 	put(ASKED, rows[_i].asked_ns);
 	put(OTHER, rows[_i].other_ns);
 	json_t *reply = ask(ASKED, "b", rows[_i].rest);
-	const json_t *preparation = preparation_of(reply);
+	bool other = !strcmp(rows[_i].served, OTHER);
+	const json_t *steps = json_object_get(json_object_get(reply, "result"), "steps");
 
-	ck_assert_str_eq(text_at(reply, "result", "op"), rows[_i].served);
+	ck_assert_str_eq(text_at(reply, "result", "op"), ASKED);
 	ck_assert_str_eq(text_at(reply, "result", "status"), rows[_i].status);
-	ck_assert_int_eq(preparation != NULL, !strcmp(rows[_i].served, OTHER));
-	if (preparation) {
-		ck_assert_str_eq(text_at(preparation, "input", NULL), "b");
-		ck_assert_str_eq(
-		        text_at(preparation, "kernel", "op"), "transpose shape=16,24 perm=1,0");
+	ck_assert_uint_eq(json_array_size(steps), other ? 2 : 0);
+	ck_assert_str_eq(runs(reply, 1), rows[_i].served);
+	if (other) {
+		ck_assert_str_eq(runs(reply, 0), "transpose shape=16,24 perm=1,0");
+		ck_assert(json_is_true(json_object_get(json_array_get(steps, 0), "once")));
+		ck_assert(json_is_false(json_object_get(json_array_get(steps, 1), "once")));
 	}
 	json_decref(reply);
 }
@@ -102,15 +111,17 @@ static const struct {
 
 START_TEST(what_can_be_laid_out_anew)
 {
-	struct op op, other, preparation;
+	struct op_way way;
+	struct op op;
 	char text[OP_TEXT_BYTES];
 	struct error err;
 
 	ck_assert_int_eq(op_parse(others[_i].op, &op, NULL), 0);
-	int r = op_relaid(&op, others[_i].input, &other, &preparation, &err);
+	int r = op_relaid(&op, others[_i].input, &way, &err);
 	ck_assert_int_eq(r, others[_i].preparation ? 0 : -ENOENT);
 	if (!r) {
-		op_print(&preparation, text);
+		ck_assert_uint_eq(way.count, 2);
+		op_print(&way.steps[0].op, text);
 		ck_assert_str_eq(text, others[_i].preparation);
 	}
 	json_t *reply = ask(others[_i].op, others[_i].input, "");

@@ -152,6 +152,11 @@ static const struct {
         {"matmul m=1 n=1 k=1 batch=?6 batch_b=3", OP_BAD_VALUE, "batch", "dynamic batch"},
         {"matmul m=1 n=8 k=1 pitch=7", OP_BAD_VALUE, "pitch", NULL},
         {"matmul m=1 n=?8 k=1 pitch=9", OP_BAD_VALUE, "pitch", "dynamic n"},
+        {"matmul m=1 n=8 k=4 pitch_a=3", OP_BAD_VALUE, "pitch_a", NULL},
+        {"matmul m=1 n=8 k=?4 pitch_a=8", OP_BAD_VALUE, "pitch_a", "dynamic k"},
+        {"matmul m=2 n=8 k=4 pitch_a=8 trans_a=1", OP_BAD_VALUE, "pitch_a", "trans_a"},
+        {"gather rows=8 inner=4 count=1 first=4 of=11", OP_BAD_VALUE, "of", NULL},
+        {"gather rows=8 inner=3 count=1 of=9 dtype=f16", OP_BAD_VALUE, "inner", NULL},
         {"matmul m=? n=1 k=1", OP_BAD_VALUE, "m", "?128"},
         {"matmul m=?0 n=1 k=1", OP_BAD_VALUE, "m", NULL},
         {"matmul m=?9..8 n=1 k=1", OP_BAD_VALUE, "m", NULL},
@@ -285,7 +290,8 @@ static const struct {
 	uint32_t rank, shape[OP_RANK_MAX];
 	uint64_t bytes;
 } tensor_rows[] = {
-        {"matmul m=3 n=5 k=2 pitch=8", "out", DTYPE_F32, 2, {3, 8}, 96},
+        {"matmul m=3 n=5 k=2 pitch=8", "out", DTYPE_F32, 2, {3, 8}, 84},
+        {"matmul m=3 n=5 k=2 batch=2 pitch_a=8", "a", DTYPE_F32, 3, {2, 3, 8}, 168},
         {"matmul m=3 n=5 k=7 a=i8 b=i8 out=i32", "a", DTYPE_I8, 2, {3, 7}, 24},
         {"matmul m=3 n=5 k=7 b=i8", "scales", DTYPE_F32, 1, {5}, 20},
         {"matmul_nbits m=3 n=5 k=70 zeros=1", "b", DTYPE_U4, 3, {5, 3, 32}, 240},

@@ -105,12 +105,11 @@ static void check_same(struct buffer *text, json_t *object)
 
 START_TEST(text_and_values_are_the_same)
 {
-	struct artifact preparation = example("transpose shape=8,16 perm=1,0", TARGET_WGSL);
 	struct artifact kernels[] = {example("matmul m=?20 n=48 k=16", TARGET_SPIRV),
 	        example("attention heads=2 q=8 kv=8 dim=8", TARGET_WGSL)};
-	const struct op_part parts[] = {{.offset_bytes = {0, 256}}, {.offset_bytes = {512}}};
-	const uint32_t kinds[] = {1, 0};
-	const struct artifact_parts all = {&kernels[1], kernels, 2, parts, kinds, 2};
+	const struct artifact_step steps[] = {{1, 1, true, {{0}, {1, 256, 0}, {OP_SCRATCH, 0, 0}}},
+	        {0, 3, false, {{.advance_bytes = 512}}}};
+	const struct artifact_steps all = {&kernels[1], kernels, 2, steps, 2, 4096};
 	struct buffer text = {0};
 	struct nnjit *nnjit;
 	json_t *object;
@@ -118,8 +117,6 @@ START_TEST(text_and_values_are_the_same)
 	kernels[0].status = ARTIFACT_NAIVE;
 	kernels[1].share = 0.3333333333333;
 	kernels[1].settled = true;
-	kernels[1].prepare = &preparation;
-	kernels[1].prepare_input = "kv";
 	ck_assert_int_eq(nnjit_create(&nnjit), 0);
 	for (int i = 0; i < 2; i++) {
 		ck_assert_int_eq(artifact_write(nnjit, &kernels[i], ARTIFACT_DIGITS, &text), 0);
@@ -127,9 +124,9 @@ START_TEST(text_and_values_are_the_same)
 		check_same(&text, object);
 	}
 	AUTO(buffer_free) struct buffer exact = {0};
-	ck_assert_int_eq(artifact_parts_write(nnjit, &all, ARTIFACT_ALL_DIGITS, &exact), 0);
+	ck_assert_int_eq(artifact_steps_write(nnjit, &all, ARTIFACT_ALL_DIGITS, &exact), 0);
 	ck_assert_int_eq(artifact_value(&exact, &object), 0);
-	ck_assert_int_eq(artifact_parts_write(nnjit, &all, ARTIFACT_DIGITS, &text), 0);
+	ck_assert_int_eq(artifact_steps_write(nnjit, &all, ARTIFACT_DIGITS, &text), 0);
 	check_same(&text, object);
 	nnjit_destroy(nnjit);
 }

@@ -11,7 +11,7 @@ import { NnjitError } from './problem.js';
 import { SocketTransport } from './socket.js';
 
 /**
- * @import { ConnectOptions, Kernel, KernelOptions, Op, PrefetchProgress, WatchOptions } from '../nnjit.d.ts'
+ * @import { Artifact, ConnectOptions, Kernel, KernelOptions, Op, PrefetchProgress, WatchOptions } from '../nnjit.d.ts'
  * @import { SocketOptions } from './socket.js'
  */
 
@@ -54,16 +54,21 @@ function introduce(adapter, gpuDevice) {
  * @param {boolean} [again]  a tuned kernel is measured anew, so that it ends nothing
  */
 function readMessage(message, again) {
-	/** @type {Kernel | undefined} */
-	const kernel = message.kernel ?? message.result;
-	if (message.event === 'failed' && !kernel?.code)
+	const said = message.kernel ?? message.result;
+	/** @type {Artifact | undefined} */
+	const kernel = said?.code || said?.steps ? said : undefined;
+	if (message.event === 'failed' && !kernel)
 		throw NnjitError.from(message.error);
-	return { kernel, progress: message.progress ?? kernel?.progress,
+	return { kernel, progress: message.progress ?? said?.progress,
 		over: message.event === 'tuned' || message.event === 'failed' || (kernel?.status === 'tuned' && !again) };
 }
 
-/** @param {Kernel} kernel @param {Kernel | null} last */
-const isNew = (kernel, last) => kernel.status !== last?.status || kernel.schedule !== last?.schedule || kernel.op !== last?.op;
+/** What tells one version of a kernel from another. @param {Artifact} artifact */
+const versionOf = artifact => [artifact, ...'steps' in artifact ? artifact.kernels : []].map(kernel =>
+	`${kernel.op} ${kernel.status} ${'schedule' in kernel ? kernel.schedule : ''}`).join('; ');
+
+/** @param {Artifact} kernel @param {Artifact | null} last */
+const isNew = (kernel, last) => !last || versionOf(kernel) !== versionOf(last);
 
 export class Client extends EventTarget {
 	#transport;
@@ -90,10 +95,10 @@ export class Client extends EventTarget {
 	/**
 	 * The kernel as known now: tuned, or predicted at once while its tuning is queued.
 	 * `runs`: how often it will be run, where that is so seldom that compiling counts. `constant`: an input that
-	 * stays the same, as weights do: the kernel may be one that wants it laid out anew (Runner.prepare).
+	 * stays the same, as weights do: the answer may have a step that lays it out anew, once (Runner.prepare).
 	 * @param {Op} op
 	 * @param {KernelOptions} [options]
-	 * @returns {Promise<Kernel>}
+	 * @returns {Promise<Artifact>}
 	 */
 	kernel(op, options = {}) {
 		return this.#transport.call('kernel', kernelParams(op, options), options.signal);
@@ -106,18 +111,18 @@ export class Client extends EventTarget {
 	 * the plainest kernel, whose status is 'naive'.
 	 * @param {Op} op
 	 * @param {WatchOptions} [options]
-	 * @returns {AsyncGenerator<Kernel, void, void>}
+	 * @returns {AsyncGenerator<Artifact, void, void>}
 	 */
 	async *watch(op, options = {}) {
 		const { again, onProgress, signal } = options;
 		const params = given({ ...kernelParams(op, options), again });
-		/** @type {Kernel | null} */
+		/** @type {Artifact | null} */
 		let last = null;
 		for await (const message of this.#transport.subscribe('watch', params, signal)) {
 			const { kernel, progress, over } = readMessage(message, again);
 			if (progress)
 				onProgress?.(progress);
-			if (kernel?.code && (over || isNew(kernel, last)))
+			if (kernel && (over || isNew(kernel, last)))
 				yield last = kernel;
 			if (over)
 				return;

@@ -6,18 +6,18 @@
 import { NnjitError } from '../connect/problem.js';
 import { arrayOf, bytesAt, dimsOf } from './tensor.js';
 
-/** @import { Binding, Dims, Kernel, KernelInParts } from '../nnjit.d.ts' */
+/** @import { Artifact, Binding, Dims } from '../nnjit.d.ts' */
 
 const BLOCKS_KEPT = 64; // blocks of dimensions used lately
 const BLOCK_BYTES = 16; // vec4<u32>
 
-/** @param {Kernel | KernelInParts} artifact */
+/** @param {Artifact} artifact */
 export const tensorsOf = artifact => artifact.bindings.filter(({ type }) => type !== 'uniform');
 
 /**
  * Bytes of a tensor that is bound whole; refuses what the device cannot bind.
  * @param {GPUDevice} device
- * @param {Kernel | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {Binding} binding
  * @param {number[]} values
  */
@@ -80,7 +80,7 @@ async function readBytes(device, buffer) {
 /**
  * The buffer of the tensor `name` as the typed array that fits its elements.
  * @param {GPUDevice} device
- * @param {Kernel | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {{ buffer: GPUBuffer, name: string, dims?: Dims }} what
  */
 export async function readTensor(device, artifact, { buffer, name, dims }) {

@@ -5,14 +5,14 @@
 
 import { NnjitError } from '../connect/problem.js';
 
-/** @import { Kernel, KernelInParts } from '../nnjit.d.ts' */
+/** @import { Artifact, Kernel } from '../nnjit.d.ts' */
 
 /**
  * A pipeline and the layout of its bind group.
  * @typedef {{ layout: GPUBindGroupLayout, pipeline: GPUComputePipeline }} Pipeline
  */
 
-/** @param {GPUDevice} device @param {Kernel | KernelInParts} artifact */
+/** @param {GPUDevice} device @param {Artifact} artifact */
 function checkFeatures(device, artifact) {
 	const { required_features = [], required_language_features = [] } = /** @type {Partial<Kernel>} */ (/** @type {unknown} */ (artifact));
 	for (const feature of required_features)
@@ -29,7 +29,7 @@ function checkFeatures(device, artifact) {
 /**
  * Throws 'missing-feature' where the device lacks a feature or a limit.
  * @param {GPUDevice} device
- * @param {Kernel | KernelInParts} artifact
+ * @param {Artifact} artifact
  */
 export function checkDevice(device, artifact) {
 	const limits = /** @type {Record<string, any>} */ (device.limits);

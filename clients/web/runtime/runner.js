@@ -1,38 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs kernel artifacts in WebGPU. A runner is a list of steps on the same buffers: one for a whole kernel,
-// several for an operator whose tensors are larger than a binding may be. Must not know the daemon, nor any
-// operator: the artifact says it all. Where it leaves dimensions open, every call may say what they are
-// now: { m: 37 }, or [37] in the artifact's order.
+// Runs kernel artifacts in WebGPU. A runner is a list of steps on the same buffers: one for a plain kernel,
+// several where the artifact lists `steps`. Must not know the daemon, nor any operator: the artifact says it
+// all. Where it leaves dimensions open, every call may say what they are now: { m: 37 }, or [37] in the
+// artifact's order.
 
+import { NnjitError } from '../connect/problem.js';
 import { makeBuffer, boundBytes, readTensor, tensorsOf } from './buffers.js';
 import { checkDevice, createPipeline } from './pipeline.js';
 import { Step } from './step.js';
 import { Stopwatch } from './stopwatch.js';
 import { bytesAt, dimsOf } from './tensor.js';
 
-/** @import { Binding, Buffers, Dims, Kernel, KernelInParts, Timing } from '../nnjit.d.ts' */
+/** @import { Artifact, Binding, Buffers, Dims, Timing } from '../nnjit.d.ts' */
 
 /** @typedef {Record<string, GPUBuffer>} NamedBuffers */
 
+const SCRATCH = 'scratch'; // as steps call it
+
 export class Runner {
 	#device;
+	#once;
 	#steps;
 	#stopwatch;
+	/** What steps leave for later ones of the same run. @type {GPUBuffer | null} */
+	#scratch = null;
 
 	/**
 	 * @param {GPUDevice} device
-	 * @param {Kernel} artifact
-	 * @param {Step[]} steps  at least one
+	 * @param {Artifact} artifact
+	 * @param {Step[]} steps  at least one that is not run once
 	 */
 	constructor(device, artifact, steps) {
 		this.#device = device;
-		this.#steps = steps;
+		this.#once = steps.filter(({ once }) => once);
+		this.#steps = steps.filter(({ once }) => !once);
 		this.#stopwatch = new Stopwatch(device);
 		this.artifact = artifact;
 	}
 
-	// Of an operator in parts, the first part's; the same for bindGroup().
+	// Of an artifact with steps, of the first that every run runs; the same for bindGroup().
 	get pipeline() { return this.#steps[0].pipeline; }
 
 	/**
@@ -56,28 +63,48 @@ export class Runner {
 		return buffers;
 	}
 
-	// What is bound in parts may be larger than a binding.
+	// What steps bind parts of may be larger than a binding.
 	/** @param {Binding} binding @param {number[]} values */
 	#bytes(binding, values) {
-		return 'parts' in this.artifact ? bytesAt(this.artifact, binding, values) :
+		return 'steps' in this.artifact ? bytesAt(this.artifact, binding, values) :
 			boundBytes(this.#device, this.artifact, binding, values);
 	}
 
+	/** @param {Dims} [dims] */
+	#makeScratch(dims) {
+		const size = Math.max(...[...this.#once, ...this.#steps].map(step => step.end(SCRATCH, dims)));
+		return size ? makeBuffer(this.#device, { name: SCRATCH, size }) : null;
+	}
+
 	/**
-	 * The buffers with constant inputs laid out as this kernel wants them: those that it wants so (artifact.prepare)
-	 * are new ones, the caller's to destroy, the others as they were given. To be done once.
+	 * The buffers by name, with the scratch buffer where steps use one. A run may follow another before it is
+	 * done: WebGPU keeps their dispatches in order, so both may use the same.
+	 * @param {Buffers} buffers
+	 * @param {Dims} [dims]
+	 * @returns {NamedBuffers}
+	 */
+	#withScratch(buffers, dims) {
+		const named = Array.isArray(buffers) ? Object.fromEntries(tensorsOf(this.artifact).map(({ name }, i) => [name, buffers[i]])) : buffers;
+		if (!('steps' in this.artifact) || !this.artifact.scratch || named[SCRATCH])
+			return named;
+		if (this.#once.length)
+			throw new NnjitError('bad-buffers', `The kernel of ${this.artifact.op} needs what prepare() gives.`, { field: SCRATCH });
+		if (!this.#scratch || this.#scratch.size < Math.max(...this.#steps.map(step => step.end(SCRATCH, dims))))
+			this.#scratch = this.#makeScratch(dims);
+		return { ...named, [SCRATCH]: /** @type {GPUBuffer} */ (this.#scratch) };
+	}
+
+	/**
+	 * Runs the steps that are run once, for these constant inputs: the buffers, with a new one for what they made,
+	 * `scratch`, which is the caller's to destroy. From then on the constant inputs themselves are not read.
 	 * @param {NamedBuffers} buffers
+	 * @returns {Promise<NamedBuffers>}
 	 */
 	async prepare(buffers) {
-		const prepared = { ...buffers };
-		for (const { input, kernel } of this.artifact.prepare ?? []) {
-			const runner = await createRunner(this.#device, kernel);
-			const [x, out] = kernel.bindings.map(({ name }) => name);
-			const made = runner.allocate({ [x]: buffers[input] });
-			runner.run(made);
-			prepared[input] = made[out];
-			runner.destroy();
-		}
+		if (!this.#once.length)
+			return { ...buffers };
+		const prepared = { ...buffers, [SCRATCH]: /** @type {GPUBuffer} */ (this.#makeScratch()) };
+		this.#submit(this.#once.map(step => step.prepare(prepared)));
 		return prepared;
 	}
 
@@ -87,7 +114,17 @@ export class Runner {
 	 * @param {Dims} [dims]
 	 */
 	bindGroup(buffers, dims) {
-		return this.#steps[0].bindGroup(buffers, dims);
+		return this.#steps[0].bindGroup(this.#withScratch(buffers, dims), dims);
+	}
+
+	/** @param {import('./step.js').Record[]} records @param {GPUCommandEncoder} [into] */
+	#submit(records, into) {
+		const encoder = into ?? this.#device.createCommandEncoder({ label: this.artifact.op });
+		const pass = encoder.beginComputePass({ label: this.artifact.op });
+		records.forEach(record => record(pass, 1));
+		pass.end();
+		if (!into)
+			this.#device.queue.submit([encoder.finish()]);
 	}
 
 	/**
@@ -97,15 +134,12 @@ export class Runner {
 	 * @param {Dims} [dims]
 	 */
 	run(buffers, into, dims) {
-		const records = this.#steps.map(step => step.prepare(buffers, dims));
+		const bound = this.#withScratch(buffers, dims);
+		const records = this.#steps.map(step => step.prepare(bound, dims));
 		if (into && 'dispatchWorkgroups' in into)
-			return records.forEach(record => record(into, 1));
-		const encoder = into ?? this.#device.createCommandEncoder({ label: this.artifact.op });
-		const pass = encoder.beginComputePass({ label: this.artifact.op });
-		records.forEach(record => record(pass, 1));
-		pass.end();
-		if (!into)
-			this.#device.queue.submit([encoder.finish()]);
+			records.forEach(record => record(into, 1));
+		else
+			this.#submit(records, into ?? undefined);
 	}
 
 	/**
@@ -116,9 +150,9 @@ export class Runner {
 	 */
 	async time(buffers, { dims, ...options } = {}) {
 		/** @type {Timing[]} */
-		const times = [];
+		const times = [], bound = this.#withScratch(buffers, dims);
 		for (const step of this.#steps)
-			times.push(await this.#stopwatch.time(step.prepare(buffers, dims), options));
+			times.push(await this.#stopwatch.time(step.prepare(bound, dims), options));
 		/** @param {'median_ns' | 'mad_ns' | 'min_ns'} member */
 		const sum = member => times.reduce((total, time) => total + time[member], 0);
 		return { ...times[0], median_ns: sum('median_ns'), mad_ns: sum('mad_ns'), min_ns: sum('min_ns') };
@@ -139,20 +173,21 @@ export class Runner {
 
 	// Frees what the runner made for itself. Pipelines need no freeing; buffers are the caller's.
 	destroy() {
-		this.#steps.forEach(step => step.destroy());
+		[...this.#once, ...this.#steps].forEach(step => step.destroy());
+		this.#scratch?.destroy();
 		this.#stopwatch.destroy();
 	}
 }
 
 /**
- * Makes the pipelines; rejects with 'bad-kernel' or 'missing-feature'.
+ * Makes the pipelines; rejects with 'bad-kernel' or 'missing-feature'. A plain kernel is one step on its own
+ * tensors.
  * @param {GPUDevice} device
- * @param {Kernel | KernelInParts} artifact
+ * @param {Artifact} artifact
  */
 export async function createRunner(device, artifact) {
-	const whole = /** @type {Kernel} */ (artifact); // what parts and a kernel have in common is all that is read of it
-	const { kernels, parts } = 'parts' in artifact ? artifact : { kernels: [whole], parts: [{ kernel: 0, offsets: [] }] };
+	const { kernels, steps } = 'steps' in artifact ? artifact : { kernels: [artifact], steps: [{ kernel: 0, repeat: 1 }] };
 	new Set([artifact, ...kernels]).forEach(kernel => checkDevice(device, kernel));
 	const made = await Promise.all(kernels.map(kernel => createPipeline(device, kernel)));
-	return new Runner(device, whole, parts.map(({ kernel, offsets }) => new Step(device, kernels[kernel], made[kernel], offsets)));
+	return new Runner(device, artifact, steps.map(step => new Step(device, kernels[step.kernel], made[step.kernel], step)));
 }

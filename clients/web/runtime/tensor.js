@@ -6,7 +6,7 @@
 import { NnjitError } from '../connect/problem.js';
 
 /**
- * @import { Binding, DType, Dims, Kernel, KernelInParts, TensorArray } from '../nnjit.d.ts'
+ * @import { Artifact, Binding, DType, Dims, Kernel, TensorArray } from '../nnjit.d.ts'
  */
 
 const Half = /** @type {Uint16ArrayConstructor} */ (/** @type {any} */ (globalThis).Float16Array ?? Uint16Array); // where there is no type for them: their bits
@@ -21,17 +21,15 @@ const TYPES = {
 /** @param {string} detail @param {string} field */
 const badDims = (detail, field) => new NnjitError('bad-dims', detail, { field });
 
-/** What is read of an artifact here; one in parts has no open dimensions. @typedef {Pick<Kernel, 'op'> & Partial<Kernel>} Artifact */
-
 /**
  * Values for the artifact's open dimensions, in order: from an object by name or an array; from nothing, what
  * the kernel is tuned as. Refuses what is missing, unknown, no whole number or out of range.
- * @param {Artifact | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {Dims | null} [given]
  * @returns {number[]}
  */
 export function dimsOf(artifact, given) {
-	const { op, dimensions = [] } = /** @type {Artifact} */ (artifact);
+	const { op, dimensions = [] } = artifact;
 	if (given === undefined || given === null)
 		return dimensions.map(({ hint }) => hint);
 	const names = dimensions.map(({ name }) => name);
@@ -49,24 +47,24 @@ export function dimsOf(artifact, given) {
 
 /**
  * What a binding's shape is with these values.
- * @param {Artifact | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {Binding} binding
  * @param {number[]} values
  */
 export function shapeAt(artifact, { shape, dims = [] }, values) {
-	const { dimensions = [] } = /** @type {Artifact} */ (artifact);
+	const { dimensions = [] } = artifact;
 	return shape.map((size, axis) => {
 		const n = dimensions.findIndex(({ name }) => name === dims[axis]);
 		return n < 0 ? size : size / dimensions[n].hint * values[n];
 	});
 }
 
-/** @param {Artifact | KernelInParts} artifact @param {Binding} binding @param {number[]} values */
+/** @param {Artifact} artifact @param {Binding} binding @param {number[]} values */
 const elementsAt = (artifact, binding, values) => shapeAt(artifact, binding, values).reduce((product, size) => product * size, 1);
 
 /**
  * Bytes of a binding's buffer: whole words.
- * @param {Artifact | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {Binding} binding
  * @param {number[]} values
  */
@@ -97,7 +95,7 @@ export function workgroupsAt({ workgroups, dimensions = [], dispatch }, values) 
 /**
  * The bytes as the array that fits the element type: of whole elements, of bytes for u4, of bits for f16 where
  * the browser has no Float16Array.
- * @param {Artifact | KernelInParts} artifact
+ * @param {Artifact} artifact
  * @param {Binding} binding
  * @param {number[]} values
  * @param {ArrayBuffer} bytes

@@ -20,7 +20,7 @@ static uint32_t widest(uint32_t most, uint32_t a, uint32_t b)
 
 static void derive_width(struct contraction_operand *x, const struct contraction *c)
 {
-	uint32_t align = x->row ? x->row : 1, each = 32 / x->bits;
+	uint32_t align = x->run ? x->run : 1, each = 32 / x->bits;
 	uint32_t reach = !x->along_k ? x->group : x->staged ? c->k_step : c->unroll;
 
 	if (x->load == CONTRACTION_PACKED) {
@@ -65,13 +65,43 @@ static enum contraction_load load_of(
 	return dtype_bits(dtype) < 32 ? CONTRACTION_PACKED : CONTRACTION_NUMBERS;
 }
 
+static uint32_t common_divisor(uint32_t a, uint32_t b)
+{
+	while (b) {
+		uint32_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
+}
+
+/* From row to row of the stored matrices: of what lies side by side, or further. */
+static void derive_rows(struct contraction *c, const struct op *op)
+{
+	const struct contraction_fields *f = contraction_fields(op);
+	uint32_t m = contraction_known(op, f->m), n = contraction_known(op, f->n),
+	         k = c->dynamic_k ? 0 : c->k;
+	uint32_t pitch = c->nbits ? 0 : op->value[MATMUL_PITCH_A];
+
+	if (c->sum == CONTRACTION_DOT4)
+		pitch /= 4;
+	c->a.row = c->a.run = c->a.along_k ? k : m;
+	if (pitch) {
+		c->a.row = pitch;
+		c->a.run = common_divisor(pitch, k);
+	}
+	c->b.row = c->b.along_k ? k : n;
+	if (c->nbits) /* whole blocks */
+		c->b.row += (c->scale_step - k % c->scale_step) % c->scale_step;
+	c->b.run = c->b.row;
+}
+
 static void derive_operands(
         struct contraction *c, const struct op *op, const struct schedule *schedule)
 {
 	const uint32_t *v = op->value;
 	const struct contraction_fields *f = contraction_fields(op);
-	uint32_t m = contraction_known(op, f->m), n = contraction_known(op, f->n),
-	         k = c->dynamic_k ? 0 : c->k;
+	uint32_t m = contraction_known(op, f->m), n = contraction_known(op, f->n);
 	enum dtype da = contraction_dtype_a(op);
 	enum dtype db = c->nbits ? DTYPE_U4 : (enum dtype)v[MATMUL_B];
 	bool dot4 = c->sum == CONTRACTION_DOT4;
@@ -97,10 +127,7 @@ static void derive_operands(
 	        .group = c->form == CONTRACTION_FLAT ? 1 : c->lanes,
 	        .block = block_n,
 	        .matrices = c->nbits ? 1 : v[MATMUL_BATCH_B]};
-	c->a.row = c->a.along_k ? k : m;
-	c->b.row = c->b.along_k ? k : n;
-	if (c->nbits) /* whole blocks */
-		c->b.row += (c->scale_step - k % c->scale_step) % c->scale_step;
+	derive_rows(c, op);
 	derive_operand(&c->a, c);
 	derive_operand(&c->b, c);
 }

@@ -41,7 +41,7 @@ static struct contraction_slab derive_slab(
 	        .width = 8};
 	uint64_t invocations = (uint64_t)c->wg.x * c->wg.y * c->wg.split;
 
-	while (s.width > 1 && (!x->row || x->row % s.width || s.columns % s.width))
+	while (s.width > 1 && (!x->run || x->run % s.width || s.columns % s.width))
 		s.width /= 2;
 	s.pitch = s.columns / s.width + 8 / s.width;
 	s.length = slabs * s.rows * s.pitch;

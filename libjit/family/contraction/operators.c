@@ -73,5 +73,6 @@ bool contraction_may_dot4(const struct op *op)
 {
 	return op->kind == OP_MATMUL && op->value[MATMUL_A] == DTYPE_I8 &&
 	       contraction_a_along_k(op) && contraction_b_along_k(op) &&
-	       contraction_known(op, MATMUL_K) && op->value[MATMUL_K] % 4 == 0;
+	       contraction_known(op, MATMUL_K) && op->value[MATMUL_K] % 4 == 0 &&
+	       op->value[MATMUL_PITCH_A] % 4 == 0;
 }

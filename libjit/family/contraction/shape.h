@@ -69,6 +69,7 @@ struct contraction_operand {
 	uint32_t width; /* elements of one load */
 	uint32_t lanes; /* of the vectors they are held in, in registers or workgroup memory */
 	uint32_t row;   /* elements from one row of the stored matrix to the next; 0: dynamic */
+	uint32_t run;   /* what divides it and the row's own elements; 0: dynamic */
 	uint32_t outer; /* extent of the outer dimension, as tuned */
 	uint32_t tile;  /* outer elements of one invocation */
 	uint32_t group; /* how many of those stand together */

@@ -147,6 +147,8 @@ static int check_store(const struct map_context *c, const struct map *m)
 		        "vec=%u: %s is written in words of 32 bits, so vec must be %u at least%s",
 		        m->vec, dtype_name(dtype), 32 / dtype_bits(dtype),
 		        dtype == DTYPE_F16 ? ", or f16=1" : "");
+	if (m->plan.partial && !m->whole)
+		return error_set(c->err, -ERANGE, "vec", "vec must divide the rows of a part");
 	if (m->ragged && bits > 32)
 		return error_set(c->err, -ERANGE, "vec",
 		        "vec=%u must divide the number of elements", m->vec);

@@ -50,6 +50,9 @@ map_value map_value_elementwise, map_value_cast, map_value_batchnorm, map_value_
         map_value_gate, map_value_operand, map_value_rotary, map_value_gather, map_value_concat,
         map_value_pad, map_value_resize, map_value_window;
 
+/* Whether a part of a table has what the position asks for. */
+ir_id map_gather_finds(struct mapper *m, const struct position *p);
+
 /* ---- The forms of a schedule (lower_flat.c, lower_transpose.c). */
 void map_lower_flat(struct mapper *m);
 void map_lower_transpose(struct mapper *m);

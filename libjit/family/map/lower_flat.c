@@ -96,6 +96,12 @@ static void lower_vector(struct mapper *m, struct position *p)
 		locate_each(m, p->vector, each);
 		p->each = each;
 	}
+	if (m->map.plan.partial) {
+		ir_if(m->b, map_gather_finds(m, p));
+		lower_store(m->l, out, p->vector, value(m, p));
+		ir_end(m->b);
+		return;
+	}
 	if (!p->each || !m->map.plan.separate) {
 		lower_store(m->l, out, p->vector, value(m, p));
 		return;

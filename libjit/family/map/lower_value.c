@@ -266,19 +266,45 @@ ir_id map_value_rotary(struct mapper *m, const struct position *p)
 
 /* ---- Rearranging. */
 
-ir_id map_value_gather(struct mapper *m, const struct position *p)
+/* Which row of the whole the position is from: another part's where it is not one of x's. */
+static ir_id gathered_row(struct mapper *m, const struct position *p)
 {
-	uint32_t rows = m->l->op->value[GATHER_ROWS];
+	const uint32_t *v = m->l->op->value;
+	uint32_t of = v[GATHER_OF] ? v[GATHER_OF] : v[GATHER_ROWS];
 	ir_id index = map_load_run(m, 1, p->at[1], 1), zero = ir_i32(m->b, 0);
 	ir_id negative = ir_compute(m->b, IR_LT, index, zero, 0);
-	ir_id wrapped = ir_add(m->b, index, ir_i32(m->b, (int32_t)rows));
+	ir_id wrapped = ir_add(m->b, index, ir_i32(m->b, (int32_t)of));
 	ir_id row = ir_select(m->b, negative, wrapped, index);
 	ir_id above = ir_compute(m->b, IR_MAX, row, zero, 0);
-	ir_id kept = ir_compute(m->b, IR_MIN, above, ir_i32(m->b, (int32_t)rows - 1), 0);
-	ir_id outer = lower_times(m->l, p->at[0], rows);
-	ir_id at = ir_add(m->b, outer, ir_bitcast(m->b, kept, IR_TYPE(IR_U32, 1)));
+	ir_id kept = ir_compute(m->b, IR_MIN, above, ir_i32(m->b, (int32_t)of - 1), 0);
 
-	at = lower_times(m->l, at, m->l->op->value[GATHER_INNER] / p->lanes);
+	return kept;
+}
+
+static ir_id unsigned_of(struct mapper *m, ir_id row)
+{
+	return ir_bitcast(m->b, row, IR_TYPE(IR_U32, 1));
+}
+
+ir_id map_gather_finds(struct mapper *m, const struct position *p)
+{
+	const uint32_t *v = m->l->op->value;
+	ir_id row = unsigned_of(m, gathered_row(m, p));
+
+	row = lower_plus(m->l, row, -v[GATHER_FIRST]);
+	return ir_compute(m->b, IR_LT, row, lower_u32(m->l, v[GATHER_ROWS]), 0);
+}
+
+ir_id map_value_gather(struct mapper *m, const struct position *p)
+{
+	const uint32_t *v = m->l->op->value;
+	ir_id kept = gathered_row(m, p), outer = lower_times(m->l, p->at[0], v[GATHER_ROWS]);
+	ir_id row = unsigned_of(m, kept);
+
+	if (v[GATHER_FIRST])
+		row = lower_plus(m->l, row, -v[GATHER_FIRST]);
+	ir_id at = ir_add(m->b, outer, row);
+	at = lower_times(m->l, at, v[GATHER_INNER] / p->lanes);
 	return map_load_run(m, 0, ir_add(m->b, at, p->at[2]), p->lanes);
 }
 

@@ -354,6 +354,7 @@ static void plan_gather(struct planner *p)
 	add_field(p, GATHER_COUNT);
 	add_field(p, GATHER_INNER);
 	p->plan->unit = p->op->value[GATHER_INNER];
+	p->plan->partial = p->op->value[GATHER_OF];
 	add_free(p, 0, 1);
 	add_free(p, 1, 0);
 	p->plan->cost = 8;

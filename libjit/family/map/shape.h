@@ -45,6 +45,7 @@ struct map_plan {
 	                * divides the last dimension; at least the static part of it */
 	bool moves;    /* out's elements are operands' elements as they are, or constants */
 	bool separate; /* otherwise values are computed one by one, not their operands gathered */
+	bool partial;  /* some rows of out are another kernel's: vectors stay within a row */
 	uint32_t views;
 	struct map_view view[MAP_VIEWS_MAX];
 	uint32_t before[MAP_DIMS_MAX], extent[MAP_DIMS_MAX]; /* of pad: x within out */
