@@ -424,6 +424,8 @@ export interface StoredKernel {
 	name: string | null;
 	/** what the code may use */
 	features: string[];
+	/** of a workgroup, that it is tuned under, where they are not WebGPU's defaults */
+	limits: Record<string, number>;
 	/** the best known */
 	schedule: string;
 	/** how well it is known */
@@ -666,7 +668,7 @@ export interface DevicesAnswer {
 
 /** The kernels in the store. */
 export interface KernelsAnswer {
-	/** one for each operator, device and set of features */
+	/** one for each operator, device, set of features and limits */
 	kernels: StoredKernel[];
 }
 

@@ -5,6 +5,7 @@
  */
 #include "daemon/api/handler.h"
 
+#include "daemon/api/limits.h"
 #include "daemon/api/match.h"
 #include "protocol/wire/wire.h"
 
@@ -115,8 +116,6 @@ static json_t *hello_json(
 	return object;
 }
 
-/* A page sees at least the limits that WebGPU promises to all, and kernels for pages are made for
- * those: what it says of its limits needs no keeping. */
 int handle_hello(const struct request *request, json_t **ret_result, struct problem *ret_problem)
 {
 	struct api_peer *peer = request->caller->peer;
@@ -128,6 +127,7 @@ int handle_hello(const struct request *request, json_t **ret_result, struct prob
 	json_decref(peer->adapter);
 	peer->adapter = json_incref(json_object_get(request->params, "adapter"));
 	peer->features = page_features(request->params);
+	peer->limits = limits_of_page(json_object_get(request->params, "limits"));
 	*ret_result = hello_json(peer, peer_device(peer, &reason), reason.text);
 	return 0;
 }

@@ -36,6 +36,7 @@ struct api_peer {
 	json_t *adapter;   /* as the page told it; NULL: it told none */
 	uint64_t device;   /* matched to the adapter; 0: none yet */
 	uint32_t features; /* enum feature bits that the page's device and its WGSL have */
+	struct limits limits; /* of the page's device */
 	struct task *tasks;
 	uint32_t task_count;
 	uint32_t pushing; /* depth of peer_push: destruction waits */

@@ -5,6 +5,7 @@
 #include "daemon/api/handler.h"
 
 #include "protocol/artifact/artifact.h"
+#include "daemon/api/limits.h"
 #include "protocol/wire/wire.h"
 #include "space/space.h"
 
@@ -69,14 +70,17 @@ static bool list_kernel(
 	        (listing->device && listing->device->class != key->class) ||
 	        (listing->status && *listing->status != status))
 		return true;
+	struct kernel_id id = {0};
+	kernel_key_read(key, &id);
 	json_array_append_new(listing->array,
-	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op", kernel->op,
-	                "key", wire_hex(key->op), "class", wire_hex(key->class), "device",
-	                device ? wire_hex(device->id) : json_null(), "name",
+	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op",
+	                kernel->op, "key", wire_hex(key->op), "class", wire_hex(key->class),
+	                "device", device ? wire_hex(device->id) : json_null(), "name",
 	                device ? json_string(device->name) : json_null(), "features",
-	                wire_features_json(key->features), "schedule", kernel->schedule, "status",
-	                artifact_status_name(status), "progress", "measured", (int)kernel->measured,
-	                "of", (int)kernel->of, "timing", timing_json(kernel, device), "updated_s",
+	                wire_features_json(id.features), "limits", limits_of_tier(id.tier),
+	                "schedule", kernel->schedule, "status", artifact_status_name(status),
+	                "progress", "measured", (int)kernel->measured, "of", (int)kernel->of,
+	                "timing", timing_json(kernel, device), "updated_s",
 	                (json_int_t)kernel->updated_s));
 	return true;
 }

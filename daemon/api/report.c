@@ -86,7 +86,7 @@ static int read_numbers(
 static int check_schedule(const struct plan_params *want, const char *text, char *ret_canonical,
         struct problem *ret_problem)
 {
-	struct limits limits = tune_limits(want->id.device, want->id.features);
+	struct limits limits = tune_limits(&want->id);
 	struct schedule schedule;
 	struct error err = {0};
 

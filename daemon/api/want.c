@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads what a request asks for: operator, device, features, target, runs, a constant input. Must
- * not ask what is known of it. Invariant: the device is the one named, else the page's own, else
- * the best; never another than the page's by accident.
+ * Reads what a request asks for: operator, device, features, limits, target, runs, a constant
+ * input. Must not ask what is known of it. Invariant: the device is the one named, else the page's
+ * own, else the best; never another than the page's by accident.
  */
 #include "daemon/api/handler.h"
 
+#include "daemon/api/limits.h"
+#include "device/tier.h"
 #include "protocol/wire/wire.h"
 
 #include <math.h>
@@ -88,6 +90,26 @@ static int want_features(const struct request *request, const struct tune_device
 	return 0;
 }
 
+/* ---- Limits. */
+
+/* Who says nothing of limits gets what every page can run. */
+static int want_limits(
+        const struct request *request, struct plan_params *want, struct problem *ret_problem)
+{
+	const struct api_peer *peer = request->caller->peer;
+	const struct limits *own = &want->id.device->own;
+	const char *text = request_text(request, "limits");
+	struct limits limits = peer && peer->introduced ? peer->limits : limits_web_default;
+	int answer = text ? limits_of_text(text, own, &limits, ret_problem) : 0;
+
+	if (answer)
+		return answer;
+	limits = limits_meet(&limits, own);
+	want->id.tier = tier_of(&limits);
+	want->binding_bytes = limits.binding_bytes;
+	return 0;
+}
+
 /* ---- The whole. */
 
 int want_runs(const struct request *request, double *ret_runs, struct problem *ret_problem)
@@ -133,6 +155,8 @@ int want_read_rest(
 	if (!answer)
 		answer = want_features(request, rest.id.device, &rest.id.features, ret_problem);
 	if (!answer)
+		answer = want_limits(request, &rest, ret_problem);
+	if (!answer)
 		answer = want_runs(request, &rest.runs, ret_problem);
 	if (!answer)
 		*want = rest;
@@ -160,7 +184,7 @@ int want_read_stored(
 
 	if (answer)
 		return answer;
-	want.id.features = kernel_features(request->api->store, &want.id);
+	kernel_share(request->api->store, &want.id);
 	*ret_want = want;
 	return 0;
 }

@@ -118,6 +118,7 @@ int handle_watch(const struct request *request, json_t **ret_result, struct prob
 	json_t *object = NULL;
 	int answer = want_read(request, &want, ret_problem);
 
+	want.again = request_bool(request, "again");
 	if (!answer)
 		answer = plan_read(plans, &want, &plan, ret_problem);
 	if (!answer)

@@ -54,10 +54,11 @@ static bool add_way(struct plan *plan, const struct op_way *way)
 static int read_parts(struct plan *plan, struct problem *ret_problem)
 {
 	const struct kernel_id *id = &plan->params.id;
+	const uint64_t own = plan->params.binding_bytes;
 	struct op_way way;
 	struct error err;
 
-	if (op_split(&id->op, id->device->limits.binding_bytes, &way, &err))
+	if (op_split(&id->op, own ? own : id->device->limits.binding_bytes, &way, &err))
 		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, err.field, "%s", err.text);
 	if (!add_way(plan, &way))
 		return problem_set(ret_problem, PROBLEM_EXCEEDS_LIMITS, "op",
@@ -95,8 +96,8 @@ int plan_read(struct plans *plans, const struct plan_params *params, struct plan
 	if (answer)
 		return answer;
 	plan.params.constant = NULL;
-	for (uint32_t i = 0; i < plan.kernel_count; i++)
-		plan.kernels[i].id.features = kernel_features(plans->store, &plan.kernels[i].id);
+	for (uint32_t i = 0; !params->again && i < plan.kernel_count; i++)
+		kernel_share(plans->store, &plan.kernels[i].id);
 	*ret_plan = plan;
 	return 0;
 }

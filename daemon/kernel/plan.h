@@ -17,11 +17,13 @@ int plans_create(struct tune *tune, struct store *store, struct plans **ret_plan
 void plans_destroy(struct plans *plans); /* NULL is fine; tune and store stay the caller's */
 
 struct plan_params {         /* zero but for id: WGSL, run as often as can be, for everybody */
-	struct kernel_id id; /* features: those that whoever asks has */
+	struct kernel_id id; /* features, tier: those that whoever asks has */
 	enum target target;
-	double runs;          /* how often the operator will be run; 0: as often as can be */
-	const char *constant; /* an input that stays the same; NULL: none */
-	const char *origin;   /* whose reports may settle near-ties; NULL: nobody's */
+	uint64_t binding_bytes; /* that its bindings may have; 0: what every page's may */
+	bool again;             /* it is measured anew: not what others' tuning gave */
+	double runs;            /* how often the operator will be run; 0: as often as can be */
+	const char *constant;   /* an input that stays the same; NULL: none */
+	const char *origin;     /* whose reports may settle near-ties; NULL: nobody's */
 };
 
 /*  plan.kernels   different operators, at most PLAN_KERNELS_MAX
@@ -38,7 +40,7 @@ struct plan_params {         /* zero but for id: WGSL, run as often as can be, f
 #define PLAN_WAYS_MAX    2
 #define PLAN_STEPS_MAX   (OP_WAY_STEPS_MAX + PLAN_WAYS_MAX)
 struct plan_kernel {
-	struct kernel_id id; /* features: of the stored kernel that serves, else as asked */
+	struct kernel_id id; /* features, tier: of the stored kernel that serves, else as asked */
 	double runs;         /* that its schedule is chosen for; 0: as often as can be */
 	bool tuned;          /* on its own behalf: not for what runs once */
 };
@@ -88,8 +90,9 @@ int leaders_json(struct plans *plans, const struct plan_params *params, json_t *
 double report_weight(const struct store_report *report);
 
 /* ---- One kernel. */
-/* The features of the stored kernel that serves a page with id's: one tuning for all pages. */
-uint32_t kernel_features(struct store *store, const struct kernel_id *id);
+/* Puts the features and tier of the stored kernel that serves a page with id's in their place: one
+ * tuning for all pages. */
+void kernel_share(struct store *store, struct kernel_id *id);
 enum artifact_status kernel_status(enum tune_status status);
 /* What tune_get and tune_subscribe answer, as a problem; `field` names the parameter at fault. */
 int kernel_problem(

@@ -74,10 +74,9 @@ static void leaders_of(
 /* Puts a leader in the kernel's place; false where it is not legal here any more. */
 static bool take(const struct store_trial *leader, struct tune_kernel *kernel)
 {
-	struct limits limits = kernel->id.device->limits;
+	struct limits limits = tune_limits(&kernel->id);
 	struct schedule schedule;
 
-	limits.features &= kernel->id.features;
 	if (schedule_parse(leader->schedule, &schedule, NULL) ||
 	        space_check(&kernel->id.op, &schedule, &limits, NULL))
 		return false;

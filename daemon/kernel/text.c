@@ -41,13 +41,14 @@ void plans_destroy(struct plans *plans)
 /* ---- Text. */
 
 /* Whether the origin reported of this kernel: what that may settle is not for everybody. */
-static bool has_reports(struct plans *plans, const struct plan_params *params, uint32_t features,
-        const char *op_text)
+static bool has_reports(struct plans *plans, const struct plan_params *params,
+        const struct text_value *served, const char *op_text)
 {
 	struct kernel_id id = params->id;
 	struct store_reports reports;
 
-	id.features = features;
+	id.features = served->features;
+	id.tier = served->tier;
 	const struct store_key key = kernel_key(&id);
 	return params->origin &&
 	       !store_get_reports(plans->store, params->origin, &key, op_text, &reports);
@@ -57,7 +58,8 @@ static bool has_reports(struct plans *plans, const struct plan_params *params, u
 static int make_text(struct plans *plans, const struct plan *plan, const struct text_key *key,
         struct text_value *ret_value, struct problem *ret_problem)
 {
-	struct text_value value = {.features = plan->kernels[0].id.features};
+	const struct kernel_id *first = &plan->kernels[0].id;
+	struct text_value value = {.features = first->features, .tier = first->tier};
 	struct served served;
 	int r = serve(plans, plan, &served, ret_problem);
 
@@ -70,7 +72,7 @@ static int make_text(struct plans *plans, const struct plan *plan, const struct 
 	value.text = plans->text.data;
 	value.length = plans->text.length;
 	if (served.whole.status == ARTIFACT_TUNED && plan->way_count == 1 &&
-	        !has_reports(plans, &plan->params, value.features, key->op))
+	        !has_reports(plans, &plan->params, &value, key->op))
 		text_cache_put(plans->cache, key, &value);
 	*ret_value = value;
 	return 0;
@@ -86,9 +88,10 @@ int plan_text(struct plans *plans, const struct plan_params *params, const char 
 
 	op_print(&params->id.op, op_text);
 	const struct text_key key = {op_text, params->id.device->id, params->id.features,
-	        params->target, (uint64_t)params->runs, tune_version(plans->tune)};
+	        params->id.tier, params->binding_bytes, params->target, (uint64_t)params->runs,
+	        tune_version(plans->tune)};
 	if (params->constant || !text_cache_get(plans->cache, &key, &value) ||
-	        has_reports(plans, params, value.features, op_text)) {
+	        has_reports(plans, params, &value, op_text)) {
 		r = plan_read(plans, params, &plan, ret_problem);
 		if (!r)
 			r = make_text(plans, &plan, &key, &value, ret_problem);

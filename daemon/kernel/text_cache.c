@@ -48,13 +48,14 @@ static size_t slot_of(const struct text_key *key)
 	uint64_t hash = hash_bytes(HASH_SEED, key->op, strlen(key->op));
 
 	return hash_mix(hash ^ key->device ^ (uint64_t)key->features << 8 ^ key->target ^
-	                key->runs << 16) %
+	                key->runs << 16 ^ (uint64_t)key->tier << 40 ^ key->binding_bytes) %
 	       CACHE_ENTRIES;
 }
 
 static bool same(const struct text_key *a, const struct text_key *b)
 {
 	return a->version == b->version && a->device == b->device && a->features == b->features &&
+	       a->tier == b->tier && a->binding_bytes == b->binding_bytes &&
 	       a->target == b->target && a->runs == b->runs && !strcmp(a->op, b->op);
 }
 

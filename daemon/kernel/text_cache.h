@@ -10,7 +10,8 @@
 struct text_key {
 	const char *op; /* canonical text */
 	uint64_t device;
-	uint32_t features; /* as asked */
+	uint32_t features, tier; /* as asked */
+	uint64_t binding_bytes;
 	enum target target;
 	uint64_t runs;    /* that it is chosen for; 0: as many as can be */
 	uint64_t version; /* of what the tuner knows */
@@ -22,7 +23,7 @@ void text_cache_destroy(struct text_cache *cache);    /* NULL is fine */
 struct text_value {
 	const char *text;
 	size_t length;
-	uint32_t features; /* of the stored kernel that was served */
+	uint32_t features, tier; /* of the stored kernel that was served */
 };
 /* What was put under this key, the text borrowed until the next text_cache_put; or false. */
 bool text_cache_get(

@@ -199,7 +199,7 @@ int best_finish(struct session *session)
 void best_naive(struct session *session, bool finished)
 {
 	const struct job *job = session->job;
-	struct limits limits = tune_limits(job->id.device, job->id.features);
+	struct limits limits = tune_limits(&job->id);
 	struct schedule plainest = space_plainest(&job->id.op, &limits);
 	struct store_kernel *best = &session->best.kernel;
 

@@ -51,7 +51,7 @@ static bool add_trial(void *context, const struct store_trial *trial)
 {
 	struct session *session = context;
 	const struct kernel_id *id = &session->job->id;
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 	struct schedule schedule;
 
 	if (!schedule_parse(trial->schedule, &schedule, NULL) &&
@@ -109,7 +109,7 @@ static bool grow(struct session *session, const struct candidate *candidate)
 void candidates_expand(struct session *session)
 {
 	const struct kernel_id *id = &session->job->id;
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 	struct candidate neighbours[SPACE_NEIGHBOURS_MAX];
 	uint32_t leader = search_expand(session->search), first = session->count;
 

@@ -5,12 +5,17 @@
  * Invariant: a schedule that leaves here is legal under the device's limits of today.
  */
 #include "base/hash.h"
+#include "device/tier.h"
 #include "daemon/tune/queue.h"
 #include "daemon/tune/session.h"
 #include "space/space.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* A key's features have the tier above them; before there were tiers, these bits were 0. */
+#define TIER_SHIFT 24
+_Static_assert(FEATURE_COUNT <= TIER_SHIFT, "features and tier share a word of the key");
 
 /* Kernels of cooperative matrices live on workgroup memory: whoever turns the experimental feature
  * on is expected to ask for the limits that the artifact states, too. */
@@ -22,11 +27,14 @@ static void widen(struct limits *limits, const struct limits *own)
 	limits->workgroup_bytes = own->workgroup_bytes;
 }
 
-struct limits tune_limits(const struct tune_device *device, uint32_t features)
+struct limits tune_limits(const struct kernel_id *id)
 {
+	const struct tune_device *device = id->device;
 	struct limits limits = device->limits;
 
-	limits.features &= features;
+	limits.binding_bytes = device->own.binding_bytes;
+	tier_apply(id->tier, &device->own, &limits);
+	limits.features &= id->features;
 	if (!(limits.features & FEATURE_SUBGROUPS))
 		limits.subgroup_min = limits.subgroup_max = 0;
 	if (limits.features & FEATURE_MATRIX)
@@ -39,7 +47,13 @@ struct store_key kernel_key(const struct kernel_id *id)
 	const struct tune_device *device = id->device;
 
 	return (struct store_key){device->class, device->driver, op_key(&id->op),
-	        id->features & device->limits.features};
+	        (id->features & device->limits.features) | id->tier << TIER_SHIFT};
+}
+
+void kernel_key_read(const struct store_key *key, struct kernel_id *id)
+{
+	id->features = key->features & ((1u << TIER_SHIFT) - 1);
+	id->tier = key->features >> TIER_SHIFT;
 }
 
 void kernels_changed(struct tune *tune)
@@ -75,7 +89,7 @@ static enum tune_status status_of(const struct store_kernel *stored, bool stale)
 int kernel_stored(struct tune *tune, const struct kernel_id *id, struct tune_kernel *ret_kernel)
 {
 	struct store_key key = kernel_key(id);
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 	struct tune_kernel kernel = {0};
 	struct schedule schedule;
 	char text[OP_TEXT_BYTES];
@@ -100,7 +114,7 @@ int kernel_stored(struct tune *tune, const struct kernel_id *id, struct tune_ker
 
 static bool same_kernel(const struct kernel_id *a, const struct kernel_id *b)
 {
-	return a->device == b->device && a->features == b->features &&
+	return a->device == b->device && a->features == b->features && a->tier == b->tier &&
 	       !memcmp(&a->op, &b->op, sizeof a->op);
 }
 
@@ -108,9 +122,10 @@ static bool same_kernel(const struct kernel_id *a, const struct kernel_id *b)
 static int predict(struct tune *tune, const struct kernel_id *id, struct predicted **ret_slot,
         struct error *err)
 {
-	uint64_t hash = hash_mix(op_key(&id->op) ^ hash_mix(id->device->id ^ id->features));
+	uint64_t hash = hash_mix(
+	        op_key(&id->op) ^ hash_mix(id->device->id ^ id->features ^ id->tier << TIER_SHIFT));
 	struct predicted *slot = &tune->predicted[hash % PREDICTED_MAX];
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 	struct space space;
 
 	*ret_slot = slot;

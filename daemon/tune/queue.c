@@ -24,7 +24,7 @@ struct job *queue_find(const struct tune *tune, const struct kernel_id *id)
 
 	for (struct job *job = tune->jobs; job; job = job->next)
 		if (job->id.device == id->device && job->id.features == features &&
-		        !memcmp(&job->id.op, &id->op, sizeof id->op))
+		        job->id.tier == id->tier && !memcmp(&job->id.op, &id->op, sizeof id->op))
 			return job;
 	return NULL;
 }
@@ -393,7 +393,8 @@ static bool resume_one(
 
 	if (!device || !device->public.present)
 		return true;
-	struct kernel_id id = {.device = &device->public, .features = key->features};
+	struct kernel_id id = {.device = &device->public};
+	kernel_key_read(key, &id);
 	bool known = !op_parse(op_text, &id.op, NULL);
 	if (known && tune_subscribe(tune, &id, &params, NULL, NULL) == -EAGAIN)
 		return false;

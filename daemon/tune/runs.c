@@ -38,7 +38,7 @@ static bool look(void *context, const struct store_trial *trial)
 /* The trial in place of what was given, where it is still legal. */
 static void take(struct tune_kernel *kernel, const struct store_trial *trial)
 {
-	struct limits limits = tune_limits(kernel->id.device, kernel->id.features);
+	struct limits limits = tune_limits(&kernel->id);
 	struct store_kernel *best = &kernel->best;
 	struct schedule schedule;
 

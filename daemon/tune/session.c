@@ -188,7 +188,7 @@ static int prepare(struct session *session, struct error *err)
 {
 	const struct job *job = session->job;
 	const struct tune_device *device = &job->device->public;
-	struct limits limits = tune_limits(device, job->id.features);
+	struct limits limits = tune_limits(&job->id);
 	struct space space;
 	int code = space_enumerate(&job->id.op, &limits, &device->facts, &space, err);
 

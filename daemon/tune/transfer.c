@@ -75,7 +75,7 @@ static bool look(void *context, const struct store_key *key, const struct store_
 {
 	struct transfer *transfer = context;
 	const struct job *job = transfer->job;
-	struct limits limits = tune_limits(&job->device->public, job->id.features);
+	struct limits limits = tune_limits(&job->id);
 	struct schedule schedule;
 	struct op op;
 

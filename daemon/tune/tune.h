@@ -37,11 +37,10 @@ struct tune_device {
 	uint64_t id, class; /* this card; its kind with these limits, which keys are of */
 	uint64_t driver;
 	char name[128];
-	bool present; /* seen in this run's enumeration (or not enumerated yet) */
-	struct limits
-	        limits;    /* under which kernels for pages are made: met with limits_web_default,
-	                    * but for features and subgroup sizes, which are the device's */
-	struct limits own; /* the device's, all of them */
+	bool present;         /* seen in this run's enumeration (or not enumerated yet) */
+	struct limits limits; /* of a page that asked for no more: met with limits_web_default, but
+	                       * for features and subgroup sizes, which are the device's */
+	struct limits own;    /* the device's, all of them */
 	struct facts facts;
 	const json_t *object; /* as the API shows it */
 };
@@ -58,9 +57,6 @@ enum tune_no_device {
  * tune_no_device and err saying what to do. */
 int tune_find_device(const struct tune *tune, const char *text,
         const struct tune_device **ret_device, struct error *err);
-
-/* What kernels for a page with these features (enum feature bits) must keep to. */
-struct limits tune_limits(const struct tune_device *device, uint32_t features);
 
 /* ---- Kernels. */
 /* How much is known of a kernel. NAIVE: every candidate failed here, so it is the plainest
@@ -82,7 +78,13 @@ struct kernel_id {
 	struct op op;
 	uint32_t features; /* enum feature bits that its code may use; those beyond the device's
 	                    * make no difference */
+	uint32_t tier;     /* what it may ask of a workgroup (device/tier.h) */
 };
+/* What its schedules must keep to. A binding may have what the device allows: whoever asks for a
+ * kernel makes sure that its tensors are not larger than its own bindings (daemon/kernel). */
+struct limits tune_limits(const struct kernel_id *id);
+/* A record's key has both; an id without device and operator is read back from it. */
+void kernel_key_read(const struct store_key *key, struct kernel_id *id);
 struct store_key kernel_key(const struct kernel_id *id); /* of its records in the store */
 struct tune_kernel {
 	struct kernel_id id; /* its features are some of the device's */

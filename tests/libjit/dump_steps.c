@@ -72,8 +72,7 @@ static void print_way(struct nnjit *nnjit, const struct op *op, const struct op_
 	puts(text.data);
 }
 
-static void print_operator(
-        struct nnjit *nnjit, const char *how, const char *with, const char *text)
+static void print_operator(struct nnjit *nnjit, const char *how, const char *with, const char *text)
 {
 	struct op_way way;
 	struct error err;

@@ -172,12 +172,12 @@ START_TEST(one_job_for_all)
 	run_until(enumerated);
 	ask(SMALL, false);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
 	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
 	                &second, NULL),
 	        0);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
 	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
 	                &third, NULL),
 	        0);
@@ -215,7 +215,7 @@ START_TEST(urgent_goes_first)
 
 	begin(6 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(tune_subscribe(now.tune, &(struct kernel_id){device(), slow, 0},
+	ck_assert_int_eq(tune_subscribe(now.tune, &(struct kernel_id){device(), slow, 0, 0},
 	                         &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, NULL),
 	        0);
 	run_for(NULL, S_NS);
@@ -314,7 +314,7 @@ START_TEST(no_worker_no_harm)
 	run_until(enumerated);
 	/* Devices known from before still answer; a job says what is wrong. */
 	ck_assert_int_eq(
-	        tune_get(now.tune, &(struct kernel_id){device(), op, 0}, &kernel, &err), 0);
+	        tune_get(now.tune, &(struct kernel_id){device(), op, 0, 0}, &kernel, &err), 0);
 	ask(SMALL, false);
 	run_until(over);
 	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
@@ -365,11 +365,11 @@ START_TEST(shapes_beyond_the_limits)
 
 	begin(4 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(
-	        tune_get(now.tune, &(struct kernel_id){device(), op, 0}, &kernel, &err), -ERANGE);
+	ck_assert_int_eq(tune_get(now.tune, &(struct kernel_id){device(), op, 0, 0}, &kernel, &err),
+	        -ERANGE);
 	ck_assert_uint_gt(strlen(err.text), 10);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
 	                &(struct tune_params){.priority = TUNE_INTERACTIVE}, &subscription, &err),
 	        -ERANGE);
 	ck_assert(idle());
@@ -388,7 +388,7 @@ START_TEST(the_queue_is_bounded)
 	while (!code && n < 1000) {
 		snprintf(text, sizeof text, "matmul m=%u n=4 k=4", ++n);
 		struct op op = op_of(text);
-		code = tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0},
+		code = tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
 		        &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, &err);
 	}
 	ck_assert_int_eq(code, -EAGAIN);

@@ -38,7 +38,7 @@ const relaid = [['a', ['matmul m=33 n=24 k=40']], ['b', ['matmul m=3 n=96 k=160'
 // Heads and embeddings: GPT-2, Llama, T5, BERT.
 const models = ['matmul m=1 n=50257 k=768 trans_b=1', 'gather rows=50257 inner=768 count=9', 'matmul m=1 n=50257 k=768',
 	'matmul m=1 n=32000 k=4096 trans_b=1 a=f16 b=f16 out=f16', 'matmul m=?5 n=50257 k=768 trans_b=1', 'gather rows=32000 inner=4096 count=7 dtype=f16',
-	'matmul m=1 n=128256 k=4096 trans_b=1 b=i8', 'matmul_nbits m=1 n=128256 k=4096', 'matmul m=1 n=32000 k=1100 trans_b=1',
+	'matmul m=1 n=50257 k=4096 trans_b=1 b=i8', 'matmul_nbits m=1 n=128256 k=4096', 'matmul m=1 n=32000 k=1100 trans_b=1',
 	'matmul m=3 n=32000 k=1100 trans_b=1', 'matmul m=2 n=32128 k=512 trans_b=1', 'matmul m=4 n=30522 k=768', 'matmul_nbits m=1 n=32000 k=4096 a=f16 scales=f16',
 	'gather rows=30522 inner=768 count=5', 'gather rows=32128 inner=512 count=5', 'matmul m=1 n=50257 k=768 trans_b=1 bias=1 act=relu'];
 
