@@ -198,18 +198,14 @@ NO_RULE(quantise)
 int rule_gather(const struct op *op, struct error *err)
 {
 	const uint32_t *v = op->value;
-	uint64_t row_bits = (uint64_t)v[GATHER_INNER] * dtype_bits((enum dtype)v[GATHER_DTYPE]);
+	uint32_t end = v[GATHER_FIRST] + v[GATHER_ROWS]; /* both are at most OP_DIM_MAX */
 
-	if (!v[GATHER_OF] && !v[GATHER_FIRST])
-		return 0;
-	if ((uint64_t)v[GATHER_FIRST] + v[GATHER_ROWS] > v[GATHER_OF])
-		return error_set(err, OP_BAD_VALUE, "of",
-		        "of=%u must be at least first + rows, %llu", v[GATHER_OF],
-		        (unsigned long long)v[GATHER_FIRST] + v[GATHER_ROWS]);
-	if (v[GATHER_OF] > OP_DIM_MAX || row_bits % 32)
+	if ((v[GATHER_OF] || v[GATHER_FIRST]) && end > v[GATHER_OF])
+		return error_set(err, OP_BAD_VALUE, "of", "of=%u must be at least first + rows, %u",
+		        v[GATHER_OF], end);
+	if (v[GATHER_OF] && v[GATHER_DTYPE] == DTYPE_F16 && v[GATHER_INNER] % 2)
 		return error_set(err, OP_BAD_VALUE, "inner",
-		        "a part's rows must be whole words of 32 bits, and of at most %u",
-		        OP_DIM_MAX);
+		        "inner=%u: a part's rows must be whole words of 32 bits", v[GATHER_INNER]);
 	return 0;
 }
 
