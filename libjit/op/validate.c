@@ -70,8 +70,7 @@ static int rows_of_matmul(const struct op *op, struct error *err)
 
 	if (op->value[MATMUL_PITCH_A] && op->value[MATMUL_TRANS_A])
 		return error_set(err, OP_BAD_VALUE, "pitch_a", "trans_a allows no pitch_a");
-	int r = pitch_fits(op, &out, err);
-	return r ? r : pitch_fits(op, &a, err);
+	return pitch_fits(op, &out, err) || pitch_fits(op, &a, err) ? OP_BAD_VALUE : 0;
 }
 
 int rule_matmul(const struct op *op, struct error *err)

@@ -205,6 +205,50 @@ test('a constant input may be laid out anew, and the numbers are right either wa
 	}
 });
 
+// In the page: an operator with large tensors on a device with these limits, predicted, through the runner.
+function largeLine([url, text, requiredLimits]) {
+	return Promise.all([import('/web/nnjit.js'), import('/web/testing/reference.js')]).then(async ([{ connect, createRunner }, reference]) => {
+		const adapter = await navigator.gpu.requestAdapter(), device = await adapter.requestDevice({ requiredLimits });
+		const client = await connect({ url, adapter, device }), kernel = await client.kernel(text);
+		let complaint = null;
+		device.addEventListener('uncapturederror', ({ error }) => { complaint = error.message; });
+		const runner = await createRunner(device, kernel), gather = text.startsWith('gather');
+		const size = name => kernel.bindings.find(binding => binding.name === name).bytes / 4;
+		const block = reference.randomArray(65521, 3), at = i => block[i % 65521];
+		const fill = length => Float32Array.from({ length }, (_, i) => at(i)), indices = Int32Array.from([0, 50256, 25000, 30000, -1, 7]);
+		const inputs = gather ? { x: fill(size('x')), indices } : { a: fill(size('a')), b: fill(size('b')) };
+		const buffers = runner.allocate(inputs);
+		device.queue.writeBuffer(buffers.out, 0, new Float32Array(size('out')).fill(NaN));
+		runner.run(buffers);
+		const got = await runner.read(buffers.out), { n, k, trans_b, inner } = reference.parseOp(text);
+		let worst = 0, checked = 0;
+		for (let i = 0; i < got.length; i += Math.max(1, Math.floor(got.length / 97))) {
+			let want = 0;
+			for (let j = 0; !gather && j < k; j++)
+				want += at(j) * at(trans_b ? i * k + j : j * n + i);
+			if (gather)
+				want = at((indices[Math.floor(i / inner)] + 50257) % 50257 * inner + i % inner);
+			worst = Math.max(worst, Math.abs(got[i] - want));
+			checked++;
+		}
+		const unwritten = got.some(Number.isNaN);
+		Object.values(buffers).forEach(buffer => buffer.destroy());
+		client.close();
+		device.destroy();
+		return { steps: kernel.steps?.length ?? 0, dispatches: kernel.steps?.reduce((sum, { repeat }) => sum + repeat, 0) ?? 1, worst, checked, unwritten, complaint };
+	});
+}
+
+for (const op of ['matmul m=1 n=50257 k=768 trans_b=1', 'matmul m=1 n=50257 k=768', 'gather rows=50257 inner=768 count=6'])
+	for (const [limits, dispatches] of [[{}, 2], [{ maxStorageBufferBindingSize: 1 << 30 }, 1]])
+		test(`${op} with ${JSON.stringify(limits)}: ${dispatches} dispatches, right numbers`, { skip, timeout: 120e3 }, async () => {
+			const got = await page.evaluate(largeLine, [daemon.ws, op, limits]);
+			assert.equal(got.complaint, null);
+			assert.equal(got.dispatches, dispatches);
+			assert.equal(got.steps > 0, dispatches > 1);
+			assert.ok(got.checked > 90 && !got.unwritten && got.worst < 1e-3, JSON.stringify(got));
+		});
+
 const state = (on, name, timeout = 15e3) => on.waitForFunction(want => document.documentElement.dataset.state === want, name, { timeout });
 
 test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t => {

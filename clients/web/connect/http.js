@@ -2,7 +2,7 @@
 //
 // Messages to the daemon by plain requests and polling, for browsers that block ws:// to the own
 // machine (Safari). Offers what socket.js offers, but for reports and the page's introduction, which
-// REST does not have: name the device in each call, or get the best one.
+// REST does not have: the page's limits go along with each call; name the device, or get the best one.
 
 import { kernelParams, opText } from './params.js';
 import { loopbackFetch, limited } from './probe.js';
@@ -16,6 +16,14 @@ const PATHS = { kernel: '/v1/kernel', get: '/v1/kernel', status: '/v1/status', d
 /** What a kernel's status means for a watch. @type {Record<string, string>} */
 const ENDINGS = { tuned: 'tuned', naive: 'failed' };
 
+/** Limits that kernels depend on; WebGPU's defaults need no telling. @type {Record<string, number>} */
+const DEFAULTS = { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupSizeX: 256, maxComputeWorkgroupSizeY: 256,
+	maxComputeWorkgroupStorageSize: 16384, maxStorageBufferBindingSize: 134217728 };
+
+/** The page's limits as the parameter of a request. @param {Record<string, number>} limits */
+const limitsText = limits => Object.entries(DEFAULTS).filter(([name, value]) => (limits[name] ?? value) !== value)
+	.map(([name]) => `${name}=${limits[name]}`).join();
+
 /** @param {number} ms */
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
@@ -27,11 +35,13 @@ export class HttpTransport {
 	/** @type {(state: string) => void} */
 	onstate = () => {};
 	#base;
+	#own;
 	#stop = new AbortController();
 
-	/** @param {{ base: URL }} options */
-	constructor({ base }) {
+	/** @param {{ base: URL, introduction?: { limits?: Record<string, number> } }} options */
+	constructor({ base, introduction }) {
 		this.#base = base.href.replace(/^ws/, 'http');
+		this.#own = limitsText(introduction?.limits ?? {});
 	}
 
 	/** @param {string} method @param {object} params @param {AbortSignal} [signal] */
@@ -44,6 +54,8 @@ export class HttpTransport {
 	/** @param {string} path @param {object} params */
 	#url(path, params) {
 		const url = new URL(path, this.#base);
+		if (this.#own && 'op' in params && path !== PATHS.kernels)
+			url.searchParams.set('limits', this.#own);
 		for (const [name, value] of Object.entries(params))
 			url.searchParams.set(name, typeof value === 'object' ? opText(value) : value);
 		return url;
