@@ -51,6 +51,8 @@ static void settle_matmul(struct draw *d, struct op *op)
 	v[MATMUL_BATCH_B] = draw_one_in(d, 2) ? 0 : draw_divisor(d, batch);
 	if (draw_one_in(d, 8))
 		v[MATMUL_PITCH] = v[MATMUL_N] + draw_below(d, 9);
+	if (draw_one_in(d, 8) && !v[MATMUL_TRANS_A])
+		v[MATMUL_PITCH_A] = v[MATMUL_K] + draw_below(d, 9);
 	if (v[MATMUL_OUT] == DTYPE_I32)
 		return;
 	draw_factor(d, op, MATMUL_SCALE);
@@ -224,6 +226,13 @@ static void settle_gather(struct draw *d, struct op *op)
 {
 	op->value[GATHER_ROWS] = draw_size(d, 64);
 	op->value[GATHER_INNER] = draw_size(d, 64);
+	if (draw_one_in(d, 3)) /* a part */
+		op->value[GATHER_FIRST] = draw_below(d, 40);
+	if (op->value[GATHER_FIRST] || draw_one_in(d, 6))
+		op->value[GATHER_OF] = op->value[GATHER_FIRST] + op->value[GATHER_ROWS] +
+		                       draw_below(d, 40);
+	if (op->value[GATHER_OF] && op->value[GATHER_DTYPE] == DTYPE_F16)
+		op->value[GATHER_INNER] += op->value[GATHER_INNER] % 2;
 }
 
 static void settle_concat(struct draw *d, struct op *op)

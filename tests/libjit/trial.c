@@ -59,6 +59,13 @@ static bool is_beside(const struct op *op, uint64_t element)
 	return pitch && element % pitch >= n;
 }
 
+/* Rows of a table that this part of it does not have. */
+static bool is_elsewhere(const struct run *run, uint64_t element)
+{
+	return run->op.kind == OP_GATHER && run->op.value[GATHER_OF] &&
+	       isnan(reference_element(&run->op, run->buffers, element));
+}
+
 /* What does not fit the type may be stored as anything. */
 static bool is_in_range(enum dtype dtype, double value)
 {
@@ -72,7 +79,7 @@ static void expect(struct run *run)
 	run->want = calloc(out->elements, sizeof *run->want);
 	run->scale = fmax(reference_scale(&run->op), 1e-30);
 	for (uint64_t e = 0; e < out->elements; e++) {
-		if (is_beside(&run->op, e))
+		if (is_beside(&run->op, e) || is_elsewhere(run, e))
 			continue;
 		run->want[e] = reference_element(&run->op, run->buffers, e);
 		if (is_in_range(out->dtype, run->want[e]))

@@ -41,6 +41,8 @@ static void position_line(struct gemm *g)
 
 	g->flat.first = lower_times(g->l, invocation, g->c.tile_n);
 	g->flat.end = ir_mul(g->b, rows, pitch_of(g));
+	if (g->c.out.keeps) /* out ends with the last row's own elements */
+		g->flat.end = lower_plus(g->l, g->flat.end, g->c.n - g->c.out.pitch);
 }
 
 /* The two rows of a: that of the first element, and the one after, at most the last. */
