@@ -39,8 +39,8 @@ static const struct tensor *out_of(const struct run *run)
 	return &run->tensors[run->count - 1];
 }
 
-/* Behind the end of each row of a wider matrix: others' elements, not to be touched. */
-static bool is_beside(const struct op *op, uint64_t element)
+/* Behind the end of each row of a wider matrix: others' elements. */
+static bool is_behind(const struct op *op, uint64_t element)
 {
 	uint32_t n, pitch;
 
@@ -66,6 +66,12 @@ static bool is_elsewhere(const struct run *run, uint64_t element)
 	       isnan(reference_element(&run->op, run->buffers, element));
 }
 
+/* Not to be touched. */
+static bool is_beside(const struct run *run, uint64_t element)
+{
+	return is_behind(&run->op, element) || is_elsewhere(run, element);
+}
+
 /* What does not fit the type may be stored as anything. */
 static bool is_in_range(enum dtype dtype, double value)
 {
@@ -79,7 +85,7 @@ static void expect(struct run *run)
 	run->want = calloc(out->elements, sizeof *run->want);
 	run->scale = fmax(reference_scale(&run->op), 1e-30);
 	for (uint64_t e = 0; e < out->elements; e++) {
-		if (is_beside(&run->op, e) || is_elsewhere(run, e))
+		if (is_beside(run, e))
 			continue;
 		run->want[e] = reference_element(&run->op, run->buffers, e);
 		if (is_in_range(out->dtype, run->want[e]))
@@ -153,7 +159,7 @@ static double error_of(const struct run *run, uint64_t e, double got)
 {
 	enum dtype dtype = out_of(run)->dtype;
 
-	if (is_beside(&run->op, e)) {
+	if (is_beside(run, e)) {
 		uint64_t zero = 0, ones = ~zero;
 		double kept = reference_read(dtype, &ones, 0);
 		return got == kept || (isnan(got) && isnan(kept)) ? 0 : INFINITY;
