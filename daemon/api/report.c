@@ -168,6 +168,10 @@ static int keep_problem(int code, struct problem *ret_problem)
 	if (code == -ENOSPC)
 		return problem_set(ret_problem, PROBLEM_TOO_MANY, "",
 		        "there is no room for another report; nothing is lost but this one");
+	if (code == -EAGAIN)
+		return problem_set(ret_problem, PROBLEM_TOO_MANY, "",
+		        "the store is being checked after an unclean end; report again in a "
+		        "second");
 	return problem_set(ret_problem, PROBLEM_INTERNAL, "", "the report could not be stored: %s",
 	        strerror(-code));
 }

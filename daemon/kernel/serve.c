@@ -34,6 +34,8 @@ int kernel_problem(
 		        *err->text ? err->text : "no schedule fits this device");
 	if (answer == -ENODEV)
 		return problem_set(ret_problem, PROBLEM_NO_DEVICE, "device", "%s", err->text);
+	if (answer == -EROFS)
+		return problem_set(ret_problem, PROBLEM_TUNING_FAILED, "", "%s", err->text);
 	if (answer == -EAGAIN)
 		return problem_set(ret_problem, PROBLEM_TOO_MANY, field, "%s",
 		        *err->text ? err->text : "the queue is full; ask again in a minute");

@@ -304,6 +304,11 @@ int store_check_fd(const struct store *store)
 	return store->check ? check_fd(store->check) : -1;
 }
 
+bool store_is_closed(const struct store *store)
+{
+	return store->refusal && store->refusal != -EAGAIN && store->refusal != -ENOSPC;
+}
+
 void store_settle(struct store *store)
 {
 	struct check_finding finding = check_end(TAKE(store->check));

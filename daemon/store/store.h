@@ -26,6 +26,9 @@ const char *store_notice(const struct store *store);
  * store is empty and every write answers -EAGAIN: once this descriptor is readable, store_settle
  * opens what was checked. -1: no check is under way. */
 int store_check_fd(const struct store *store);
+/* Whether it takes nothing, whatever is put: it can only be read, or not be used at all. A full
+ * disk may have room again, and a check ends: those do not count. */
+bool store_is_closed(const struct store *store);
 void store_settle(struct store *store);
 
 /* Which kernel: op on device under a driver, for pages with these features. */

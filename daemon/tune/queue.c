@@ -324,12 +324,20 @@ static bool is_answered(const struct tune_kernel *kernel)
 	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
 }
 
-static int refuse_absent(const struct tune_device *device, struct error *err)
+/* 0, or why nothing can be tuned here: whatever is known or predicted is served all the same. */
+static int check_tunable(
+        const struct tune *tune, const struct tune_device *device, struct error *err)
 {
-	return error_set(err, -ENODEV, "device",
-	        "%.120s is not there any more: what is known of it is served, but nothing can be "
-	        "tuned",
-	        device->name);
+	if (!device->present)
+		return error_set(err, -ENODEV, "device",
+		        "%.120s is not there any more: what is known of it is served, but nothing "
+		        "can be tuned",
+		        device->name);
+	if (store_is_closed(tune->store)) /* a candidate must be on the disk before its launch */
+		return error_set(err, -EROFS, "",
+		        "the state folder cannot be written, so nothing can be tuned; nnjitd's log "
+		        "says why");
+	return 0;
 }
 
 int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
@@ -343,8 +351,9 @@ int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct t
 		return code;
 	if (!params->again && is_answered(&kernel))
 		return subscribe_tuned(tune, &kernel, params, ret_subscription);
-	if (!id->device->present)
-		return refuse_absent(id->device, err);
+	code = check_tunable(tune, id->device, err);
+	if (code)
+		return code;
 	code = job_for(tune, id, params->priority, &job, err);
 	return code ? code : join(job, params, ret_subscription);
 }
@@ -354,7 +363,7 @@ int tune_queue(struct tune *tune, const struct tune_kernel *kernel)
 	static const struct tune_params params;
 	struct job *job = NULL;
 
-	if (is_answered(kernel) || !kernel->id.device->present)
+	if (is_answered(kernel) || check_tunable(tune, kernel->id.device, NULL))
 		return 0;
 	int code = job_for(tune, &kernel->id, params.priority, &job, NULL);
 	return code ? code : join(job, &params, NULL);

@@ -123,7 +123,8 @@ struct tune_params { /* zero: interactive, with the default budget, only the job
 /* Makes sure the kernel is being tuned (joins the job that does, raising its priority if need be)
  * and tells of its progress. A kernel already tuned gives FINISHED at once unless `again`, one that
  * is naive FAILED. *ret_subscription is NULL without `notify`; ret_subscription may be NULL then.
- * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full), -ENODEV (the device is not present). */
+ * 0; -ERANGE, -ENOMEM, -EAGAIN (queue full), -ENODEV (the device is not
+ * present), -EROFS (the store takes nothing). */
 int tune_subscribe(struct tune *tune, const struct kernel_id *id, const struct tune_params *params,
         struct tune_subscription **ret_subscription, struct error *err);
 /* Queues the tuning of a kernel as tune_get told it, for nobody in particular; of one that is tuned

@@ -180,6 +180,12 @@ begin "$disk/state"
 kept
 answers
 logged "can only be read"
+wait_for 60 "$what: enumerated" enumerated
+"$BUILD/nnjitctl" --port "$PORT" tune matmul m=9 n=9 k=9 >"$SCRATCH/out" 2>&1 &&
+	die "$what: it was tuned in spite of it"
+grep -q 'state folder cannot be written' "$SCRATCH/out" || die "$what: $(cat "$SCRATCH/out")"
+"$BUILD/nnjitctl" --port "$PORT" tune matmul m=8 n=8 k=8 >"$SCRATCH/out" 2>&1 ||
+	die "$what: what is tuned is not told: $(cat "$SCRATCH/out")"
 daemon_stop
 what="a folder that cannot be made"
 cut_log

@@ -233,8 +233,8 @@ static bool several_launched(void)
 	return tally(LONGER).by_state[STORE_TRIAL_LAUNCHED] >= 2;
 }
 
-/* Candidates that are built and wait to be timed were no fault of anybody, however the session ends:
- * the daemon stops, or nobody waits any more. */
+/* Candidates that are built and wait to be timed were no fault of anybody, however the session
+ * ends: the daemon stops, or nobody waits any more. */
 START_TEST(nothing_stays_launched)
 {
 	begin(60 * S_NS);
