@@ -129,7 +129,7 @@ static ir_id initial(struct mapper *m, uint32_t lanes)
 
 static ir_id join(struct mapper *m, ir_id sum, ir_id value)
 {
-	return ir_compute(m->b, is_max(m) ? IR_MAX : IR_ADD, sum, value, 0);
+	return lower_scalar(m->b, is_max(m) ? SCALAR_MAX : SCALAR_ADD, sum, value, 0);
 }
 
 static ir_id both(struct mapper *m, ir_id a, ir_id b)
