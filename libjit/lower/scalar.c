@@ -381,9 +381,7 @@ FUNCTION(where)
 /* x where `beyond` or x is NaN, else y, which may be NaN too. */
 static ir_id extreme(struct ir_builder *b, const struct operands *o, ir_id beyond)
 {
-	ir_id is_nan = ir_compute(b, IR_NE, o->x, o->x, 0);
-
-	return ir_select(b, ir_compute(b, IR_LOR, beyond, is_nan, 0), o->x, o->y);
+	return unless_nan(b, o->x, ir_select(b, beyond, o->x, o->y));
 }
 
 FUNCTION(least)

@@ -15,9 +15,9 @@
 
 /* ---- Functions of numbers. */
 
-static const float edges[] = {-INFINITY, -FLT_MAX, -1e20f, -5.6e7f, -80, -20, -2.5f, -1, -0.5f, -1e-30f,
-        -1e-40f, -0.0f, 0, 1e-40f, 1e-30f, 0.5f, 1, 2, 3, 20, 89, 104, 3e5f, 4.9e7f, 5.6e7f, 1e20f,
-        FLT_MAX, INFINITY, NAN};
+static const float edges[] = {-INFINITY, -FLT_MAX, -1e20f, -5.6e7f, -80, -20, -2.5f, -1, -0.5f,
+        -1e-30f, -1e-40f, -0.0f, 0, 1e-40f, 1e-30f, 0.5f, 1, 2, 3, 20, 89, 104, 3e5f, 4.9e7f,
+        5.6e7f, 1e20f, FLT_MAX, INFINITY, NAN};
 #define EDGES (sizeof edges / sizeof *edges)
 
 static enum scalar function_of(const struct op *op)
@@ -234,7 +234,8 @@ static bool write_case(uint32_t n, char text[static 128])
 		n -= 2 * functions;
 		return n < ROWS && snprintf(text, 128, "%s", rows[n]) > 0;
 	}
-	if (half && (info->takes == TAKES_LOGIC || function == SCALAR_POW || function == SCALAR_FMA))
+	if (half &&
+	        (info->takes == TAKES_LOGIC || function == SCALAR_POW || function == SCALAR_FMA))
 		half = false;
 	for (uint32_t i = 1; i < info->arity; i++)
 		count *= EDGES;

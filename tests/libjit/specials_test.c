@@ -33,8 +33,9 @@ static void check_kernel(struct nnjit *nnjit, const struct op *op, const struct 
 	for (uint64_t e = 0; e < out->elements; e++) {
 		double got = reference_read(out->dtype, buffers->data[buffers->count - 1], e);
 		const struct special_range *range = &special->ranges[e];
-		ck_assert_msg(special_allows(range, got), "%s [%s]: element %llu is %g, not %g to %g",
-		        text, axes, (unsigned long long)e, got, range->least, range->most);
+		ck_assert_msg(special_allows(range, got),
+		        "%s [%s]: element %llu is %g, not %g to %g", text, axes,
+		        (unsigned long long)e, got, range->least, range->most);
 	}
 }
 
@@ -55,8 +56,8 @@ static void make(const struct op *op, struct special *special)
 		special->ranges[e] = special_expect(&buffers->op, buffers->data, e);
 }
 
-static void check_space(
-        struct nnjit *nnjit, const struct op *op, const struct facts *facts, struct special *special)
+static void check_space(struct nnjit *nnjit, const struct op *op, const struct facts *facts,
+        struct special *special)
 {
 	struct limits limits = case_limits();
 	struct space space;
