@@ -12,7 +12,7 @@
  * - Errors are enum answer (answer.h). After ANSWER_DEVICE_LOST nothing of the device is freed.
  * - A driver call that may not return is announced to the watchdog (watchdog.h).
  * - Everything is called from the main thread, but for pipeline_create and pipeline_destroy: those
- *   may run on a second thread meanwhile, and submit nothing.
+ *   may run on other threads meanwhile, several at once, and submit nothing.
  * - When submit, buffer_write or buffer_fill returns, the device is idle.
  * - destroy functions accept NULL.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building one candidate, step by step. Must not submit anything to the device: the second thread
- * builds while the first one times. Invariant: no driver sees SPIR-V that is not valid.
+ * Building one candidate, step by step. Must not submit anything to the device: other threads
+ * build while the main one times. Invariant: no driver sees SPIR-V that is not valid.
  */
 #include "daemon/gpu/builder.h"
 #include "base/buffer.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The worker's side of the wire: one row a request. What a request needs to be there is checked
- * here; the work is done elsewhere. While candidates are timed on a GPU the build that waits behind
- * is begun already. Invariants: every line gets exactly one reply, in order; what was begun ahead
- * is the next request's; and after device-lost the process ends without touching the device again.
+ * here; the work is done elsewhere. On a GPU pipelines are made ahead on other threads: of
+ * candidates that the daemon says will come, and of a build that waits behind a time. Invariants:
+ * every line gets exactly one reply, in order; what was begun ahead is of the operator that is
+ * loaded; and after device-lost the process ends without touching the device again.
  */
 #include "daemon/gpu/serve.h"
 #include "daemon/gpu/answer.h"
@@ -189,18 +190,18 @@ static struct wire_built built_of(const struct verdict *verdict, bool ahead)
 	        .ahead = ahead};
 }
 
-/* What was begun ahead is this candidate: it was this request that began it. Else the second thread
- * builds it, too, where the first has a device to keep awake meanwhile. */
+/* Another thread builds it, too, if it was not begun ahead, where this one has a device to keep
+ * awake meanwhile. */
 static int build(struct server *server, uint32_t candidate, const struct schedule *schedule,
         struct trial **ret_trial, struct error *err)
 {
 	struct verdict *verdict = &server->reply.verdict;
 	struct built *built;
 
-	if (server->device->pace && !preparer_has_begun(server->preparer))
+	if (server->device->pace)
 		preparer_begin(server->preparer, server->workload, candidate, schedule);
-	int answer = preparer_has_begun(server->preparer)
-	                     ? preparer_take(server->preparer, &built, err)
+	int answer = preparer_has(server->preparer, candidate)
+	                     ? preparer_take(server->preparer, candidate, &built, err)
 	                     : builder_build(server->builder, candidate, schedule, &built, err);
 
 	*verdict = (struct verdict){0};
@@ -215,7 +216,7 @@ static int serve_build(struct server *server, const struct wire_build *request,
         struct wire_built *ret_reply, struct error *err)
 {
 	struct twins *twins = &server->candidates[request->candidate];
-	bool ahead = server->preparer && preparer_has_begun(server->preparer);
+	bool ahead = server->preparer && preparer_has(server->preparer, request->candidate);
 	struct schedule schedule;
 	struct trial *trial;
 
@@ -240,6 +241,26 @@ static int serve_build(struct server *server, const struct wire_build *request,
 	return 0;
 }
 
+/* Not on a processor, where the two would share the cores and the times would be wrong. */
+static bool compiles_ahead(const struct server *server)
+{
+	return !device_is_cpu(server->device) || fault_planted(FAULT_AHEAD, &(uint64_t){0});
+}
+
+static int serve_prepare(struct server *server, const struct wire_prepare *request,
+        struct wire_prepared *ret_reply, struct error *err)
+{
+	struct schedule schedule;
+
+	(void)ret_reply;
+	int answer = need_workload(server, err);
+	if (!answer)
+		answer = request_schedule(request->schedule, &schedule, err);
+	if (!answer && compiles_ahead(server))
+		preparer_begin(server->preparer, server->workload, request->candidate, &schedule);
+	return answer;
+}
+
 static int find_loaded(struct server *server, const struct wire_candidates *candidates,
         struct twins *ret_loaded[static WIRE_CANDIDATES_MAX], struct error *err)
 {
@@ -261,20 +282,12 @@ static void look_ahead(void *context)
 	struct wire_build build;
 	struct schedule schedule;
 
-	if (preparer_has_begun(server->preparer))
-		return;
 	const json_t *next = inbox_look(&server->inbox);
 	if (!next || wire_read_request(next, &what, NULL) || what != WIRE_BUILD ||
 	        wire_read_build(next, &build, NULL))
 		return;
 	if (!build.twin && !schedule_parse(build.schedule, &schedule, NULL))
 		preparer_begin(server->preparer, server->workload, build.candidate, &schedule);
-}
-
-/* Not on a processor, where the two would share the cores and the times would be wrong. */
-static bool compiles_ahead(const struct server *server)
-{
-	return !device_is_cpu(server->device) || fault_planted(FAULT_AHEAD, &(uint64_t){0});
 }
 
 static int serve_time(struct server *server, const struct wire_time *request,

@@ -21,7 +21,7 @@
 #define TICK_MS  250
 #define GRACE_MS 2000 /* for a tidy end after the peer hung up */
 
-enum { MAIN, SECOND, THREADS }; /* SECOND: the one that compiles ahead */
+enum { MAIN, BUILDER, THREADS = BUILDER + WATCHDOG_BUILDERS }; /* BUILDER: they compile ahead */
 
 /* The one piece of process-wide state: there is one process to end. */
 static struct {
@@ -29,8 +29,8 @@ static struct {
 	struct vigil {
 		_Atomic uint64_t deadline_ms; /* 0: none */
 		_Atomic(const char *) sentence;
+		atomic_bool awaited; /* of a builder: the main thread waits for it */
 	} vigils[THREADS];
-	atomic_bool second_awaited;
 } watchdog;
 
 static _Thread_local uint32_t own = MAIN; /* vigil of this thread */
@@ -63,7 +63,7 @@ static bool look_after(void)
 	for (uint32_t i = 0; i < THREADS; i++) {
 		uint64_t deadline = watchdog.vigils[i].deadline_ms;
 		waiting |= deadline != 0;
-		if (deadline && now_ms() > deadline && (i == MAIN || watchdog.second_awaited))
+		if (deadline && now_ms() > deadline && (i == MAIN || watchdog.vigils[i].awaited))
 			end_late(watchdog.vigils[i].sentence);
 	}
 	return waiting;
@@ -108,12 +108,12 @@ void watchdog_rest(void)
 	watchdog.vigils[own].deadline_ms = 0;
 }
 
-void watchdog_second_thread(void)
+void watchdog_builder_thread(uint32_t number)
 {
-	own = SECOND;
+	own = BUILDER + number;
 }
 
-void watchdog_await_second(bool waiting)
+void watchdog_await_builder(uint32_t number, bool waiting)
 {
-	watchdog.second_awaited = waiting;
+	watchdog.vigils[BUILDER + number].awaited = waiting;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* fd: where the last reply goes, and whose hanging up is watched. 0, or -errno. */
 int watchdog_start(int fd);
@@ -13,8 +14,9 @@ int watchdog_start(int fd);
  * with `sentence` (static storage) and the process ends. */
 void watchdog_expect(unsigned int seconds, const char *sentence);
 void watchdog_rest(void);
-/* The calling thread is the one that compiles ahead: its deadlines are kept apart. They count only
- * while the main thread waits for it, so that the reply is the build's and not of what the main
- * thread does meanwhile. */
-void watchdog_second_thread(void);
-void watchdog_await_second(bool waiting); /* the main thread begins to wait, or no longer does */
+/* The calling thread is one of those that compile ahead: its deadlines are kept apart. They count
+ * only while the main thread waits for it, so that the reply is the build's and not of what the
+ * main thread does meanwhile. */
+#define WATCHDOG_BUILDERS 4
+void watchdog_builder_thread(uint32_t number);
+void watchdog_await_builder(uint32_t number, bool waiting); /* begins, or no longer does */

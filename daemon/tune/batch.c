@@ -121,14 +121,33 @@ void batch_take_verdict(
 }
 
 /* Not on processors: building and timing would share the cores and the times would be wrong. */
+static bool works_ahead(const struct session *session)
+{
+	return !session->job->device->public.facts.cpu && !session->job->cautious &&
+	       session->timing.count > 1 && may_screen(session);
+}
+
 uint32_t batch_next_ahead(const struct session *session)
 {
 	uint32_t next = search_next(session->search);
-	bool worth_it = !session->job->device->public.facts.cpu && !session->job->cautious &&
-	                next < session->count && !session->attempts[next].builds &&
-	                session->timing.count > 1 && may_screen(session);
+	bool worth_it = next < session->count && !session->attempts[next].builds &&
+	                works_ahead(session);
 
 	return worth_it ? next : NO_CANDIDATE;
+}
+
+uint32_t batch_coming(const struct session *session, uint32_t ret_candidates[COMING_MAX])
+{
+	uint32_t coming[1 + COMING_MAX], count = 0;
+	uint32_t all = works_ahead(session) ? search_coming(session->search, 1 + COMING_MAX, coming)
+	                                    : 0;
+
+	for (uint32_t i = 1; i < all; i++) {
+		const struct attempt *attempt = &session->attempts[coming[i]];
+		if (!attempt->coming && !attempt->builds)
+			ret_candidates[count++] = coming[i];
+	}
+	return count;
 }
 
 /* ---- Timing. */

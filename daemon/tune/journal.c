@@ -110,9 +110,11 @@ void journal_take_back(struct session *session, uint32_t candidate)
 void journal_take_back_all(struct session *session)
 {
 	session->building = session->ahead = NO_CANDIDATE;
-	for (uint32_t i = 0; i < session->count; i++)
+	for (uint32_t i = 0; i < session->count; i++) {
+		session->attempts[i].coming = false;
 		if (session->attempts[i].launched)
 			journal_take_back(session, i);
+	}
 }
 
 void journal_reject(

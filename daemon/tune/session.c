@@ -9,10 +9,11 @@
  *
  * While a batch is timed, a candidate that will probably be asked for next is built behind it: two
  * calls are under way then, TIMING goes over to BUILDING, and the candidate is `ahead` until the
- * search asks for it or for another. A worker that dies sends any state back to OPENING; the search
- * keeps what it was told and asks again for what it was not. Must not know who waits for the job.
- * Invariants: a candidate is recorded as launched before the worker gets it; the session ends, and
- * may be freed, only as the last thing of advance().
+ * search asks for it or for another. The worker is told of those behind it, too, and compiles them.
+ * A worker that dies sends any state back to OPENING; the search keeps what it was told and asks
+ * again for what it was not. Must not know who waits for the job. Invariants: a candidate is
+ * recorded as launched before the worker gets it; the session ends, and may be freed, only as the
+ * last thing of advance().
  */
 #include "daemon/tune/session.h"
 
@@ -131,11 +132,12 @@ static enum session_state drop(struct session *session, const struct wire_candid
 /* Of a candidate recorded as launched. */
 static enum session_state build(struct session *session, uint32_t candidate)
 {
-	const struct attempt *attempt = &session->attempts[candidate];
+	struct attempt *attempt = &session->attempts[candidate];
 	const struct wire_build request = {
 	        .candidate = candidate, .schedule = attempt->text, .twin = attempt->builds > 0};
 
 	session->building = candidate;
+	attempt->coming = false;
 	call(session, wire_write_build(&request), patience_ns(8 * attempt->predicted_ns));
 	return SESSION_BUILDING;
 }
@@ -153,12 +155,38 @@ static void send_timing(struct session *session)
 	call(session, wire_write_time(&request), patience_ns(8 * sum_ns * session->samples));
 }
 
-/* What comes next is built behind it, where that is worth it and can be recorded. */
+/* Nothing follows from that answer, but that the worker died. */
+static void prepared(void *context, const struct worker_reply *reply)
+{
+	if (reply->answer == WORKER_LOST)
+		advance(context, reply);
+}
+
+/* Recorded as launched as well: the worker compiles it from now on. */
+static void announce(struct session *session, uint32_t candidate)
+{
+	struct attempt *attempt = &session->attempts[candidate];
+	const struct wire_prepare request = {.candidate = candidate, .schedule = attempt->text};
+
+	if (journal_launch(session, candidate))
+		return;
+	attempt->coming = true;
+	worker_call(session->job->device->worker, wire_write_prepare(&request), ANSWER_NS, prepared,
+	        session);
+}
+
+/* What comes next is built behind it, where that is worth it and can be recorded, and what comes
+ * then is compiled. */
 static enum session_state time_batch(struct session *session)
 {
+	uint32_t coming[COMING_MAX];
+
 	batch_choose_timing(session);
-	uint32_t next = batch_next_ahead(session);
-	bool ahead = next != NO_CANDIDATE && !journal_launch(session, next);
+	uint32_t next = batch_next_ahead(session), count = batch_coming(session, coming);
+	for (uint32_t i = 0; i < count; i++)
+		announce(session, coming[i]);
+	bool ahead = next != NO_CANDIDATE &&
+	             (session->attempts[next].coming || !journal_launch(session, next));
 	send_timing(session);
 	if (ahead)
 		build(session, next);
@@ -325,7 +353,7 @@ static enum session_state ask(struct session *session)
 
 static enum session_state build_next(struct session *session, uint32_t candidate)
 {
-	int code = journal_launch(session, candidate);
+	int code = session->attempts[candidate].coming ? 0 : journal_launch(session, candidate);
 
 	if (code) /* never launched unrecorded */
 		return end(session, SESSION_FAILED,
@@ -360,16 +388,20 @@ static bool is_gone(const struct worker_reply *reply)
 	               (reply->answer == WORKER_ERROR && reply->failure == WIRE_DEVICE_LOST));
 }
 
-/* Whoever the worker was alone with. Of one that is timed and one that is built meanwhile nobody
- * can tell, nor of several that are timed. */
+/* Whoever the worker was alone with. Of one that is timed and others that are built meanwhile
+ * nobody can tell, nor of several that are timed. */
 static void blame(struct session *session, const struct worker_reply *reply)
 {
-	bool timing = session->state == SESSION_TIMING;
+	bool timing = session->state == SESSION_TIMING, coming = false;
 	uint32_t culprit = NO_CANDIDATE;
 
+	for (uint32_t i = 0; i < session->count; i++)
+		coming |= session->attempts[i].coming;
 	session->alone |= timing;
-	session->job->cautious |= timing && session->building != NO_CANDIDATE;
-	if (session->state == SESSION_BUILDING)
+	session->job->cautious |= coming || (timing && session->building != NO_CANDIDATE);
+	if (coming)
+		culprit = NO_CANDIDATE;
+	else if (session->state == SESSION_BUILDING)
 		culprit = session->building;
 	else if (timing && session->timing.count == 1)
 		culprit = session->timing.candidate[0];

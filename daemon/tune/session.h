@@ -43,6 +43,7 @@ struct attempt {
 	struct schedule schedule;
 	char text[SCHEDULE_TEXT_BYTES];
 	double predicted_ns;
+	bool coming;     /* the worker that runs now was told that it will probably be built */
 	uint32_t builds; /* in the worker that runs now, side by side */
 	bool right;      /* verified in this session */
 	double pilot_ns;
@@ -75,7 +76,7 @@ struct session {
 	uint32_t samples;   /* of each */
 	bool open;          /* the batch asked for last is not looked back on yet */
 	struct batch timing;
-	uint32_t building; /* in the worker's hands */
+	uint32_t building; /* in the worker's hands, beside those that are `coming` */
 	uint32_t ahead;    /* built before it was asked for */
 	uint32_t builds;   /* wanted of each candidate that is timed */
 	bool finals;       /* the search is in its finals */
@@ -123,6 +124,9 @@ void batch_prepare(struct session *session);              /* before each look at
 uint32_t batch_unbuilt(const struct session *session);    /* the first, or NO_CANDIDATE */
 void batch_choose_timing(struct session *session);        /* of what is asked and built */
 uint32_t batch_next_ahead(const struct session *session); /* worth a build meanwhile; or none */
+/* Those behind it that are worth compiling meanwhile and that the worker was not told of. */
+#define COMING_MAX 2
+uint32_t batch_coming(const struct session *session, uint32_t ret_candidates[COMING_MAX]);
 /* The candidate is out: recorded, told to the search, no longer asked for. */
 void batch_reject(
         struct session *session, uint32_t candidate, enum store_trial_state state, const char *why);

@@ -72,24 +72,41 @@ static bool screening_over(const struct search *search)
 	       (search->hurried || at_floor(search) || tried(search) >= search->trials);
 }
 
-/* The next one never measured: neighbours of a leader first, then in predicted order. The last
- * eighth of the trials is for neighbours. count: none is worth it. */
-static uint32_t newcomer(const struct search *search)
+static bool is_new(const struct search *search, uint32_t candidate, bool preferred)
 {
-	uint32_t none = search->count;
-	uint32_t kept = search->trials == UINT32_MAX ? 0 : search->trials / 8;
+	return untried(search, candidate) && !search->entries[candidate].asked &&
+	       search->entries[candidate].preferred == preferred;
+}
+
+/* The next ones never measured, as many at most: neighbours of a leader first, then in predicted
+ * order. The last eighth of the trials is for neighbours. None that is not worth it. */
+uint32_t search_coming(const struct search *search, uint32_t most, uint32_t ret_candidates[])
+{
+	uint32_t kept = search->trials == UINT32_MAX ? 0 : search->trials / 8, count = 0;
 
 	if (screening_over(search))
-		return none;
-	for (uint32_t i = 0; i < search->count; i++)
-		if (untried(search, i) && !search->entries[i].asked && search->entries[i].preferred)
-			return i;
-	if (search_best(search) < none && tried(search) + kept >= search->trials)
-		return none;
-	for (uint32_t i = 0; i < search->count; i++)
-		if (untried(search, i) && !search->entries[i].asked && i != search->baseline)
-			return hopeless(search, i) ? none : i;
-	return none;
+		return 0;
+	for (uint32_t i = 0; i < search->count && count < most; i++)
+		if (is_new(search, i, true))
+			ret_candidates[count++] = i;
+	for (uint32_t i = 0; i < search->count && count < most; i++) {
+		if (!is_new(search, i, false) || i == search->baseline)
+			continue;
+		bool enough = search_best(search) < search->count &&
+		              tried(search) + kept + count >= search->trials;
+		if (enough || hopeless(search, i))
+			break;
+		ret_candidates[count++] = i;
+	}
+	return count;
+}
+
+/* The first of them; count: none is worth it. */
+static uint32_t newcomer(const struct search *search)
+{
+	uint32_t next;
+
+	return search_coming(search, 1, &next) ? next : search->count;
 }
 
 uint32_t search_next(const struct search *search)

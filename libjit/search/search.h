@@ -42,6 +42,8 @@ int search_add(struct search *search, double predicted_ns); /* takes the next nu
 void search_prefer(struct search *search, uint32_t candidate);
 /* The newcomer that will be asked for next if nothing changes, or the count of candidates. */
 uint32_t search_next(const struct search *search);
+/* That and those behind it, `most` at most. Returns how many. */
+uint32_t search_coming(const struct search *search, uint32_t most, uint32_t ret_candidates[]);
 
 /* The next candidates to measure side by side, `*ret_samples` samples each; 0 candidates: done.
  * The batch must be told, each member once, before the next ask; members not told are asked for

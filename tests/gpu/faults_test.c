@@ -146,6 +146,38 @@ START_TEST(compiled_ahead)
 }
 END_TEST
 
+/* More of them than there is room for: who finds none is compiled when it is built. */
+START_TEST(prepared)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "ahead:0,wrong:6");
+	for (int i = 3; i < 9; i++)
+		json_decref(worker_ask(&worker,
+		        "{\"do\":\"prepare\",\"candidate\":%d,\"schedule\":\"wg_x=%d\"}", i,
+		        1 << (i - 3)));
+	worker_refused(&worker, "bad-request",
+	        "{\"do\":\"prepare\",\"candidate\":9,\"schedule\":\"wg_x=none\"}");
+	for (int i = 3; i < 9; i++) {
+		json_t *ok = worker_ask(&worker,
+		        "{\"do\":\"build\",\"candidate\":%d,\"schedule\":\"wg_x=%d\"}", i,
+		        1 << (i - 3));
+		ck_assert_int_eq(json_is_true(json_object_get(ok, "right")), i != 6);
+		json_decref(ok);
+	}
+	json_decref(worker_ask(
+	        &worker, "{\"do\":\"prepare\",\"candidate\":3,\"schedule\":\"wg_x=2\"}"));
+	write_build(&worker, 3, "wg_x=2");
+	read_built(&worker, true);
+	json_decref(worker_ask(
+	        &worker, "{\"do\":\"prepare\",\"candidate\":3,\"schedule\":\"wg_x=4\"}"));
+	worker_load(&worker, "matmul m=32 n=32 k=32"); /* and nothing of it stays */
+	write_build(&worker, 3, schedule_plain);
+	read_built(&worker, false);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 /* What comes behind is answered as if it had come later. */
 START_TEST(asked_early)
 {
@@ -391,6 +423,7 @@ int main(void)
 	worker_each_device(suite, "lost_device", lost_device, 1);
 	worker_each_device(suite, "crash", crash, 1);
 	worker_each_device(suite, "compiled_ahead", compiled_ahead, 2);
+	worker_each_device(suite, "prepared", prepared, 1);
 	worker_each_device(suite, "asked_early", asked_early, 1);
 	worker_each_device(
 	        suite, "hangs_up_while_compiling_ahead", hangs_up_while_compiling_ahead, 1);
