@@ -52,6 +52,14 @@ struct reference_span {
 };
 void reference_fill_some(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer,
         struct reference_span span);
+/* As reference_fill, but some elements are no ordinary numbers (special.c). NAN: NaNs are among
+ * them, which a device may not keep. */
+enum reference_special { REFERENCE_ORDINARY, REFERENCE_SPECIAL, REFERENCE_SPECIAL_NAN };
+void reference_fill_special(const struct op *op, uint32_t tensor, uint64_t seed,
+        enum reference_special kind, void *buffer);
+/* Whether a type's greatest and least numbers are among them: one answer alone is then right. */
+bool reference_takes_extremes(const struct op *op);
+
 /* The greatest error of a right kernel, relative to the output's scale: the largest magnitude among
  * the outputs looked at, and no less than reference_scale (what such outputs typically are). 0:
  * outputs are exact. */
@@ -61,3 +69,17 @@ double reference_scale(const struct op *op);
  * last dimension share beside them, 0 in most families. */
 double reference_steps(const struct op *op);
 double reference_shared_steps(const struct op *op);
+
+/* ---- Comparing (compare.c). */
+struct reference_rule {
+	enum dtype dtype; /* of the output */
+	double scale;     /* what errors are relative to */
+	double tolerance; /* the greatest error of a right kernel */
+	bool each;        /* errors are relative to the element, where that is more than `scale` */
+};
+/* Of a static operator over such inputs; then each reference that is looked at is shown to it. */
+struct reference_rule reference_rule(const struct op *op, enum reference_special inputs);
+void reference_rule_see(struct reference_rule *rule, double want);
+/* How far `got` is from `want`: infinity where it is another infinity, or no number where there
+ * must be one. A right kernel's are at most the rule's tolerance. */
+double reference_error(const struct reference_rule *rule, double want, double got);

@@ -41,6 +41,7 @@ struct options {
 	uint64_t shard, shards;
 	int64_t one;
 	const char *only;
+	bool special;
 	char **attempt; /* operator, schedule, dimensions */
 };
 
@@ -218,6 +219,14 @@ static bool numbers_are_right(struct property *p, const struct trial *t, uint64_
 
 /* ---- A case. */
 
+/* A third of the cases, unless the command line says which. */
+static enum reference_special special_of(const struct property *p, uint64_t bits)
+{
+	if (p->options.special)
+		return bits >> 63 ? REFERENCE_SPECIAL_NAN : REFERENCE_SPECIAL;
+	return REFERENCE_ORDINARY;
+}
+
 /* Draws until the case is affordable; false: that the space is not as it should be came first. */
 static bool make_case(struct property *p, uint64_t number, struct property_case *c)
 {
@@ -235,6 +244,7 @@ static bool make_case(struct property *p, uint64_t number, struct property_case 
 		c->trial.subgroup = c->device.subgroup;
 		c->trial.inputs = draw_bits(&d);
 		c->trial.wild = draw_one_in(&d, 4);
+		c->trial.special = special_of(p, c->trial.inputs);
 		if (!text_reads_back(p, &c->trial.op) || !space_exists(p, c) ||
 		        !space_is_sound(p, c))
 			return false;
@@ -448,6 +458,8 @@ static bool take_option(const char *name, const char *value, struct options *o)
 		return take_number(value, &o->list);
 	if (!strcmp(name, "--shard"))
 		return take_shard(value, o);
+	if (!strcmp(name, "--special"))
+		return o->special = true;
 	if (!strcmp(name, "--only"))
 		o->only = value;
 	else if (!strcmp(name, "--case") && take_number(value, &one))

@@ -24,7 +24,7 @@ struct run {
 	struct tensor tensors[OP_TENSORS_MAX];
 	void *buffers[OP_TENSORS_MAX];
 	double *want; /* of every output element */
-	double scale;
+	struct reference_rule rule;
 };
 
 static void run_free(struct run *run)
@@ -72,24 +72,17 @@ static bool is_beside(const struct run *run, uint64_t element)
 	return is_behind(&run->op, element) || is_elsewhere(run, element);
 }
 
-/* What does not fit the type may be stored as anything. */
-static bool is_in_range(enum dtype dtype, double value)
-{
-	return fabs(value) <= (dtype == DTYPE_F16 ? 65504 : 3.4e38);
-}
-
-static void expect(struct run *run)
+static void expect(struct run *run, enum reference_special special)
 {
 	const struct tensor *out = out_of(run);
 
 	run->want = calloc(out->elements, sizeof *run->want);
-	run->scale = fmax(reference_scale(&run->op), 1e-30);
+	run->rule = reference_rule(&run->op, special);
 	for (uint64_t e = 0; e < out->elements; e++) {
 		if (is_beside(run, e))
 			continue;
 		run->want[e] = reference_element(&run->op, run->buffers, e);
-		if (is_in_range(out->dtype, run->want[e]))
-			run->scale = fmax(run->scale, fabs(run->want[e]));
+		reference_rule_see(&run->rule, run->want[e]);
 	}
 }
 
@@ -124,11 +117,11 @@ static struct run make(const struct trial *t)
 		run.buffers[i] = calloc(1, bytes + GUARD_BYTES);
 		memset((char *)run.buffers[i] + bytes, GUARD, GUARD_BYTES);
 		if (i + 1 < run.count)
-			reference_fill(&run.op, i, t->inputs, run.buffers[i]);
+			reference_fill_special(&run.op, i, t->inputs, t->special, run.buffers[i]);
 		if (t->wild && !strcmp(run.tensors[i].name, "indices"))
 			fill_wildly(&run.tensors[i], run.buffers[i]);
 	}
-	expect(&run);
+	expect(&run, t->special);
 	poison(&run);
 	return run;
 }
@@ -164,15 +157,12 @@ static double error_of(const struct run *run, uint64_t e, double got)
 		double kept = reference_read(dtype, &ones, 0);
 		return got == kept || (isnan(got) && isnan(kept)) ? 0 : INFINITY;
 	}
-	if (!is_in_range(dtype, run->want[e]))
-		return 0;
-	double error = fabs(got - run->want[e]) / run->scale;
-	return isnan(error) ? INFINITY : error;
+	return reference_error(&run->rule, run->want[e], got);
 }
 
 static void compare(const struct run *run, struct verdict *v)
 {
-	v->tolerance = reference_tolerance(&run->op);
+	v->tolerance = run->rule.tolerance;
 	for (uint64_t e = 0; e < out_of(run)->elements; e++) {
 		double got = read_out(run, e), error = error_of(run, e, got);
 		if (error <= v->error)

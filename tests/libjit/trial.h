@@ -7,14 +7,16 @@
 #pragma once
 
 #include "nnjit.h"
+#include "reference/reference.h"
 
 struct trial {
 	struct op op;
 	struct schedule schedule;
-	uint32_t dims[OP_DYNAMIC_MAX]; /* of the dynamic dimensions */
-	uint32_t subgroup;             /* invocations */
-	uint64_t inputs;               /* the seed of their numbers */
-	bool wild;                     /* indices are any numbers at all */
+	uint32_t dims[OP_DYNAMIC_MAX];  /* of the dynamic dimensions */
+	uint32_t subgroup;              /* invocations */
+	uint64_t inputs;                /* the seed of their numbers */
+	bool wild;                      /* indices are any numbers at all */
+	enum reference_special special; /* infinities and the like among the numbers */
 };
 
 struct verdict {
