@@ -8,7 +8,7 @@
  * - run in the interpreter, each element of the output is what the reference says, and nothing is
  *   read or written out of bounds.
  *
- *   property_test [--seed S] [--cases N] [--shard I/N] [--only NAME]
+ *   property_test [--seed S|random] [--cases N] [--shard I/N] [--only NAME] [--special 1]
  *   property_test --seed S --case N            that one, told in full
  *   property_test --list N [--seed S]          prints N cases for the devices at hand, a line each:
  *                                              operator, schedule, dimensions, with tabs between
@@ -31,6 +31,7 @@
 #include <spirv-tools/libspirv.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CASES_INITIAL 5000
@@ -450,6 +451,10 @@ static bool take_option(const char *name, const char *value, struct options *o)
 {
 	uint64_t one;
 
+	if (!strcmp(name, "--seed") && !strcmp(value, "random")) {
+		o->seed = (uint64_t)time(NULL);
+		return true;
+	}
 	if (!strcmp(name, "--seed"))
 		return take_number(value, &o->seed);
 	if (!strcmp(name, "--cases"))
