@@ -105,6 +105,19 @@ int api_call(
 	return answer;
 }
 
+/* ---- Waiting for the devices. */
+
+bool api_waits(const struct api *api, enum method method)
+{
+	return !tune_settled(api->tune) &&
+	       (method == METHOD_HELLO || method_takes(method, "device"));
+}
+
+void api_when_ready(struct api *api, void (*ready)(void *context), void *context)
+{
+	tune_when_settled(api->tune, ready, context);
+}
+
 /* ---- Peers. */
 
 int api_peer_create(struct api *api, const struct caller *caller,

@@ -56,6 +56,12 @@ struct call {
 int api_call(
         struct api *api, const struct call *call, json_t **ret_result, struct problem *ret_problem);
 
+/* Whether a call of the method must wait: it is about a device, and they are still looked for. */
+bool api_waits(const struct api *api, enum method method);
+bool api_message_waits(const struct api *api, const char *text, size_t length);
+/* Calls back once, on the loop, when no call waits any more. One at a time; NULL: nobody. */
+void api_when_ready(struct api *api, void (*ready)(void *context), void *context);
+
 /* One whole WebSocket text message in, its reply out (NULL: nothing to say). Malformed JSON, an
  * unknown method and so on come back as problem replies. */
 char *api_message(struct api *api, struct api_peer *peer, const char *text, size_t length);

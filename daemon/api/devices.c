@@ -31,6 +31,11 @@ static const struct tune_device *peer_device(struct api_peer *peer, struct error
 
 	if (device)
 		return device;
+	if (!tune_enumerated(tune)) {
+		error_set(ret_reason, 0, "adapter",
+		        "the devices are still being looked for; ask again in a second");
+		return NULL;
+	}
 	for (uint32_t i = 0; i < tune_device_count(tune) && count < DEVICES_MAX; i++) {
 		if (!tune_device(tune, i)->present)
 			continue;
@@ -38,12 +43,8 @@ static const struct tune_device *peer_device(struct api_peer *peer, struct error
 		objects[count++] = tune_device(tune, i)->object;
 	}
 	int index = match_adapter(peer->adapter, objects, count, ret_reason);
-	if (index < 0) {
-		if (!tune_enumerated(tune))
-			error_set(ret_reason, 0, "adapter",
-			        "the devices are still being looked for; ask again in a second");
+	if (index < 0)
 		return NULL;
-	}
 	device = tune_device(tune, indices[index]);
 	peer->device = device->id;
 	return device;

@@ -138,6 +138,17 @@ static char *answer_message(struct api *api, struct api_peer *peer, const json_t
 	return reply_json(call.id, "result", result);
 }
 
+bool api_message_waits(const struct api *api, const char *text, size_t length)
+{
+	if (!api_waits(api, METHOD_HELLO) || length > PROTOCOL_MESSAGE_BYTES)
+		return false;
+	json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+	const char *name = json_string_value(json_object_get(root, "method"));
+	enum method method = name ? method_by_name(name) : METHOD_COUNT;
+	json_decref(root);
+	return method < METHOD_COUNT && api_waits(api, method);
+}
+
 char *api_message(struct api *api, struct api_peer *peer, const char *text, size_t length)
 {
 	struct problem problem = {0};

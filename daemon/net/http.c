@@ -36,7 +36,8 @@ struct http {
 	struct loop_watch *watch;
 	struct loop_timer *timer;
 	bool timer_set;
-	struct lru *replies; /* of struct reply */
+	struct lru *replies;          /* of struct reply */
+	struct http_request *waiting; /* suspended until the api is ready */
 	struct buffer key;
 	char *page_dir;
 	uint16_t port;
@@ -190,6 +191,26 @@ static int check_request(struct http_request *request, const char *path, const c
 	return r;
 }
 
+/* libmicrohttpd calls again for the request once it is resumed. */
+static enum MHD_Result wait_for_api(struct http_request *request)
+{
+	struct http *http = request->http;
+
+	request->next_waiting = http->waiting;
+	http->waiting = request;
+	MHD_suspend_connection(request->connection);
+	return MHD_YES;
+}
+
+static void resume_all(struct http *http)
+{
+	while (http->waiting) {
+		struct http_request *request = http->waiting;
+		http->waiting = request->next_waiting;
+		MHD_resume_connection(request->connection);
+	}
+}
+
 static enum MHD_Result answer_request(struct http_request *request, const char *path)
 {
 	struct http *http = request->http;
@@ -200,8 +221,11 @@ static enum MHD_Result answer_request(struct http_request *request, const char *
 	if (kept)
 		return reply_send(request, kept);
 	enum method method = method_by_path(path);
-	return method == METHOD_COUNT ? send_page(request, http->page_dir, path)
-	                              : send_method(request, method, form);
+	if (method == METHOD_COUNT)
+		return send_page(request, http->page_dir, path);
+	if (api_waits(http->api, method))
+		return wait_for_api(request);
+	return send_method(request, method, form);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
@@ -300,7 +324,8 @@ __attribute__((format(printf, 2, 0))) static void on_log(
 
 static int mhd_start(struct http *http)
 {
-	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+	http->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
+	                                     MHD_ALLOW_SUSPEND_RESUME,
 	        0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 	        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 	        (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_LIMIT, http->connections_max,
@@ -350,6 +375,7 @@ void http_destroy(struct http *http)
 	if (!http)
 		return;
 	loop_unwatch(http->watch);
+	resume_all(http); /* libmicrohttpd stops with none suspended */
 	if (http->mhd)
 		MHD_stop_daemon(http->mhd);
 	loop_timer_destroy(http->timer);
@@ -372,6 +398,12 @@ void http_adopt(struct http *http, int fd)
 		http_turn(http);
 	else /* it closed the socket */
 		log_warning("http: a connection could not be taken over; it was closed");
+}
+
+void http_ready(struct http *http)
+{
+	resume_all(http);
+	http_turn(http);
 }
 
 uint32_t http_connections(const struct http *http)

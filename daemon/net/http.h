@@ -22,4 +22,6 @@ int http_create(struct loop *loop, struct api *api, const struct http_options *o
 void http_destroy(struct http *http); /* NULL is fine; closes its connections */
 /* Takes over a connected socket whose first request head is still unread and was checked. */
 void http_adopt(struct http *http, int fd);
+/* Answers the requests that waited for the api (api_waits). */
+void http_ready(struct http *http);
 uint32_t http_connections(const struct http *http);

@@ -18,6 +18,7 @@ struct http_request {
 	char origin[CALLER_ORIGIN_BYTES]; /* to echo; "" for none, and for longer ones */
 	const char *allowed;              /* HTTP methods at this address, with commas between */
 	bool checked; /* and found in order: answered when libmicrohttpd calls again */
+	struct http_request *next_waiting;
 	size_t uri_length;
 	char uri[]; /* as it came, with its query */
 };

@@ -6,6 +6,7 @@
 #include "daemon/net/net.h"
 
 #include "base/error.h"
+#include "daemon/api/api.h"
 #include "daemon/log.h"
 #include "daemon/net/gate.h"
 #include "daemon/net/http.h"
@@ -20,8 +21,17 @@ struct net {
 	struct gate *gate;
 	struct http *http;
 	struct ws *ws;
+	struct api *api;
 	uint16_t port;
 };
+
+static void answer_waiting(void *context)
+{
+	struct net *net = context;
+
+	http_ready(net->http);
+	ws_ready(net->ws);
+}
 
 static int start_faces(
         struct net *net, struct loop *loop, struct api *api, const struct net_options *options)
@@ -34,7 +44,12 @@ static int start_faces(
 	};
 	int r = http_create(loop, api, &http, &net->http);
 
-	return r ? r : ws_create(loop, api, options->metrics, &net->ws);
+	if (!r)
+		r = ws_create(loop, api, options->metrics, &net->ws);
+	if (!r)
+		api_when_ready(api, answer_waiting, net);
+	net->api = api;
+	return r;
 }
 
 static int start_gate(struct net *net, struct loop *loop, const struct net_options *options,
@@ -93,6 +108,8 @@ void net_destroy(struct net *net)
 	if (!net)
 		return;
 	gate_destroy(net->gate);
+	if (net->api)
+		api_when_ready(net->api, NULL, NULL);
 	ws_destroy(net->ws);
 	http_destroy(net->http);
 	free(net);

@@ -31,6 +31,12 @@ struct outgoing {
 	unsigned char space[]; /* LWS_PRE bytes of room, then the text */
 };
 
+struct held {
+	struct held *next;
+	size_t length;
+	char text[];
+};
+
 struct connection {
 	struct ws *ws;
 	struct connection *next, **link;
@@ -40,6 +46,8 @@ struct connection {
 	size_t message_bytes;  /* of all its frames, kept or not */
 	struct outgoing *queue, **queue_end;
 	size_t queued_bytes;
+	struct held *held, **held_end; /* messages that wait for the api, in order */
+	size_t held_bytes;
 	bool adopting; /* in ws_adopt: it frees what libwebsockets destroys */
 	bool closing;
 };
@@ -63,6 +71,7 @@ static struct connection *connection_create(struct ws *ws)
 		return NULL;
 	c->ws = ws;
 	c->queue_end = &c->queue;
+	c->held_end = &c->held;
 	c->next = ws->connections;
 	c->link = &ws->connections;
 	if (c->next)
@@ -72,11 +81,27 @@ static struct connection *connection_create(struct ws *ws)
 	return c;
 }
 
+/* The first message that waits, taken off; NULL: none does. */
+static struct held *take_held(struct connection *c)
+{
+	struct held *first = c->held;
+
+	if (!first)
+		return NULL;
+	c->held = first->next;
+	if (!c->held)
+		c->held_end = &c->held;
+	c->held_bytes -= first->length;
+	return first;
+}
+
 static void connection_empty(struct connection *c)
 {
 	c->closing = true;
 	api_peer_destroy(c->peer);
 	c->peer = NULL;
+	while (c->held)
+		free(take_held(c));
 	buffer_free(&c->message);
 	while (c->queue) {
 		struct outgoing *sent = c->queue;
@@ -201,12 +226,35 @@ static char *refuse_binary(void)
 	return text;
 }
 
+/* Until the devices are known. What comes behind waits, too: the order of messages stays. */
+static void hold(struct connection *c, const char *text, size_t length)
+{
+	struct held *held = c->held_bytes + length > QUEUE_BYTES ? NULL
+	                                                         : malloc(sizeof *held + length);
+
+	if (!held) {
+		connection_close(c);
+		return;
+	}
+	held->next = NULL;
+	held->length = length;
+	memcpy(held->text, text, length);
+	*c->held_end = held;
+	c->held_end = &held->next;
+	c->held_bytes += length;
+}
+
 static void message_done(struct connection *c, const char *text, size_t length)
 {
+	c->ws->metrics->net_ws_messages++;
+	if (!lws_frame_is_binary(c->wsi) &&
+	        (c->held || api_message_waits(c->ws->api, text, length))) {
+		hold(c, text, length);
+		return;
+	}
 	char *reply = lws_frame_is_binary(c->wsi) ? refuse_binary()
 	                                          : api_message(c->ws->api, c->peer, text, length);
 
-	c->ws->metrics->net_ws_messages++;
 	loop_linger(c->ws->loop);
 	if (reply)
 		connection_send(c, reply, strlen(reply), true);
@@ -373,6 +421,25 @@ void ws_adopt(struct ws *ws, int fd)
 	c->adopting = false;
 	if (!c->wsi)
 		connection_free(c);
+}
+
+static void answer_held(struct connection *c)
+{
+	struct held *held;
+
+	while (!c->closing && c->peer && (held = take_held(c))) {
+		char *reply = api_message(c->ws->api, c->peer, held->text, held->length);
+		if (reply)
+			connection_send(c, reply, strlen(reply), false);
+		free(reply);
+		free(held);
+	}
+}
+
+void ws_ready(struct ws *ws)
+{
+	for (struct connection *c = ws->connections; c; c = c->next)
+		answer_held(c);
 }
 
 uint32_t ws_connections(const struct ws *ws)

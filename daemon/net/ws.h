@@ -16,4 +16,6 @@ int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struc
 void ws_destroy(struct ws *ws); /* NULL is fine; closes its connections */
 /* Takes over a connected socket whose handshake is still unread and was checked by the gate. */
 void ws_adopt(struct ws *ws, int fd);
+/* Answers the messages that waited for the api (api_waits). */
+void ws_ready(struct ws *ws);
 uint32_t ws_connections(const struct ws *ws);

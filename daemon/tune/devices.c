@@ -317,6 +317,7 @@ static void enumeration_done(struct tune *tune)
 	tune->enumerated = true;
 	kernels_changed(tune);
 	queue_resume(tune);
+	settling_end(tune);
 }
 
 static void probe_next(struct tune *tune);
@@ -478,12 +479,15 @@ int devices_start(struct tune *tune)
 	learn_all_stored(tune);
 	code = worker_create(tune->loop, tune->options.worker, &tune->lister);
 	if (!code)
+		code = settling_start(tune);
+	if (!code)
 		list(tune);
 	return code;
 }
 
 void devices_stop(struct tune *tune)
 {
+	settling_stop(tune);
 	worker_destroy(tune->lister);
 	for (uint32_t i = 0; i < tune->device_count; i++)
 		device_free(tune->devices[i]);

@@ -47,10 +47,11 @@ static int refuse_many(const struct tune *tune, const char *text, struct error *
 	        "several devices match '%.32s': %s; give an id", text, names);
 }
 
+/* The first device that a driver lists need not be the best, and one stored may be gone. */
 static int find_best(
         const struct tune *tune, const struct tune_device **ret_device, struct error *err)
 {
-	if (!tune->enumerated && !tune->device_count)
+	if (!tune->enumerated)
 		return error_set(err, TUNE_NO_DEVICE, "device",
 		        "the devices are still being looked for; ask again in a second");
 	if (!tune->device_count)
@@ -75,7 +76,7 @@ int tune_find_device(const struct tune *tune, const char *text,
 	const struct tune_device *found = NULL;
 	uint32_t matches = 0;
 
-	if (!text || !tune->device_count)
+	if (!text || !tune->enumerated || !tune->device_count)
 		return find_best(tune, ret_device, err);
 	for (uint32_t i = 0; i < tune->device_count; i++) {
 		const struct tune_device *device = &tune->devices[i]->public;

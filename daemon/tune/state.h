@@ -61,6 +61,12 @@ struct tune {
 	uint32_t lister_tries;
 	bool listed;     /* a worker has listed them, or cannot */
 	bool enumerated; /* and they are probed */
+	struct {
+		bool overdue; /* nobody waits any longer */
+		struct loop_timer *timer;
+		void (*told)(void *context); /* once they are settled; NULL: nobody waits */
+		void *context;
+	} settling;
 
 	int64_t spare_ns; /* in the pool of budgets: left for the next job, or taken too much */
 	struct job *jobs; /* queued and running, most urgent first */
@@ -97,6 +103,11 @@ bool doubt_merge(const struct facts *before, struct facts *facts);
 json_t *doubt_settle(struct device *device, const struct wire_probed *probed);
 bool doubt_lasts(const struct device *device); /* a probe is due once the device is idle */
 void doubt_raise(struct device *device, const struct op *op, double ns); /* a kernel took so long */
+
+/* ---- settling.c */
+int settling_start(struct tune *tune);
+void settling_end(struct tune *tune); /* the first enumeration has ended */
+void settling_stop(struct tune *tune);
 
 /* ---- calibrate.c */
 void device_calibrate(struct device *device); /* its predictions learn from its trials, anew */

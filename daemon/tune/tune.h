@@ -47,6 +47,12 @@ struct tune_device {
 uint32_t tune_device_count(const struct tune *tune);
 const struct tune_device *tune_device(const struct tune *tune, uint32_t index); /* best first */
 bool tune_enumerated(const struct tune *tune); /* the first enumeration has ended */
+/* Whether requests about devices can be answered: the first enumeration has ended, or takes longer
+ * than anybody should wait for it. Before that nobody knows which device is the best. */
+#define TUNE_SETTLES_S 30
+bool tune_settled(const struct tune *tune);
+/* Calls back once, on the loop, when that has come true. One at a time; NULL: nobody waits. */
+void tune_when_settled(struct tune *tune, void (*settled)(void *context), void *context);
 /* Why there is none: the positive answers of tune_find_device. */
 enum tune_no_device {
 	TUNE_NO_DEVICE = 1, /* none at all, or none yet */

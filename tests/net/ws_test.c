@@ -23,6 +23,15 @@ static const char *ws_answer(int fd)
 	return running_space;
 }
 
+/* The same of one that may take as long as looking for devices does. */
+static const char *ws_answer_late(int fd)
+{
+	const struct timeval patience = {.tv_sec = 50};
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	return ws_answer(fd);
+}
+
 static void check_usable(int fd)
 {
 	ck_assert(client_ws_text(fd, "{\"id\":77,\"method\":\"status\"}"));
@@ -59,6 +68,28 @@ START_TEST(ws_messages)
 	check_usable(fd);
 	close(fd);
 	running_health();
+}
+END_TEST
+
+/* In the first seconds nobody knows which devices there are: what is about them waits, and what
+ * comes behind it on the connection. Health never does. */
+START_TEST(ws_first_seconds)
+{
+	int fd;
+
+	running_start();
+	fd = running_ws();
+	ck_assert(client_ws_text(fd, "{\"id\":1,\"method\":\"hello\"}"));
+	ck_assert(client_ws_text(fd, "{\"id\":2,\"method\":\"status\"}"));
+	running_health();
+	const char *answer = ws_answer_late(fd);
+	ck_assert_msg(strstr(answer, "\"id\":1"), "%s", answer);
+	ck_assert_msg(!strstr(answer, "looked for"), "%s", answer);
+	answer = ws_answer(fd);
+	ck_assert_msg(
+	        strstr(answer, "\"id\":2") && strstr(answer, "\"enumerated\":true"), "%s", answer);
+	close(fd);
+	running_stop();
 }
 END_TEST
 
@@ -191,6 +222,10 @@ int main(void)
 	tcase_add_test(tcase, ws_never_reads);
 	tcase_add_test(tcase, ws_many);
 	suite_add_tcase(suite, tcase);
+	TCase *first = tcase_create("first seconds");
+	tcase_set_timeout(first, 120);
+	tcase_add_test(first, ws_first_seconds);
+	suite_add_tcase(suite, first);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
