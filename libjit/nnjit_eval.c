@@ -49,5 +49,7 @@ int nnjit_eval(struct nnjit *nnjit, const struct op *op, const struct schedule *
 	r = emit_eval(module, &run);
 	if (r)
 		return r;
+	if (params->ret_turns)
+		*params->ret_turns = run.turns;
 	return run.out_of_bounds ? -EFAULT : 0;
 }

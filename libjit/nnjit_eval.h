@@ -11,6 +11,7 @@ struct nnjit_eval_params {
 	void *const *buffers;
 	const uint32_t *dims;   /* OP_DYNAMIC_MAX of them; NULL: as it is tuned */
 	uint32_t subgroup_size; /* > 0 where the kernel uses subgroups */
+	uint64_t *ret_turns;    /* of loops, as emit_eval counts them; NULL: not asked for */
 };
 /* 0, -ENOMEM, -EINVAL if the schedule is malformed, or -EFAULT if the kernel read or wrote out of
  * bounds. */

@@ -188,11 +188,11 @@ static int finish(struct making *making, int answer, struct built **ret_built)
 	return answer;
 }
 
-int builder_build(struct builder *builder, uint32_t candidate, const struct schedule *schedule,
+static int build(struct builder *builder, enum fault fault, const struct schedule *schedule,
         struct built **ret_built, struct error *err)
 {
 	struct making making;
-	int answer = begin(builder, fault_of(candidate), &making, err);
+	int answer = begin(builder, fault, &making, err);
 
 	if (answer)
 		return answer;
@@ -200,6 +200,18 @@ int builder_build(struct builder *builder, uint32_t candidate, const struct sche
 	if (!answer && validate(&making))
 		answer = compile(&making, err);
 	return finish(&making, answer, ret_built);
+}
+
+int builder_build(struct builder *builder, uint32_t candidate, const struct schedule *schedule,
+        struct built **ret_built, struct error *err)
+{
+	return build(builder, fault_of(candidate), schedule, ret_built, err);
+}
+
+int builder_build_here(struct builder *builder, const struct schedule *schedule,
+        struct built **ret_built, struct error *err)
+{
+	return build(builder, FAULT_NONE, schedule, ret_built, err);
 }
 
 int builder_build_kernel(struct builder *builder, const struct kernel *kernel,

@@ -33,6 +33,9 @@ void built_free(struct built *built); /* NULL is fine */
  * number by which tests plant faults. ANSWER_DRIVER: the driver refused it. */
 int builder_build(struct builder *builder, uint32_t candidate, const struct schedule *schedule,
         struct built **ret_built, struct error *err);
+/* The same without planted faults. */
+int builder_build_here(struct builder *builder, const struct schedule *schedule,
+        struct built **ret_built, struct error *err);
 /* The same for code that somebody else made, `kernel` saying what nnjit_generate would;
  * builder->nnjit is not used. */
 int builder_build_kernel(struct builder *builder, const struct kernel *kernel,

@@ -35,6 +35,17 @@ static int measure_peaks(struct probe *probe, struct facts *facts, struct error 
 	return answer;
 }
 
+/* Without these, numbers would be wrong; they take milliseconds. */
+static int measure_bounds(struct probe *probe, struct facts *facts, struct error *err)
+{
+	int answer = measure_turns(probe, facts, err);
+
+	if (goes_on(probe, answer, err))
+		answer = measure_workgroup_bytes(probe, facts, err);
+	goes_on(probe, answer, err);
+	return answer;
+}
+
 static int measure(struct probe *probe, struct facts *facts, struct error *err)
 {
 	static probe_measure *const measures[] = {measure_cores, measure_caches,
@@ -43,7 +54,11 @@ static int measure(struct probe *probe, struct facts *facts, struct error *err)
 	double start_ns = device_now_ns();
 
 	probe->deadline_ns = start_ns + PEAKS_NS;
-	int answer = measure_peaks(probe, facts, err);
+	int answer = measure_bounds(probe, facts, err);
+	start_ns = device_now_ns();
+	probe->deadline_ns = start_ns + PEAKS_NS;
+	if (answer != ANSWER_DEVICE_LOST)
+		answer = measure_peaks(probe, facts, err);
 	probe->deadline_ns = start_ns + BUDGET_NS;
 	for (size_t i = 0; i < sizeof measures / sizeof *measures; i++) {
 		if (answer == ANSWER_DEVICE_LOST || !probe_has_time(probe))

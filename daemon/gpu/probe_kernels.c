@@ -206,6 +206,52 @@ int probe_barrier_kernel(struct probe_writer *writer, uint32_t invocations, uint
 	return end(writer);
 }
 
+/* ---- What drivers end or lack. */
+
+/* No compiler knows the sum: what it would be of is in memory. */
+int probe_turns_kernel(struct probe_writer *writer, uint32_t within)
+{
+	struct ir_builder *b = begin(writer, 1);
+	ir_id zero = ir_u32(b, 0), sum = ir_var(b, ir_f32(b, 0)), turn;
+
+	turn = ir_loop(b, zero, ir_uniform(b, 0), within);
+	if (within > 1)
+		turn = ir_loop(b, zero, ir_u32(b, within), 1);
+	ir_id one = ir_load(b, 0, ir_compute(b, IR_AND, turn, ir_u32(b, 15), 0));
+	ir_set(b, sum, ir_add(b, ir_get(b, sum), ir_extract(b, one, 0)));
+	if (within > 1)
+		ir_end(b);
+	ir_end(b);
+	ir_store(b, 1, zero, ir_splat(b, ir_get(b, sum), 4));
+	return end(writer);
+}
+
+static ir_id number_of(struct ir_builder *b, ir_id at)
+{
+	return ir_splat(b, ir_convert(b, ir_add(b, at, ir_u32(b, 1)), IR_F32), 4);
+}
+
+/* All invocations write, then each looks at all: so few turns that any driver takes them. */
+int probe_memory_kernel(struct probe_writer *writer, uint32_t invocations, uint32_t vectors)
+{
+	struct ir_builder *b = begin(writer, invocations);
+	ir_id local = ir_builtin(b, IR_LOCAL_ID_X), kept = ir_var(b, ir_f32(b, 0)), at;
+
+	ir_shared(b, vec4, vectors);
+	at = ir_loop(b, local, ir_u32(b, vectors), invocations);
+	ir_shared_store(b, 0, at, number_of(b, at));
+	ir_end(b);
+	ir_barrier(b);
+	at = ir_loop(b, ir_u32(b, 0), ir_u32(b, vectors), 1);
+	ir_id value = ir_extract(b, ir_shared_load(b, 0, at), 3);
+	ir_id same = ir_compute(b, IR_EQ, value, ir_extract(b, number_of(b, at), 3), 0);
+	ir_id more = ir_select(b, same, ir_f32(b, 1), ir_f32(b, 0));
+	ir_set(b, kept, ir_add(b, ir_get(b, kept), more));
+	ir_end(b);
+	ir_store(b, 1, local, ir_splat(b, ir_get(b, kept), 4));
+	return end(writer);
+}
+
 int probe_empty_kernel(struct probe_writer *writer)
 {
 	begin(writer, 1);

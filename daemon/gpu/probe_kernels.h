@@ -54,5 +54,14 @@ int probe_read_kernel(struct probe_writer *writer, const struct read_shape *shap
 /* `turns` barriers, and nothing between them. */
 int probe_barrier_kernel(struct probe_writer *writer, uint32_t invocations, uint32_t turns);
 
+/* As many turns as the uniform word says, `within` of them in an inner loop unless that is 1; each
+ * adds the first lane of an element of binding 0. Invocation 0 writes the sum to the first element.
+ */
+int probe_turns_kernel(struct probe_writer *writer, uint32_t within);
+
+/* Writes `vectors` elements of workgroup memory, a multiple of `invocations`, each with its own
+ * number. Then the first element of the target is how many of them hold it still. */
+int probe_memory_kernel(struct probe_writer *writer, uint32_t invocations, uint32_t vectors);
+
 /* Does nothing. */
 int probe_empty_kernel(struct probe_writer *writer);

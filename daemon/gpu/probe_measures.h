@@ -11,6 +11,8 @@
 typedef int probe_measure(struct probe *probe, struct facts *facts, struct error *err);
 probe_measure measure_launch, measure_cores, measure_caches, measure_workgroup_memory,
         measure_barrier, measure_registers, measure_half, measure_dot4;
+/* What the device silently does not do (probe_bounds.c). */
+probe_measure measure_turns, measure_workgroup_bytes;
 
 /* Number `i` of the shapes of the two peaks, from the likeliest; nothing where there is none. */
 #define PROBE_SHAPES_MAX 8

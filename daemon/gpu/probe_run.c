@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <string.h>
 
 #define TRIES       3
 #define BYTES_CPU   (32u << 20) /* past the last cache of most processors, twice */
@@ -131,6 +132,61 @@ void probe_drop(struct probe *probe, int answer, struct probe_kernel *kernel)
 	if (answer != ANSWER_DEVICE_LOST)
 		probe->device->api->pipeline_destroy(kernel->pipeline);
 	kernel->pipeline = NULL;
+}
+
+int probe_run(struct probe *probe, const struct probe_kernel *kernel, struct error *err)
+{
+	const struct gpu_api *api = probe->device->api;
+	const struct gpu_launch launch = {.pipeline = kernel->pipeline,
+	        .bindings = probe->bindings,
+	        .workgroups = {kernel->workgroups, 1, 1}};
+	const struct gpu_dispatch all = {
+	        .launch = &launch, .count = {kernel->workgroups, 1, 1}, .repeats = 1};
+	struct gpu_commands *commands;
+	int answer = api->record_dispatch(&all, &commands, err);
+
+	if (answer)
+		return answer;
+	answer = api->submit(commands, NULL, err);
+	if (answer != ANSWER_DEVICE_LOST)
+		api->commands_destroy(commands);
+	return answer;
+}
+
+static int download(struct probe *probe, struct gpu_buffer *to, struct error *err)
+{
+	const struct gpu_api *api = probe->device->api;
+	const struct gpu_region region = {.bytes = to->bytes};
+	const struct gpu_copies copies = {
+	        .from = probe->target, .to = to, .count = 1, .regions = &region};
+	struct gpu_commands *commands;
+	int answer = api->record_copies(&copies, &commands, err);
+
+	if (answer)
+		return answer;
+	answer = api->submit(commands, NULL, err);
+	if (answer != ANSWER_DEVICE_LOST)
+		api->commands_destroy(commands);
+	return answer;
+}
+
+int probe_read(struct probe *probe, float *ret_value, struct error *err)
+{
+	struct gpu_buffer *copy = NULL;
+	int answer = 0;
+
+	if (probe->target->mapped) {
+		memcpy(ret_value, probe->target->mapped, sizeof *ret_value);
+		return 0;
+	}
+	answer = device_allocate(probe->device, 16, GPU_DOWNLOAD, &copy, err);
+	if (!answer)
+		answer = download(probe, copy, err);
+	if (!answer)
+		memcpy(ret_value, copy->mapped, sizeof *ret_value);
+	if (answer != ANSWER_DEVICE_LOST)
+		probe->device->api->buffer_destroy(copy);
+	return answer;
 }
 
 /* The least time of one launch over TRIES submissions of that size. */

@@ -38,6 +38,9 @@ struct probe_kernel {
 /* Compiles what a function of probe_kernels.h wrote; `failed` is what that returned. */
 int probe_make(struct probe *probe, int failed, struct probe_kernel *kernel, struct error *err);
 void probe_drop(struct probe *probe, int answer, struct probe_kernel *kernel);
+/* Runs it once; and what the first lane of the target's first element is. */
+int probe_run(struct probe *probe, const struct probe_kernel *kernel, struct error *err);
+int probe_read(struct probe *probe, float *ret_value, struct error *err);
 /* Nanoseconds of one dispatch, the least of several; `kernel` keeps the workgroups it took. */
 int probe_time(struct probe *probe, struct probe_kernel *kernel, double *ret_ns, struct error *err);
 /* The same of `repeats` at least dispatches in one submission. */

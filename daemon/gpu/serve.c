@@ -13,6 +13,7 @@
 #include "daemon/gpu/pace.h"
 #include "daemon/gpu/preparer.h"
 #include "daemon/gpu/probe.h"
+#include "daemon/gpu/reach.h"
 #include "daemon/gpu/request.h"
 #include "daemon/gpu/rounds.h"
 #include "daemon/gpu/watchdog.h"
@@ -41,6 +42,7 @@ struct server {
 	struct {                                      /* what the reply under way points to */
 		json_t *devices;
 		struct verdict verdict;
+		struct reach reach;
 		double *ns;
 	} reply;
 };
@@ -320,6 +322,32 @@ static int serve_time(struct server *server, const struct wire_time *request,
 	ret_reply->samples_ns = (struct wire_samples){
 	        rounds.count, rounds.done, candidates->at, ns};
 	ret_reply->clock = timing_has_timestamps(server->device) ? WIRE_TIMESTAMP : WIRE_WALL;
+	return 0;
+}
+
+static int serve_reach(struct server *server, const struct wire_reach *request,
+        struct wire_reached *ret_reply, struct error *err)
+{
+	struct twins *twins = &server->candidates[request->candidate];
+	struct reach *reach = &server->reply.reach;
+	struct schedule schedule;
+
+	int answer = need_workload(server, err);
+	if (!answer)
+		answer = request_schedule(request->schedule, &schedule, err);
+	if (answer)
+		return answer;
+	if (!twins->first)
+		return error_set(err, ANSWER_BAD_REQUEST, "candidate",
+		        "candidate %u is not loaded; build it first", request->candidate);
+	const struct reach_params params = {twins->first, &schedule, request->most.at};
+	answer = reach_find(server->builder, &params, reach, err);
+	if (answer)
+		return answer;
+	memcpy(ret_reply->dims.at, reach->dims, sizeof reach->dims);
+	ret_reply->why = reach->why;
+	ret_reply->max_rel_err = reach->max_rel_err;
+	ret_reply->checked = reach->checked;
 	return 0;
 }
 

@@ -227,6 +227,21 @@ int trial_try(struct built *built, struct trial **ret_trial, struct verdict *ret
 	return answer;
 }
 
+int trial_verify(struct built *built, struct verdict *ret_verdict, struct error *err)
+{
+	bool made = !built->verdict.why[0];
+	int answer = made ? compile_at_launch(built, err) : 0;
+
+	if (!answer && made)
+		answer = verify(built, err);
+	if (answer == ANSWER_DEVICE_LOST)
+		return answer;
+	if (!answer)
+		*ret_verdict = built->verdict;
+	built_free(built);
+	return answer;
+}
+
 void trial_free(struct trial *trial)
 {
 	if (!trial)

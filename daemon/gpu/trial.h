@@ -40,6 +40,9 @@ struct built;
 int trial_try(struct built *built, struct trial **ret_trial, struct verdict *ret_verdict,
         struct error *err);
 
+/* Launches and verifies it, and frees it: nothing is timed. */
+int trial_verify(struct built *built, struct verdict *ret_verdict, struct error *err);
+
 /* One sample: the mean over the points. */
 int trial_time(const struct trial *trial, double *ret_ns, struct error *err);
 /* Sizes the runs anew where the clock that they were sized for has turned out to be of no use. */

@@ -23,16 +23,13 @@ _Static_assert(POINTS_MAX <= GPU_SETS_MAX, "every point has a set");
 
 /* ---- Points. */
 
-static void set_points(struct workload *workload)
+static void set_points(struct workload *workload, const struct points *points)
 {
-	struct points points;
-
-	points_choose(&workload->op, workload->device->adapter->limits.binding_bytes, &points);
-	workload->point_count = points.count;
-	workload->timed_count = points.timed;
-	for (uint32_t i = 0; i < points.count; i++) {
+	workload->point_count = points->count;
+	workload->timed_count = points->timed;
+	for (uint32_t i = 0; i < points->count; i++) {
 		struct point *point = &workload->points[i];
-		memcpy(point->dims, points.dims[i], sizeof point->dims);
+		memcpy(point->dims, points->dims[i], sizeof point->dims);
 		point->op = op_at(&workload->op, point->dims);
 		workload->tensor_count = op_tensors(&point->op, point->tensors);
 	}
@@ -265,9 +262,9 @@ static int prepare_results(struct workload *workload, struct error *err)
 	return answer;
 }
 
-static int fill(struct workload *workload, struct error *err)
+static int fill(struct workload *workload, const struct points *points, struct error *err)
 {
-	set_points(workload);
+	set_points(workload, points);
 	int answer = check_sizes(workload, err);
 	if (!answer)
 		answer = create_buffers(workload, err);
@@ -284,9 +281,10 @@ static int fill(struct workload *workload, struct error *err)
 struct part {
 	struct op op;
 	double share;
+	uint64_t seed;
 };
 
-static int load(struct device *device, const struct part *part, uint64_t seed,
+static int load_points(struct device *device, const struct part *part, const struct points *points,
         struct workload **ret_workload, struct error *err)
 {
 	struct workload *workload = calloc(1, sizeof *workload);
@@ -296,13 +294,32 @@ static int load(struct device *device, const struct part *part, uint64_t seed,
 	workload->device = device;
 	workload->op = part->op;
 	workload->share = part->share;
-	workload->seed = seed;
-	int answer = fill(workload, err);
+	workload->seed = part->seed;
+	int answer = fill(workload, points, err);
 	if (!answer)
 		*ret_workload = workload;
 	else if (answer != ANSWER_DEVICE_LOST)
 		workload_free(workload);
 	return answer;
+}
+
+static int load(struct device *device, const struct part *part, struct workload **ret_workload,
+        struct error *err)
+{
+	struct points points;
+
+	points_choose(&part->op, device->adapter->limits.binding_bytes, &points);
+	return load_points(device, part, &points, ret_workload, err);
+}
+
+int workload_load_beside(const struct workload *near, const uint32_t dims[OP_DYNAMIC_MAX],
+        struct workload **ret_workload, struct error *err)
+{
+	const struct part part = {.op = near->op, .share = 1, .seed = near->seed};
+	struct points points = {.count = 1, .timed = 1};
+
+	memcpy(points.dims[0], dims, sizeof points.dims[0]);
+	return load_points(near->device, &part, &points, ret_workload, err);
 }
 
 static uint64_t largest_bytes(const struct op *op)
@@ -332,12 +349,12 @@ static bool halve(struct part *part)
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err)
 {
-	struct part part = {.op = *op, .share = 1};
-	int answer = load(device, &part, seed, ret_workload, err);
+	struct part part = {.op = *op, .share = 1, .seed = seed};
+	int answer = load(device, &part, ret_workload, err);
 	struct error why;
 
 	while (answer == ANSWER_OUT_OF_MEMORY && halve(&part)) {
-		int again = load(device, &part, seed, ret_workload, &why);
+		int again = load(device, &part, ret_workload, &why);
 		if (again != ANSWER_OUT_OF_MEMORY)
 			answer = again;
 	}

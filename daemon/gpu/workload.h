@@ -42,6 +42,9 @@ struct workload {
  * is room for. */
 int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err);
+/* The same dynamic operator, at these dimensions alone. */
+int workload_load_beside(const struct workload *near, const uint32_t dims[OP_DYNAMIC_MAX],
+        struct workload **ret_workload, struct error *err);
 void workload_free(struct workload *workload); /* NULL is fine */
 
 /* How often a kernel must run at each point so that what it did not write is seen: once where some

@@ -60,7 +60,7 @@ static struct artifact artifact_of(const struct tune_kernel *kernel, enum target
 	bool measured = kernel->best.samples > 0;
 	const struct store_kernel *best = &kernel->best;
 
-	return (struct artifact){
+	struct artifact artifact = {
 	        .op = kernel->id.op,
 	        .schedule = kernel->schedule,
 	        .target = target,
@@ -81,6 +81,9 @@ static struct artifact artifact_of(const struct tune_kernel *kernel, enum target
 	        .checked = measured ? best->checked : 0,
 	        .share = measured ? best->share : 0,
 	};
+
+	memcpy(artifact.most, kernel->most, sizeof artifact.most);
+	return artifact;
 }
 
 static int not_generated(int r, struct problem *ret_problem)

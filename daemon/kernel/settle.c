@@ -52,7 +52,8 @@ static bool gather(void *context, const struct store_trial *trial)
 	return true;
 }
 
-/* A tuned kernel and the schedules that our own trials put near it; of any other itself alone. */
+/* A tuned kernel and the schedules that our own trials put near it; of any other itself alone, and
+ * of a dynamic one, as no other was verified as far as it is served. */
 static void leaders_of(
         struct store *store, const struct tune_kernel *kernel, struct leaders *ret_leaders)
 {
@@ -66,7 +67,7 @@ static void leaders_of(
 	first->median_ns = best->median_ns;
 	first->mad_ns = best->mad_ns;
 	first->samples = best->samples;
-	if (kernel->status == TUNE_TUNED)
+	if (kernel->status == TUNE_TUNED && !kernel->id.op.dynamic_count)
 		(void)store_each_trial(store, &key, gather, &to);
 	*ret_leaders = leaders;
 }

@@ -48,6 +48,9 @@ static void encode(struct buffer *record, const struct store_kernel *kernel)
 	record_put_u64(record, kernel->code_bytes);
 	record_put_u8(record, kernel->naive);
 	record_put_f64(record, kernel->share);
+	for (uint32_t i = 0; i < OP_DYNAMIC_MAX; i++)
+		record_put_u32(record, kernel->reach[i]);
+	record_put_u32(record, kernel->failures);
 }
 
 /* 0 or -EBADMSG. */
@@ -76,6 +79,9 @@ static int decode(struct store_bytes key, struct store_bytes value, struct store
 	kernel->code_bytes = reader.version > 1 ? record_get_u64(&reader) : 0;
 	kernel->naive = reader.version > 1 && record_get_u8(&reader);
 	kernel->share = reader.version > 1 ? record_get_f64(&reader) : 1;
+	for (uint32_t i = 0; i < OP_DYNAMIC_MAX; i++)
+		kernel->reach[i] = reader.version > 2 ? record_get_u32(&reader) : 0;
+	kernel->failures = reader.version > 2 ? record_get_u32(&reader) : kernel->naive;
 	return record_close(&reader);
 }
 

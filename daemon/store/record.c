@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define RECORD_MAGIC   0x524a4e4eu /* "NNJR" */
-#define RECORD_VERSION 2           /* 1: kernels and trials without the cost of compiling */
+#define RECORD_MAGIC 0x524a4e4eu /* "NNJR" */
+/* 1: kernels and trials without the cost of compiling; 2: kernels without reach and failures. */
+#define RECORD_VERSION 3
 #define HEADER_BYTES   20
 #define CHECKSUM_AT    12
 

@@ -57,6 +57,10 @@ struct store_kernel {
 	uint64_t code_bytes; /* of its SPIR-V; 0: not known */
 	bool naive; /* every candidate failed: the plainest schedule there is, neither verified nor
 	             * measured */
+	/* Of a dynamic operator, once the search has ended: the greatest dimensions that were
+	 * verified. 0: none was tried beyond what it is tuned as. */
+	uint32_t reach[OP_DYNAMIC_MAX];
+	uint32_t failures; /* of a naive one: searches in a row that ended so */
 };
 /* 0, or -ENOENT. Found under another driver only: 0 with *ret_stale true; of several drivers, the
  * one measured last. A record of another operator with the same key counts as absent. */

@@ -22,8 +22,13 @@ void best_start(struct session *session)
 
 	session->best.kernel = (struct store_kernel){0};
 	session->best.ours = false;
-	if (kernel_stored(job->tune, &job->id, &kernel) || kernel.status == TUNE_STALE ||
-	        kernel.status == TUNE_NAIVE)
+	if (kernel_stored(job->tune, &job->id, &kernel) || kernel.status == TUNE_STALE)
+		return;
+	session->best.anew = kernel.status == TUNE_NAIVE && kernel.best.finished;
+	if (session->best.anew)
+		log_info("%s on %s: every schedule failed %u times before; all are tried again",
+		        job->text, job->device->public.name, kernel.best.failures);
+	if (kernel.status == TUNE_NAIVE)
 		return;
 	session->best.kernel = kernel.best;
 	session->best.schedule = kernel.schedule;
@@ -115,6 +120,8 @@ static void take(struct session *session, uint32_t candidate)
 	best->pipeline_ns = attempt->trial.pipeline_ns;
 	best->code_bytes = attempt->trial.code_bytes;
 	best->naive = false;
+	best->failures = 0;
+	memset(best->reach, 0, sizeof best->reach);
 	set_schedule(session, &attempt->schedule);
 	session->best.ours = true;
 }
@@ -178,17 +185,24 @@ bool best_update(struct session *session)
 	return strcmp(before.best.schedule, session->best.kernel.schedule) != 0;
 }
 
-int best_finish(struct session *session)
+/* Cut short, the figures of early candidates are not of the same moment as the later ones'. */
+uint32_t best_candidate(const struct session *session)
 {
 	const struct attempt *served = served_attempt(session);
-	uint32_t candidate = choose(session);
 
-	/* Cut short, the figures of early candidates are not of the same moment as the later ones'.
-	 */
 	if (served && !search_done(session->search))
-		candidate = (uint32_t)(served - session->attempts);
-	if (candidate < session->count)
+		return (uint32_t)(served - session->attempts);
+	return choose(session);
+}
+
+int best_finish(struct session *session)
+{
+	uint32_t candidate = best_candidate(session);
+
+	if (candidate < session->count) {
 		take(session, candidate);
+		reach_keep(session, candidate, &session->best.kernel);
+	}
 	if (!session->best.kernel.schedule[0])
 		return -ENOENT;
 	session->best.kernel.finished = true;
@@ -202,14 +216,18 @@ void best_naive(struct session *session, bool finished)
 	struct limits limits = tune_limits(&job->id);
 	struct schedule plainest = space_plainest(&job->id.op, &limits);
 	struct store_kernel *best = &session->best.kernel;
+	struct tune_kernel before = {0};
+	bool again = !kernel_stored(job->tune, &job->id, &before) && before.best.naive;
 
-	*best = (struct store_kernel){
-	        .generation = nnjit_generation, .naive = true, .finished = finished};
+	*best = (struct store_kernel){.generation = nnjit_generation,
+	        .naive = true,
+	        .finished = finished,
+	        .failures = again ? before.best.failures + 1 : 1};
 	snprintf(best->op, sizeof best->op, "%s", job->text);
 	schedule_print(&plainest, best->schedule);
 	set_schedule(session, &plainest);
 	log_warning("%s on %s: no schedule could be measured; '%s', the plainest, is served "
-	            "without having been verified",
+	            "without having been verified; all are tried again later",
 	        job->text, job->device->public.name, best->schedule);
 	keep(session);
 }

@@ -29,14 +29,15 @@ static bool recall_one(void *context, const struct store_trial *trial)
 	return true;
 }
 
+#define WENT_DOWN "the machine went down while it ran" /* never tried again */
+
 /* Left launched by a daemon that died; `why` holds the boot it was launched in. */
 static void judge_leftover(struct session *session, uint32_t candidate)
 {
 	struct store_trial *trial = &session->attempts[candidate].trial;
 
 	if (strcmp(trial->why, session->job->tune->boot) != 0) {
-		journal_reject(session, candidate, STORE_TRIAL_POISONED,
-		        "the machine went down while it ran");
+		journal_reject(session, candidate, STORE_TRIAL_POISONED, WENT_DOWN);
 		return;
 	}
 	trial->state = STORE_TRIAL_TIMED;
@@ -56,6 +57,8 @@ int journal_recall(struct session *session, uint32_t first)
 			continue;
 		if (trial->state == STORE_TRIAL_LAUNCHED)
 			judge_leftover(session, i);
+		if (session->best.anew && strcmp(trial->why, WENT_DOWN) != 0)
+			continue;
 		if (trial->state == STORE_TRIAL_POISONED)
 			search_tell(session->search, i, SEARCH_REJECTED, NULL, 0);
 		else if (session->job->again)

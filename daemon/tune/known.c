@@ -35,10 +35,14 @@ struct limits tune_limits(const struct kernel_id *id)
 	limits.binding_bytes = device->own.binding_bytes;
 	tier_apply(id->tier, &device->own, &limits);
 	limits.features &= id->features;
+	limits.turns = (uint32_t)device->facts.turns;
 	if (!(limits.features & FEATURE_SUBGROUPS))
 		limits.subgroup_min = limits.subgroup_max = 0;
 	if (limits.features & FEATURE_MATRIX)
 		widen(&limits, &device->own);
+	if (device->facts.workgroup_bytes > 0 &&
+	        device->facts.workgroup_bytes < limits.workgroup_bytes)
+		limits.workgroup_bytes = (uint32_t)device->facts.workgroup_bytes;
 	return limits;
 }
 
@@ -168,6 +172,32 @@ static void kernel_in_tuning(const struct session *session, struct tune_kernel *
 	};
 }
 
+/* A search that has ended says how far it looked; a record from before that did not look beyond
+ * the points that are timed. */
+static uint32_t verified_to(const struct tune_kernel *kernel, uint32_t n)
+{
+	const struct op_dynamic *d = &kernel->id.op.dynamic[n];
+
+	if (kernel->status != TUNE_TUNED && kernel->status != TUNE_STALE)
+		return OP_DIM_MAX;
+	if (kernel->best.reach[n])
+		return kernel->best.reach[n];
+	return d->high ? d->high : kernel->id.op.value[d->value];
+}
+
+static void set_range(struct tune_kernel *kernel)
+{
+	const struct kernel_id *id = &kernel->id;
+	struct limits limits = tune_limits(id->device, id->features);
+
+	if (space_range(&id->op, &kernel->schedule, &limits, kernel->most))
+		for (uint32_t i = 0; i < id->op.dynamic_count; i++)
+			kernel->most[i] = id->op.value[id->op.dynamic[i].value];
+	for (uint32_t i = 0; i < id->op.dynamic_count; i++)
+		if (kernel->most[i] > verified_to(kernel, i))
+			kernel->most[i] = verified_to(kernel, i);
+}
+
 /* `job` NULL: none tunes it. */
 static int kernel_known(struct tune *tune, const struct kernel_id *id, const struct job *job,
         struct tune_kernel *ret_kernel, struct error *err)
@@ -183,6 +213,8 @@ static int kernel_known(struct tune *tune, const struct kernel_id *id, const str
 		ret_kernel->measured = search_measured(session->search);
 		ret_kernel->of = search_goal(session->search);
 	}
+	if (!code && id->op.dynamic_count)
+		set_range(ret_kernel);
 	return code;
 }
 

@@ -13,8 +13,17 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
-#define NAIVE_WHY "every schedule failed on this device; the plainest one is served, not verified"
+#define NAIVE_WHY                                                                          \
+	"every schedule failed on this device; the plainest one is served, not verified; " \
+	"they are tried again later, when it is asked for"
+
+/* A busy machine or a driver that stumbles once must not decide for good: 10 minutes later all is
+ * tried again, then after four times as long. */
+#define AGAIN_S      600
+#define AGAIN_FACTOR 4
+#define AGAIN_MAX    4 /* times */
 
 /* ---- The list, most urgent first. */
 
@@ -317,11 +326,21 @@ static int join(struct job *job, const struct tune_params *params,
 	return 0;
 }
 
-/* A naive one whose search was cut short by a dying worker is tried again. */
+static bool is_due_again(const struct store_kernel *naive)
+{
+	uint64_t wait_s = AGAIN_S, now_s = (uint64_t)time(NULL);
+
+	for (uint32_t i = 1; i < naive->failures; i++)
+		wait_s *= AGAIN_FACTOR;
+	return naive->failures <= AGAIN_MAX && now_s >= naive->updated_s + wait_s;
+}
+
+/* A naive one whose search was cut short by a dying worker is tried again at once. */
 static bool is_answered(const struct tune_kernel *kernel)
 {
 	return kernel->status == TUNE_TUNED ||
-	       (kernel->status == TUNE_NAIVE && kernel->best.finished);
+	       (kernel->status == TUNE_NAIVE && kernel->best.finished &&
+	               !is_due_again(&kernel->best));
 }
 
 /* 0, or why nothing can be tuned here: whatever is known or predicted is served all the same. */

@@ -66,6 +66,9 @@ void tune_for_runs(struct tune *tune, double runs, struct tune_kernel *kernel)
 	        .cost_ns = cost_ns(best->pipeline_ns, best->median_ns, runs),
 	        .given = best->schedule};
 
+	/* Of a dynamic kernel the fastest alone was verified as far as it is served. */
+	if (kernel->id.op.dynamic_count)
+		return;
 	if (!(runs > 0) || !best->samples || best->pipeline_ns <= 0 ||
 	        (kernel->status != TUNE_TUNED && kernel->status != TUNE_TUNING))
 		return;

@@ -5,7 +5,7 @@
  *
  *   OPENING -> UNLOADING -> LOADING -> DECIDING -> ask the search, or over
  *                                       |  ^
- *              BUILDING, TIMING, DROPPING  '
+ *              BUILDING, TIMING, DROPPING  '   then REACHING, where the operator is dynamic
  *
  * While a batch is timed, a candidate that will probably be asked for next is built behind it: two
  * calls are under way then, TIMING goes over to BUILDING, and the candidate is `ahead` until the
@@ -30,6 +30,7 @@
 #define LOAD_NS   (60 * S_NS) /* includes the reference's sampled elements */
 #define UNLOAD_NS (10 * S_NS)
 #define DROP_NS   (10 * S_NS)
+#define REACH_NS  (60 * S_NS) /* several tries, each with inputs and references of its own */
 #define ANSWER_NS (40 * S_NS) /* the worker itself gives a compile 20 s and a kernel 10 s */
 
 static void advance(struct session *session, const struct worker_reply *reply);
@@ -42,7 +43,7 @@ int session_create(struct job *job, session_heard *heard, struct session **ret_s
 		return -ENOMEM;
 	session->job = job;
 	session->heard = heard;
-	session->building = session->ahead = NO_CANDIDATE;
+	session->building = session->ahead = session->reach.candidate = NO_CANDIDATE;
 	session->builds = 1;
 	*ret_session = session;
 	return 0;
@@ -333,6 +334,18 @@ static enum session_state claim_ahead(struct session *session)
 	return drop(session, &(struct wire_candidates){.count = 1, .at = {ahead}});
 }
 
+/* The search has ended. */
+static enum session_state conclude(struct session *session)
+{
+	uint32_t candidate;
+
+	if (!reach_wanted(session, &candidate))
+		return finish(session);
+	const struct wire_reach request = reach_ask(session, candidate);
+	call(session, wire_write_reach(&request), REACH_NS);
+	return SESSION_REACHING;
+}
+
 static enum session_state ask(struct session *session)
 {
 	const struct job *job = session->job;
@@ -348,7 +361,7 @@ static enum session_state ask(struct session *session)
 		session->asked.count = search_ask(
 		        session->search, session->asked.candidate, &session->samples);
 	session->open = session->asked.count;
-	return session->open ? claim_ahead(session) : finish(session);
+	return session->open ? claim_ahead(session) : conclude(session);
 }
 
 static enum session_state build_next(struct session *session, uint32_t candidate)
@@ -463,6 +476,9 @@ static enum session_state step(struct session *session, const struct worker_repl
 		return timed(session, reply);
 	case SESSION_DROPPING:
 		return SESSION_DECIDING;
+	case SESSION_REACHING:
+		reach_take(session, reply);
+		return finish(session);
 	case SESSION_DECIDING:
 		return decide(session);
 	case SESSION_OVER:

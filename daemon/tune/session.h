@@ -22,6 +22,7 @@ enum session_state {
 	SESSION_BUILDING,  /* one candidate, `building` */
 	SESSION_TIMING,    /* those in `timing`; behind them `building` may be begun ahead */
 	SESSION_DROPPING,  /* built candidates that are of no more use */
+	SESSION_REACHING,  /* how far out the finalist of a dynamic operator is right */
 	SESSION_DECIDING,  /* nothing: what comes next is found out now */
 	SESSION_OVER,      /* nothing any more: `outcome` */
 };
@@ -93,10 +94,15 @@ struct session {
 	char refusal[160]; /* why the last candidate was rejected */
 
 	struct {
+		uint32_t candidate; /* which was tried; NO_CANDIDATE: none yet */
+		struct wire_reached found;
+	} reach;
+	struct {
 		struct store_kernel kernel; /* schedule "" while there is none */
 		struct schedule schedule;
 		double predicted_ns;
 		bool ours; /* measured in this session */
+		bool anew; /* every schedule failed before: what was found then counts no more */
 	} best;
 };
 
@@ -110,6 +116,14 @@ void session_destroy(struct session *session);
 /* The candidates in the order they are screened, and a search over them. 0 or -ENOMEM. */
 int candidates_take(struct session *session, const struct space *space);
 void candidates_expand(struct session *session); /* by a leader's neighbours, if it is asked for */
+
+/* ---- reach.c */
+/* Whether the one that is going to be the best is still to be tried further out. */
+bool reach_wanted(const struct session *session, uint32_t *ret_candidate);
+struct wire_reach reach_ask(struct session *session, uint32_t candidate);
+void reach_take(struct session *session, const struct worker_reply *reply);
+/* Into the kernel that the candidate becomes. */
+void reach_keep(const struct session *session, uint32_t candidate, struct store_kernel *kernel);
 
 /* ---- transfer.c */
 /* The best schedules of the nearest shapes of the same operator tuned on this device under this
@@ -158,6 +172,8 @@ void journal_finals(struct session *session); /* of all, once the finals have co
 void best_start(struct session *session); /* what the store has from an earlier run */
 /* After a batch. Whether another schedule is served now. */
 bool best_update(struct session *session);
+/* Which best_finish takes; count where nothing of this session can be taken. */
+uint32_t best_candidate(const struct session *session);
 int best_finish(struct session *session); /* 0, or -ENOENT if nothing was ever measured */
 /* Nothing could be measured: the plainest schedule is served, and marked. finished: every candidate
  * failed; else the search was cut short. */

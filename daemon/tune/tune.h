@@ -98,6 +98,9 @@ struct tune_kernel {
 	enum tune_status status;
 	uint32_t measured, of;
 	double predicted_ns;
+	/* What each dynamic dimension may be with this schedule: what was verified, or, while
+	 * nothing is, what the device's limits allow. */
+	uint32_t most[OP_DYNAMIC_MAX];
 	struct store_kernel best; /* zero but for texts while predicted */
 };
 /* Times the fastest: as close to it as this is a near-tie, which something else decides. */

@@ -56,6 +56,7 @@ struct limits limits_meet(const struct limits *a, const struct limits *b)
 	MEET(workgroup_bytes);
 	MEET(storage_buffers);
 	MEET(binding_bytes);
+	ret.turns = !a->turns || (b->turns && b->turns < a->turns) ? b->turns : a->turns;
 	if (ret.features & FEATURE_SUBGROUPS) { /* the range that either may give */
 		ret.subgroup_min = a->subgroup_min < b->subgroup_min ? a->subgroup_min
 		                                                     : b->subgroup_min;

@@ -38,6 +38,7 @@ struct limits {
 	uint64_t binding_bytes;              /* one storage binding */
 	uint32_t subgroup_min, subgroup_max; /* invocations; 0 without FEATURE_SUBGROUPS */
 	uint32_t features;                   /* enum feature bits */
+	uint32_t turns; /* of an invocation's loops, each entered once more; 0: no end is known */
 	struct matrix_shape matrices[MATRIX_SHAPES_MAX]; /* with FEATURE_MATRIX; then zeros */
 };
 
@@ -52,7 +53,7 @@ struct limits limits_meet(const struct limits *a, const struct limits *b);
 struct correction;
 
 /* Measured on the device by the worker's probe; 0 is unknown. */
-#define FACTS_VERSION 1 /* of what is measured and how; other versions are out of date */
+#define FACTS_VERSION 2 /* of what is measured and how; other versions are out of date */
 #define FACTS_CACHES  3
 struct facts {
 #define FACT(name, ...) double name;

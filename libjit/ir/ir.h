@@ -268,6 +268,17 @@ static inline ir_id ir_mul(struct ir_builder *b, ir_id x, ir_id y)
 	return ir_compute(b, IR_MUL, x, y, 0);
 }
 
+/* ---- Turns of loops. */
+/* What a module's dispatch may be at most. */
+struct ir_extremes {
+	uint32_t workgroups[3]; /* 1 at least */
+	uint32_t uniforms[4];
+};
+/* The turns of all loops of an invocation together, at most; each time that a loop is entered
+ * counts one more, as its last test does. 0 or -ENOMEM. */
+int ir_turns(
+        const struct ir_module *module, const struct ir_extremes *extremes, uint64_t *ret_turns);
+
 /* ---- Checker and printer. */
 struct buffer;
 struct error;

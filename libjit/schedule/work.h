@@ -22,3 +22,9 @@ struct work {
 	double row; /* neighbours that read the same address of one of the operands; 0: no matter */
 	double traffic_bytes; /* of the whole dispatch, to and from the last cache */
 };
+
+/* More than the loops of any invocation turn; far more, where invocations differ. */
+static inline double work_turns_most(const struct work *work)
+{
+	return 32 * work->turns + 4096;
+}

@@ -6,10 +6,12 @@
 #include "space/legality.h"
 
 #include "base/error.h"
+#include "lower/turns.h"
 #include "schedule/family.h"
 #include "space/space.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int exceeds(struct error *err, const char *limit, uint64_t need, uint64_t allowed)
 {
@@ -60,6 +62,23 @@ int legality_of_sizes(
 	return within_features(g, l, err);
 }
 
+int legality_of_turns(const struct op *op, const struct schedule *schedule, const struct limits *l,
+        struct error *err)
+{
+	uint32_t most[OP_DYNAMIC_MAX] = {0};
+	uint64_t turns;
+
+	if (!l->turns)
+		return 0;
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		most[i] = op->dynamic[i].high ? op->dynamic[i].high
+		                              : op->value[op->dynamic[i].value];
+	int r = lower_turns(op, schedule, most, &turns);
+	if (r)
+		return error_set(err, r, "", "out of memory");
+	return turns > l->turns ? exceeds(err, "turns of its loops", turns, l->turns) : 0;
+}
+
 int legality_of_bindings(const struct op *op, const struct limits *l, struct error *err)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
@@ -97,5 +116,22 @@ int space_check(const struct op *op, const struct schedule *schedule, const stru
 		r = legality_of_sizes(op, &g, limits, err);
 	if (!r && limits)
 		r = legality_of_bindings(op, limits, err);
+	if (!r && limits)
+		r = legality_of_turns(op, schedule, limits, err);
+	return r;
+}
+
+int space_range(const struct op *op, const struct schedule *schedule, const struct limits *limits,
+        uint32_t ret_most[static OP_DYNAMIC_MAX])
+{
+	uint32_t most[OP_DYNAMIC_MAX] = {0}, low;
+	int r = 0;
+
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		op_range(op, i, &low, &most[i]);
+	if (op->dynamic_count && limits->turns)
+		r = lower_narrow(op, schedule, limits->turns, most);
+	if (!r)
+		memcpy(ret_most, most, sizeof most);
 	return r;
 }

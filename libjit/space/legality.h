@@ -8,6 +8,7 @@
 #include "device/limits.h"
 #include "op/op.h"
 #include "schedule/geometry.h"
+#include "schedule/schedule.h"
 
 struct error;
 
@@ -15,4 +16,8 @@ struct error;
 int legality_of_sizes(const struct op *op, const struct geometry *geometry,
         const struct limits *limits, struct error *err);
 /* Storage buffers: how many, how large. 0, or -ERANGE and err. */
+/* What it is tuned as, and a stated range's greatest. Lowers the kernel where the device ends loops
+ * that turn too often. */
+int legality_of_turns(const struct op *op, const struct schedule *schedule, const struct limits *l,
+        struct error *err);
 int legality_of_bindings(const struct op *op, const struct limits *limits, struct error *err);

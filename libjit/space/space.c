@@ -72,6 +72,18 @@ uint16_t pool_width(const struct pool *pool, uint16_t listed)
 	return lanes >= 4 && lanes <= 16 ? (uint16_t)lanes : 4;
 }
 
+/* Few loops come near a device's limit, and lowering a kernel to see takes time: tests hold that
+ * none turns as often as is taken to be the most here. */
+static bool may_turn_too_often(const struct pool *pool, const struct work *work)
+{
+	const struct op *op = pool->op;
+	bool ranges = false;
+
+	for (uint32_t i = 0; i < op->dynamic_count; i++)
+		ranges |= op->dynamic[i].high != 0; /* counted for the middle alone */
+	return ranges || work_turns_most(work) > pool->limits->turns;
+}
+
 void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedule)
 {
 	struct candidate *best = pool->kept->best[kind];
@@ -89,6 +101,9 @@ void pool_offer(struct pool *pool, uint32_t kind, const struct schedule *schedul
 		return;
 	double predicted = cost_predict(pool->op, &g, &work, pool->facts).ns;
 	if (at == SPACE_MAX && predicted >= best[at - 1].predicted_ns)
+		return;
+	if (may_turn_too_often(pool, &work) &&
+	        legality_of_turns(pool->op, schedule, pool->limits, NULL))
 		return;
 	if (at < SPACE_MAX)
 		pool->kept->count[kind]++;

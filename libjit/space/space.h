@@ -38,6 +38,11 @@ int space_enumerate(const struct op *op, const struct limits *limits, const stru
 int space_check(const struct op *op, const struct schedule *schedule, const struct limits *limits,
         struct error *err);
 
+/* The greatest that each dynamic dimension may be with this legal schedule: op_range's, or what the
+ * device's loops take. 0 or -ENOMEM. */
+int space_range(const struct op *op, const struct schedule *schedule, const struct limits *limits,
+        uint32_t ret_most[static OP_DYNAMIC_MAX]);
+
 /* What the pruned space may have left out: the legal schedules one step of one axis away from
  * `schedule`, distinct, ascending predicted_ns. Returns how many. */
 #define SPACE_NEIGHBOURS_MAX (2 * AXIS_COUNT)

@@ -208,6 +208,9 @@ static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, st
 
 	if (r)
 		return r;
+	for (uint32_t i = 0; i < kernel.dimension_count; i++)
+		if (artifact->most[i])
+			kernel.dimensions[i].high = artifact->most[i];
 	write_open(writer, NULL, '{');
 	write_identity(writer, artifact);
 	write_code(writer, artifact, &kernel);

@@ -6,6 +6,7 @@
  */
 #include "protocol/wire/message.h"
 
+#include "protocol/wire/member.h"
 #include "protocol/wire/wire.h"
 
 #include <errno.h>
@@ -13,24 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A member's row. */
-struct rule {
-	const char *name;
-	uint64_t most;
-	const char *must;
-};
-
-static int refuse(const struct rule *rule, struct error *err)
-{
-	return error_set(err, -EBADMSG, rule->name, "%s must be %s", rule->name, rule->must);
-}
-
-/* False when memory ran out; takes over `value`. */
-static bool put(json_t *object, const char *name, json_t *value)
-{
-	return !json_object_set_new(object, name, value);
-}
 
 /* ---- Numbers. */
 
@@ -214,113 +197,6 @@ static bool write_CLOCK(json_t *object, const char *name, const enum wire_clock 
 }
 
 /* ---- Candidates and their times. */
-
-static int read_CANDIDATES(const json_t *object, const struct rule *rule,
-        struct wire_candidates *ret_value, struct error *err)
-{
-	const json_t *array = json_object_get(object, rule->name), *number;
-	struct wire_candidates candidates = {.count = (uint32_t)json_array_size(array)};
-	bool seen[WIRE_CANDIDATES_MAX] = {0};
-	size_t i;
-
-	if (!json_array_size(array) || json_array_size(array) > WIRE_CANDIDATES_MAX)
-		return refuse(rule, err);
-	json_array_foreach(array, i, number)
-	{
-		json_int_t at = json_is_integer(number) ? json_integer_value(number) : -1;
-		if (at < 0 || at >= WIRE_CANDIDATES_MAX || seen[at])
-			return error_set(err, -EBADMSG, rule->name,
-			        "%s must be distinct numbers from 0 to %d", rule->name,
-			        WIRE_CANDIDATES_MAX - 1);
-		seen[at] = true;
-		candidates.at[i] = (uint32_t)at;
-	}
-	*ret_value = candidates;
-	return 0;
-}
-
-static bool write_CANDIDATES(json_t *object, const char *name, const struct wire_candidates *value)
-{
-	json_t *array = json_array();
-	bool done = true;
-
-	for (uint32_t i = 0; i < value->count; i++)
-		done &= !json_array_append_new(array, json_integer(value->at[i]));
-	return put(object, name, array) && done;
-}
-
-void wire_samples_free(struct wire_samples *samples)
-{
-	free((void *)(uintptr_t)samples->candidates);
-	free((void *)(uintptr_t)samples->ns);
-	*samples = (struct wire_samples){0};
-}
-
-/* What is read into. */
-struct times {
-	uint32_t count, rounds;
-	uint32_t *candidates;
-	double *ns;
-};
-
-/* One candidate's times; they must be as many as the first one's. */
-static bool take_times(struct times *all, uint32_t i, const char *name, const json_t *times)
-{
-	char *end;
-	unsigned long candidate = strtoul(name, &end, 10);
-
-	if (*end || !*name || candidate >= WIRE_CANDIDATES_MAX ||
-	        json_array_size(times) != all->rounds)
-		return false;
-	all->candidates[i] = (uint32_t)candidate;
-	for (uint32_t round = 0; round < all->rounds; round++)
-		all->ns[round * all->count + i] = json_number_value(json_array_get(times, round));
-	return true;
-}
-
-static int read_SAMPLES(const json_t *object, const struct rule *rule,
-        struct wire_samples *ret_value, struct error *err)
-{
-	json_t *named = json_object_get(object, rule->name), *times;
-	const json_t *first = json_object_iter_value(json_object_iter(named));
-	struct times all = {.count = (uint32_t)json_object_size(named),
-	        .rounds = (uint32_t)json_array_size(first)};
-	const char *name;
-	uint32_t i = 0;
-
-	if (!json_is_object(named) || json_object_size(named) > WIRE_CANDIDATES_MAX ||
-	        json_array_size(first) > WIRE_SAMPLES_MAX)
-		return refuse(rule, err);
-	all.candidates = calloc(all.count + 1, sizeof *all.candidates);
-	all.ns = calloc((size_t)all.count * all.rounds + 1, sizeof *all.ns);
-	struct wire_samples samples = {all.count, all.rounds, all.candidates, all.ns};
-	bool good = all.candidates && all.ns;
-	json_object_foreach(named, name, times) good = good && take_times(&all, i++, name, times);
-	if (good)
-		*ret_value = samples;
-	else
-		wire_samples_free(&samples);
-	return good ? 0 : refuse(rule, err);
-}
-
-static bool write_SAMPLES(json_t *object, const char *name, const struct wire_samples *value)
-{
-	json_t *all = json_object();
-	bool done = true;
-	char number[16];
-
-	for (uint32_t i = 0; i < value->count; i++) {
-		json_t *times = json_array();
-		for (uint32_t round = 0; round < value->rounds; round++)
-			done &= !json_array_append_new(
-			        times, json_real(value->ns[round * value->count + i]));
-		snprintf(number, sizeof number, "%" PRIu32, value->candidates[i]);
-		done &= put(all, number, times);
-	}
-	return put(object, name, all) && done;
-}
-
-/* ---- Devices. */
 
 static int read_DEVICES(
         const json_t *object, const struct rule *rule, const json_t **ret_value, struct error *err)

@@ -41,6 +41,10 @@ enum wire_clock {
 /* WIRE_PROFILE_COUNT if there is none of this name. */
 enum wire_profile wire_profile_by_name(const char *name);
 
+/* Of a dynamic operator, 0 where it has none. */
+struct wire_dims {
+	uint32_t at[4];
+};
 struct wire_candidates {
 	uint32_t count;
 	uint32_t at[WIRE_CANDIDATES_MAX]; /* distinct, each below WIRE_CANDIDATES_MAX */
@@ -69,6 +73,7 @@ static inline bool wire_facts_known(const struct facts *facts)
 #define WIRE_TYPE_PROFILE    enum wire_profile
 #define WIRE_TYPE_CLOCK      enum wire_clock
 #define WIRE_TYPE_CANDIDATES struct wire_candidates
+#define WIRE_TYPE_DIMS       struct wire_dims
 #define WIRE_TYPE_SAMPLES    struct wire_samples
 #define WIRE_TYPE_DEVICES    const json_t *
 #define WIRE_TYPE_DRIVER     struct wire_driver

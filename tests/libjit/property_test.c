@@ -20,6 +20,7 @@
 #include "draw.h"
 #include "emit/spirv/spirv.h"
 #include "emit/text/wgsl.h"
+#include "lower/turns.h"
 #include "shrink.h"
 #include "space/space.h"
 #include "tests/bench/emit_glsl.h"
@@ -59,6 +60,7 @@ struct property {
 	struct nnjit *nnjit;
 	spv_context spirv;
 	uint64_t checked, failed, refused;
+	double loosest;      /* bound of turns, relative to the turns */
 	double worst;        /* error, relative to the tolerance */
 	uint64_t worst_case; /* its number */
 	char text[512];
@@ -210,7 +212,19 @@ static bool code_is_sound(struct property *p, const struct trial *t, const struc
 static bool numbers_are_right(struct property *p, const struct trial *t, uint64_t number)
 {
 	struct verdict v = trial_run(p->nnjit, t);
+	uint64_t most = 0;
 
+	if (lower_turns(&t->op, &t->schedule, t->dims, &most) || v.turns > most)
+		return wrong(p, "its loops turn %llu times, at most %llu were expected",
+		        (unsigned long long)v.turns, (unsigned long long)most);
+	struct work work;
+	space_work(&t->op, &t->schedule, &work);
+	if (!t->op.dynamic_count && most > work_turns_most(&work))
+		return wrong(p,
+		        "its loops turn up to %llu times, and %.0f are taken to be the most",
+		        (unsigned long long)most, work_turns_most(&work));
+	if (most > v.turns)
+		p->loosest = fmax(p->loosest, (double)most / (double)(v.turns + 64));
 	if (v.right && v.error > p->worst * v.tolerance) {
 		p->worst = v.error / v.tolerance;
 		p->worst_case = number;
@@ -385,6 +399,7 @@ static int attempt(struct property *p)
 
 static int summary(const struct property *p)
 {
+	printf("bounds of turns at most %.1f times the turns\n", p->loosest);
 	printf("%llu cases from seed %llu; %llu needed shader-f16 to have a kernel; worst error "
 	       "%.2g "
 	       "of the tolerance\n",

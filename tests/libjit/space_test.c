@@ -8,6 +8,7 @@
 #include "cost/roofline.h"
 #include "emit/spirv/spirv.h"
 #include "kernel_cases.h"
+#include "lower/turns.h"
 #include "shapes.h"
 #include "space/space.h"
 
@@ -259,6 +260,88 @@ START_TEST(limits_refuse_with_a_reason)
 }
 END_TEST
 
+/* ---- A device that ends loops. */
+
+#define TURNS 65535
+
+static uint64_t turns_of(const char *op_text, const char *schedule_text, uint32_t dim)
+{
+	const uint32_t most[OP_DYNAMIC_MAX] = {dim};
+	struct schedule schedule;
+	uint64_t turns = 0;
+	struct op op;
+
+	ck_assert_int_eq(op_parse(op_text, &op, NULL), 0);
+	ck_assert_int_eq(schedule_parse(schedule_text, &schedule, NULL), 0);
+	ck_assert_int_eq(lower_turns(&op, &schedule, most, &turns), 0);
+	return turns;
+}
+
+static const char *const long_ones[] = {
+        "reduce_sum rows=1 n=65536 inner=4",
+        "reduce_max rows=3 n=1000001",
+        "softmax rows=4 n=70000",
+        "cumsum rows=1 n=100000 inner=64",
+        "layernorm rows=2 n=300000",
+        "matmul m=1 n=8 k=400000",
+        "matmul m=16 n=16 k=262144 a=f16 b=f16 out=f16",
+        "conv2d c=16384 h=4 w=4 oc=4 kernel=3,3",
+        "attention heads=1 q=1 kv=200000 dim=16",
+};
+
+START_TEST(loops_keep_within_turns)
+{
+	struct limits limits = limits_web_default;
+	struct space space;
+	struct error err;
+	struct op op;
+
+	limits.turns = TURNS;
+	ck_assert_int_eq(op_parse(long_ones[_i], &op, NULL), 0);
+	for (size_t f = 0; f < CASE_FACTS; f++) {
+		ck_assert_msg(space_enumerate(&op, &limits, &case_facts[f], &space, &err) == 0,
+		        "%s: %s", long_ones[_i], err.text);
+		for (uint32_t i = 0; i < space.count; i++) {
+			const uint32_t none[OP_DYNAMIC_MAX] = {0};
+			uint64_t turns;
+			ck_assert_int_eq(
+			        lower_turns(&op, &space.candidates[i].schedule, none, &turns), 0);
+			ck_assert_uint_le(turns, TURNS);
+		}
+	}
+}
+END_TEST
+
+/* Whoever loops more than the device allows is refused by name, and a range ends where it does. */
+START_TEST(turns_refuse_and_narrow)
+{
+	struct limits limits = limits_web_default;
+	uint32_t most[OP_DYNAMIC_MAX];
+	struct schedule schedule;
+	struct error err;
+	struct op op;
+
+	limits.turns = TURNS;
+	op_parse("reduce_sum rows=1 n=65536 inner=4", &op, NULL);
+	schedule_parse("wg_y=4 vec=4", &schedule, NULL);
+	ck_assert_int_eq(space_check(&op, &schedule, &limits, &err), -ERANGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "turns"));
+	limits.turns = 0;
+	ck_assert_int_eq(space_check(&op, &schedule, &limits, &err), 0);
+
+	limits.turns = TURNS;
+	op_parse("softmax rows=4 n=?8", &op, NULL);
+	schedule_parse("wg_y=4", &schedule, NULL);
+	ck_assert_int_eq(space_range(&op, &schedule, &limits, most), 0);
+	ck_assert_uint_gt(most[0], 8);
+	ck_assert_uint_le(turns_of("softmax rows=4 n=?8", "wg_y=4", most[0]), TURNS);
+	ck_assert_uint_gt(turns_of("softmax rows=4 n=?8", "wg_y=4", most[0] + 1), TURNS);
+	limits.turns = 0;
+	ck_assert_int_eq(space_range(&op, &schedule, &limits, most), 0);
+	ck_assert_uint_eq(most[0], OP_DIM_MAX);
+}
+END_TEST
+
 START_TEST(kinds_are_all_there)
 {
 	struct limits limits = case_limits();
@@ -346,6 +429,9 @@ int main(void)
 	tcase_add_loop_test(tests, what_can_be_bound_can_be_dispatched, 0, SHAPES);
 	tcase_add_test(tests, huge_shapes_have_a_space_too);
 	tcase_add_test(tests, limits_refuse_with_a_reason);
+	tcase_add_loop_test(
+	        tests, loops_keep_within_turns, 0, (int)(sizeof long_ones / sizeof *long_ones));
+	tcase_add_test(tests, turns_refuse_and_narrow);
 	tcase_add_test(tests, kinds_are_all_there);
 	tcase_add_test(tests, schedule_text_round_trips);
 	tcase_add_test(tests, schedule_text_refused);

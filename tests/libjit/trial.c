@@ -192,7 +192,7 @@ struct verdict trial_run(struct nnjit *nnjit, const struct trial *trial)
 {
 	AUTO(run_free) struct run run = make(trial);
 	struct verdict v = {0};
-	struct nnjit_eval_params params = {run.buffers, trial->dims, trial->subgroup};
+	struct nnjit_eval_params params = {run.buffers, trial->dims, trial->subgroup, &v.turns};
 	int r = nnjit_eval(nnjit, &trial->op, &trial->schedule, &params);
 
 	if (r == -EFAULT)

@@ -24,6 +24,7 @@ struct verdict {
 	double error, tolerance; /* the worst element's, relative to the output's scale */
 	uint64_t element;        /* the worst one: what is there, and what should be */
 	double got, want;
+	uint64_t turns; /* of the interpreter's loops */
 	char text[160]; /* "right", or what is wrong, in a line */
 };
 

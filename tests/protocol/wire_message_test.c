@@ -62,6 +62,32 @@ START_TEST(builds_and_verdicts)
 }
 END_TEST
 
+START_TEST(reaches)
+{
+	const struct wire_reach reach = {
+	        .candidate = 2, .schedule = "wg_x=8", .most = {{70000, 3, 0, 0}}};
+	const struct wire_reached reached = {
+	        .dims = {{65536, 3, 0, 0}}, .why = "", .max_rel_err = 0.5, .checked = 9};
+	struct wire_reach asked = {0};
+	struct wire_reached found = {0};
+	json_t *message = spelt(wire_write_reach(&reach),
+	        "{\"do\":\"reach\",\"candidate\":2,\"schedule\":\"wg_x=8\","
+	        "\"most\":[70000,3,0,0]}");
+
+	ck_assert_int_eq(wire_read_reach(message, &asked, NULL), 0);
+	ck_assert_mem_eq(&asked.most, &reach.most, sizeof asked.most);
+	json_decref(message);
+	message = spelt(wire_write_reached(&reached),
+	        "{\"dims\":[65536,3,0,0],\"why\":\"\",\"max_rel_err\":0.5,\"checked\":9}");
+	ck_assert_int_eq(wire_read_reached(message, &found, NULL), 0);
+	ck_assert_mem_eq(&found.dims, &reached.dims, sizeof found.dims);
+	json_decref(message);
+	message = parse("{\"do\":\"reach\",\"candidate\":2,\"schedule\":\"\",\"most\":[1,2,3]}");
+	ck_assert_int_eq(wire_read_reach(message, &asked, NULL), -EBADMSG);
+	json_decref(message);
+}
+END_TEST
+
 START_TEST(times_by_candidate)
 {
 	uint32_t numbers[] = {3, 200};
@@ -198,7 +224,7 @@ START_TEST(requests_by_name)
 	}
 	json_t *message = parse("{\"do\":\"fly\"}");
 	ck_assert_int_eq(wire_read_request(message, &request, &err), -EBADMSG);
-	ck_assert_str_eq(err.text, "do must be list, open, probe, load, build, time, drop or "
+	ck_assert_str_eq(err.text, "do must be list, open, probe, load, build, time, reach, drop or "
 	                           "unload");
 	json_decref(message);
 }
@@ -241,6 +267,7 @@ int main(void)
 	TCase *tests = tcase_create("wire_message");
 
 	tcase_add_test(tests, builds_and_verdicts);
+	tcase_add_test(tests, reaches);
 	tcase_add_test(tests, times_by_candidate);
 	tcase_add_test(tests, devices);
 	tcase_add_loop_test(tests, what_is_no_message_is_refused, 0, LENGTH(refused_rows));

@@ -106,6 +106,7 @@ static uint32_t test_loop(struct machine *m, const struct ir_inst *inst, uint32_
 	const uint32_t *counter = m->values[id], *to = operand(m, inst, 1);
 	uint32_t *mask = mask_of(m);
 
+	m->turns++;
 	for (uint32_t i = 0; i < m->invocations; i++)
 		mask[i] &= counter[i] < to[i] ? UINT32_MAX : 0;
 	if (any_active(m))
@@ -242,8 +243,11 @@ static void run_workgroup(struct machine *m)
 	for (uint32_t i = 0; i < m->invocations; i++)
 		m->masks[i] = UINT32_MAX;
 	m->depth = 0;
+	m->turns = 0;
 	for (uint32_t id = 1; id < m->module->count;)
 		id = step(m, id);
+	if (m->turns > m->run->turns)
+		m->run->turns = m->turns;
 }
 
 /* The marker that follows each LOOP, IF and ELSE. */

@@ -17,5 +17,8 @@ struct emit_eval {
 	uint32_t lengths[IR_BINDINGS_MAX];
 	/* Accesses out of bounds, counted here: they read 0 and do not write. */
 	uint64_t out_of_bounds;
+	/* How often loops were tested, whatever invocation was in them: the most of any workgroup.
+	 */
+	uint64_t turns;
 };
 int emit_eval(const struct ir_module *module, struct emit_eval *run); /* -ENOMEM */

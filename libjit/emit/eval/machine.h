@@ -25,6 +25,7 @@ struct machine {
 	uint32_t *words; /* the one allocation behind values and shared */
 	uint32_t *masks; /* by depth: all ones where the invocation is active */
 	uint32_t depth;
+	uint64_t turns; /* of this workgroup */
 };
 
 static inline uint32_t *mask_of(const struct machine *m)
