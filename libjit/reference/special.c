@@ -76,8 +76,22 @@ static bool takes_denormals(const struct op *op)
 	struct tensor tensors[OP_TENSORS_MAX];
 	uint32_t count = op_tensors(op, tensors);
 
+	/* Times an infinity, a denormal and the 0 that it may become are an infinity and NaN. */
+	if (op->kind == OP_GATE || op->kind == OP_REDUCE_PROD || (op_has_steps(op) && count > 2))
+		return false;
 	return dtype_is_float(tensors[count - 1].dtype) &&
 	       !(op_has_steps(op) && has_step(op, tells_denormals));
+}
+
+/* What is beside a tensor, or shut out by a mask, counts 0 times: an infinite factor may make that
+ * NaN. Weights of convolutions and values of attention are therefore finite. */
+static bool takes_infinities(const struct op *op, const char *tensor)
+{
+	if (op->kind == OP_RESIZE) /* an interpolation's neighbour */
+		return false;
+	if (op->kind == OP_ATTENTION)
+		return strcmp(tensor, "v") != 0;
+	return op_family(op->kind) != FAMILY_CONVOLUTION || strcmp(tensor, "w") != 0;
 }
 
 /* ---- How often. */
@@ -116,7 +130,7 @@ struct special {
 	enum reference_special kind;
 	uint64_t seed;
 	uint32_t one_in;
-	bool extremes, denormals;
+	bool infinities, extremes, denormals;
 };
 
 static uint32_t below(uint64_t bits, uint32_t count)
@@ -127,10 +141,14 @@ static uint32_t below(uint64_t bits, uint32_t count)
 static double pick(const struct special *s, uint64_t bits)
 {
 	bool half = s->tensor->dtype == DTYPE_F16;
-	double list[12] = {INFINITY, -INFINITY, 0, -0.0};
-	uint32_t count = 4;
+	double list[12] = {0, -0.0};
+	uint32_t count = 2;
 
-	if (s->kind == REFERENCE_SPECIAL_NAN)
+	if (s->infinities) {
+		list[count++] = INFINITY;
+		list[count++] = -INFINITY;
+	}
+	if (s->infinities && s->kind == REFERENCE_SPECIAL_NAN)
 		list[count++] = NAN;
 	if (s->extremes) {
 		list[count++] = half ? 65504 : 0x1.fffffep127;
@@ -178,6 +196,7 @@ void reference_fill_special(const struct op *op, uint32_t tensor, uint64_t seed,
 	        .kind = kind,
 	        .seed = seed + tensor,
 	        .one_in = one_in(op, t->name),
+	        .infinities = takes_infinities(op, t->name),
 	        .extremes = reference_takes_extremes(op),
 	        .denormals = takes_denormals(op)};
 	reference_fill(op, tensor, seed, buffer);
