@@ -188,7 +188,7 @@ static uint32_t verified_to(const struct tune_kernel *kernel, uint32_t n)
 static void set_range(struct tune_kernel *kernel)
 {
 	const struct kernel_id *id = &kernel->id;
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 
 	if (space_range(&id->op, &kernel->schedule, &limits, kernel->most))
 		for (uint32_t i = 0; i < id->op.dynamic_count; i++)

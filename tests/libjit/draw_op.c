@@ -32,12 +32,23 @@ static uint32_t most_of(const char *name)
 	return 128;
 }
 
+/* Rows longer than some driver's loops turn: most are too dear with what else is drawn. */
+#define LONG_ROW    65536u
+#define LONG_ONE_IN 12
+
+static bool is_along_rows(const char *name)
+{
+	return !strcmp(name, "n") || !strcmp(name, "k");
+}
+
 static uint32_t draw_named(struct draw *d, const struct op_field *field)
 {
 	uint32_t most = most_of(field->name);
 
 	if (field->initial && draw_one_in(d, 2))
 		return field->initial;
+	if (is_along_rows(field->name) && draw_one_in(d, LONG_ONE_IN))
+		return LONG_ROW + draw_below(d, LONG_ROW / 8);
 	return draw_size(d, draw_one_in(d, 12) ? 8 * most : most);
 }
 

@@ -13,6 +13,7 @@ import { after, before, test } from 'node:test';
 
 import { closedPort, launch, openPage, serve, Unavailable } from '../bench/browser.mjs';
 import { findDevice, startDaemon } from '../bench/daemon.mjs';
+import { opBeyond } from '../../clients/web/connect/beyond.js';
 import { arrayOf, bytesAt, dimsOf, fromNumbers, toNumbers, workgroupsAt } from '../../clients/web/runtime/tensor.js';
 
 // ---- Without a page.
@@ -35,6 +36,15 @@ for (const [given, field, says] of [[{ m: 0, k: 5 }, 'm', /'m' is 0; .* takes 1 
 	[[1], 'k', /undefined/], [[1, 5, 2], 'number 3', /number 3/]])
 	test(`refused: dimensions ${JSON.stringify(given)}`, () =>
 		assert.throws(() => dimsOf(open, given), error => error.code === 'bad-dims' && error.field === field && says.test(error.detail)));
+
+test('beyond what a kernel was verified for the operator is asked for again', () => {
+	assert.equal(opBeyond(open, { m: 100, k: 5 }), null);
+	assert.equal(opBeyond(open, { m: 5000, k: 9 }), 'matmul m=?5000 n=48 k=?9');
+	assert.equal(opBeyond(open, [101, 6]), 'matmul m=?101 n=48 k=?6');
+	assert.equal(opBeyond({ op: 'copy shape=?4,8,?2..16', dimensions: [{ name: 'shape[0]', min: 1, max: 9, hint: 4 },
+		{ name: 'shape[2]', min: 2, max: 16, hint: 6 }] }, { 'shape[0]': 70, 'shape[2]': 16 }), 'copy shape=?70,8,?16');
+	assert.equal(opBeyond({ op: 'copy shape=4' }, {}), null);
+});
 
 test('workgroups and bytes follow the dimensions', () => {
 	assert.deepEqual(workgroupsAt(open, [20, 6]), [2, 10, 1]); // 11.25, at most 10

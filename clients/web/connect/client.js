@@ -4,6 +4,7 @@
 // asks it for kernels. Over a WebSocket, or by fetch where the browser blocks that: both transports
 // answer call() and subscribe() alike, so nothing here depends on which it is.
 
+import { opBeyond } from './beyond.js';
 import { HttpTransport } from './http.js';
 import { given, kernelParams } from './params.js';
 import { probe } from './probe.js';
@@ -11,7 +12,7 @@ import { NnjitError } from './problem.js';
 import { SocketTransport } from './socket.js';
 
 /**
- * @import { Artifact, ConnectOptions, Kernel, KernelOptions, Op, PrefetchProgress, WatchOptions } from '../nnjit.d.ts'
+ * @import { Artifact, ConnectOptions, Dims, Kernel, KernelOptions, Op, PrefetchProgress, WatchOptions } from '../nnjit.d.ts'
  * @import { SocketOptions } from './socket.js'
  */
 
@@ -102,6 +103,19 @@ export class Client extends EventTarget {
 	 */
 	kernel(op, options = {}) {
 		return this.#transport.call('kernel', kernelParams(op, options), options.signal);
+	}
+
+	/**
+	 * The kernel for dimensions that may lie beyond what `kernel` was verified for: itself, or the operator's
+	 * anew, tuned as those dimensions are.
+	 * @param {Kernel} kernel
+	 * @param {Dims} dims
+	 * @param {KernelOptions} [options]
+	 * @returns {Promise<Kernel>}
+	 */
+	async kernelFor(kernel, dims, options = {}) {
+		const op = opBeyond(kernel, dims);
+		return op ? this.kernel(op, options) : kernel;
 	}
 
 	/**
