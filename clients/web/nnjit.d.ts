@@ -72,7 +72,7 @@ export class Client extends EventTarget {
 	readonly transport: 'websocket' | 'fetch';
 	kernel(op: Op, options?: KernelOptions): Promise<Artifact>;
 	/** The kernel for dimensions that may lie beyond what it was verified for: itself, or the operator's anew, tuned as they are. */
-	kernelFor(kernel: Kernel, dims: Dims, options?: KernelOptions): Promise<Kernel>;
+	kernelFor(kernel: Artifact, dims: Dims, options?: KernelOptions): Promise<Artifact>;
 	/** What is known now, then each improvement; ends with the tuned kernel. */
 	watch(op: Op, options?: WatchOptions): AsyncGenerator<Artifact, void, void>;
 	prefetch(ops: Op[], onProgress?: (progress: PrefetchProgress) => void,

@@ -176,7 +176,8 @@ static void choose_some(const struct op *op, const struct tensor *output, uint64
 		at += cross_edges(&views[i], each, &seed, elements + at);
 	uint32_t left = samples->count - at;
 	draw_some(&views[0], samples_a_row(op, steps, left), seed, left, elements + at);
-	for (uint32_t i = 0; i < samples->count; i++) /* rows with a pitch: the last one is shorter */
+	for (uint32_t i = 0; i < samples->count;
+	        i++) /* rows with a pitch: the last one is shorter */
 		if (elements[i] >= output->elements)
 			elements[i] = output->elements - 1;
 	qsort(elements, samples->count, sizeof *elements, ascending);

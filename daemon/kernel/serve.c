@@ -137,6 +137,23 @@ static uint32_t take_kernel(struct served *served, const struct plan *plan, uint
 	return i;
 }
 
+/* An open dimension reaches as far as that of every kernel that has it. */
+static void narrow(struct artifact *whole, const struct artifact *kernel)
+{
+	char name[24], own[24];
+
+	for (uint32_t i = 0; i < whole->op.dynamic_count; i++) {
+		op_dynamic_name(&whole->op, i, name);
+		for (uint32_t j = 0; j < kernel->op.dynamic_count; j++) {
+			uint32_t most = kernel->most[j];
+			op_dynamic_name(&kernel->op, j, own);
+			if (!strcmp(name, own) && most &&
+			        (!whole->most[i] || most < whole->most[i]))
+				whole->most[i] = most;
+		}
+	}
+}
+
 static void serve_steps(const struct plan *plan, const struct plan_way *way, struct served *served)
 {
 	const struct plan_params *params = &plan->params;
@@ -152,6 +169,7 @@ static void serve_steps(const struct plan *plan, const struct plan_way *way, str
 		struct artifact_step *step = &served->steps[i];
 		*step = plan->steps[way->first + i];
 		step->kernel = take_kernel(served, plan, step->kernel);
+		narrow(&served->whole, &served->kernels[step->kernel]);
 		if (!step->once)
 			served->whole.status = least(
 			        served->whole.status, served->kernels[step->kernel].status);

@@ -23,7 +23,7 @@ struct wire_reach reach_ask(struct session *session, uint32_t candidate)
 {
 	const struct kernel_id *id = &session->job->id;
 	const struct attempt *attempt = &session->attempts[candidate];
-	struct limits limits = tune_limits(id->device, id->features);
+	struct limits limits = tune_limits(id);
 	struct wire_reach request = {.candidate = candidate, .schedule = attempt->text};
 
 	session->reach.candidate = candidate;

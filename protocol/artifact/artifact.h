@@ -40,8 +40,8 @@ struct artifact {
 	uint32_t checked; /* output elements compared with the reference; 0: not verified */
 	/* What each dynamic dimension may be; 0: as op_range says. */
 	uint32_t most[OP_DYNAMIC_MAX];
-	double share;     /* of the operator that was tried; not told unless within (0, 1) */
-	bool settled;     /* by reports of the page's origin, among near-ties */
+	double share; /* of the operator that was tried; not told unless within (0, 1) */
+	bool settled; /* by reports of the page's origin, among near-ties */
 };
 /* A step of an operator that takes several (struct op_way). */
 struct artifact_step {

@@ -35,7 +35,7 @@ static void check_eval(struct nnjit *nnjit, const struct op *op, const struct ca
 {
 	for (uint32_t round = 0; round < case_rounds(buffers); round++) {
 		case_poison(buffers, round);
-		struct nnjit_eval_params params = {buffers->data, dims, CASE_SUBGROUP_SIZE};
+		struct nnjit_eval_params params = {buffers->data, dims, CASE_SUBGROUP_SIZE, NULL};
 		int r = nnjit_eval(nnjit, op, &candidate->schedule, &params);
 		ck_assert_msg(r == 0, "%s at %u,%u: eval returned %d", where, dims[0], dims[1], r);
 		double error = case_error(buffers, round);

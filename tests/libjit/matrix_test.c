@@ -93,7 +93,8 @@ START_TEST(right_in_the_interpreter)
 	for (uint32_t i = 0; case_dims(&op, i, dims); i++) {
 		struct case_buffers buffers = case_make(&op, dims, 7);
 		case_poison(&buffers, 0);
-		struct nnjit_eval_params params = {buffers.data, dims, schedule.axis[AXIS_SPLIT_K]};
+		struct nnjit_eval_params params = {
+		        buffers.data, dims, schedule.axis[AXIS_SPLIT_K], NULL};
 		ck_assert_int_eq(nnjit_eval(nnjit, &op, &schedule, &params), 0);
 		double error = case_error(&buffers, 0);
 		ck_assert_msg(error <= buffers.tolerance, "%s [%s] at %u: relative error %g",

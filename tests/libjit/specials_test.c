@@ -22,7 +22,7 @@ static void check_kernel(struct nnjit *nnjit, const struct op *op, const struct 
         struct special *special)
 {
 	struct case_buffers *buffers = &special->buffers;
-	struct nnjit_eval_params params = {buffers->data, special->dims, CASE_SUBGROUP_SIZE};
+	struct nnjit_eval_params params = {buffers->data, special->dims, CASE_SUBGROUP_SIZE, NULL};
 	const struct tensor *out = &buffers->tensors[buffers->count - 1];
 	char text[OP_TEXT_BYTES], axes[SCHEDULE_TEXT_BYTES];
 

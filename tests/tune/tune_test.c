@@ -270,7 +270,8 @@ START_TEST(an_absent_device_is_not_tuned_for)
 	unsetenv("VK_DRIVER_FILES");
 	unsetenv("VK_ICD_FILENAMES");
 	if (tune_device_count(now.tune) && !device()->present) {
-		struct kernel_id id = {device(), op_of(LONGER), UINT32_MAX};
+		struct kernel_id id = {
+		        .device = device(), .op = op_of(LONGER), .features = UINT32_MAX};
 		ck_assert_int_eq(known_of(SMALL).status, TUNE_TUNED);
 		ck_assert_int_eq(known_of(LONGER).status, TUNE_PREDICTED);
 		ck_assert_int_eq(tune_subscribe(now.tune, &id, &(struct tune_params){0},

@@ -108,10 +108,10 @@ export class Client extends EventTarget {
 	/**
 	 * The kernel for dimensions that may lie beyond what `kernel` was verified for: itself, or the operator's
 	 * anew, tuned as those dimensions are.
-	 * @param {Kernel} kernel
+	 * @param {Artifact} kernel
 	 * @param {Dims} dims
 	 * @param {KernelOptions} [options]
-	 * @returns {Promise<Kernel>}
+	 * @returns {Promise<Artifact>}
 	 */
 	async kernelFor(kernel, dims, options = {}) {
 		const op = opBeyond(kernel, dims);
