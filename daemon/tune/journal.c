@@ -190,3 +190,20 @@ void journal_finals(struct session *session)
 	}
 	put_all(session, trials, count);
 }
+
+void journal_blame(struct session *session, const struct worker_reply *reply)
+{
+	bool timing = session->state == SESSION_TIMING, coming = false;
+	uint32_t culprit = NO_CANDIDATE;
+
+	for (uint32_t i = 0; i < session->count; i++)
+		coming |= session->attempts[i].coming;
+	session->alone |= timing;
+	session->job->cautious |= coming || (timing && session->building != NO_CANDIDATE);
+	if (session->state == SESSION_BUILDING)
+		culprit = session->building;
+	else if (timing && session->timing.count == 1)
+		culprit = session->timing.candidate[0];
+	if (culprit != NO_CANDIDATE && !coming && !reply->asked_to_end)
+		batch_reject(session, culprit, STORE_TRIAL_POISONED, reply->text);
+}

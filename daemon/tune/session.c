@@ -401,27 +401,6 @@ static bool is_gone(const struct worker_reply *reply)
 	               (reply->answer == WORKER_ERROR && reply->failure == WIRE_DEVICE_LOST));
 }
 
-/* Whoever the worker was alone with. Of one that is timed and others that are built meanwhile
- * nobody can tell, nor of several that are timed. */
-static void blame(struct session *session, const struct worker_reply *reply)
-{
-	bool timing = session->state == SESSION_TIMING, coming = false;
-	uint32_t culprit = NO_CANDIDATE;
-
-	for (uint32_t i = 0; i < session->count; i++)
-		coming |= session->attempts[i].coming;
-	session->alone |= timing;
-	session->job->cautious |= coming || (timing && session->building != NO_CANDIDATE);
-	if (coming)
-		culprit = NO_CANDIDATE;
-	else if (session->state == SESSION_BUILDING)
-		culprit = session->building;
-	else if (timing && session->timing.count == 1)
-		culprit = session->timing.candidate[0];
-	if (culprit != NO_CANDIDATE && !reply->asked_to_end)
-		batch_reject(session, culprit, STORE_TRIAL_POISONED, reply->text);
-}
-
 static void forget_worker(struct session *session)
 {
 	worker_stop(session->job->device->worker);
@@ -438,7 +417,7 @@ static enum session_state lost(struct session *session, const struct worker_repl
 	struct job *job = session->job;
 	char why[256];
 
-	blame(session, reply);
+	journal_blame(session, reply);
 	forget_worker(session);
 	if (job->cancelled)
 		return end(session, SESSION_CANCELLED, "");

@@ -159,6 +159,9 @@ struct wire_candidates batch_losers(struct session *session);
 int journal_recall(struct session *session, uint32_t first);
 /* Durable before it returns: the worker may have the candidate now. */
 int journal_launch(struct session *session, uint32_t candidate);
+/* The worker died: whoever it was alone with is poisoned. Of one that is timed and others that are
+ * built meanwhile nobody can tell, nor of several that are timed. */
+void journal_blame(struct session *session, const struct worker_reply *reply);
 void journal_take_back(struct session *session, uint32_t candidate); /* it was not launched */
 void journal_take_back_all(
         struct session *session); /* of all that is launched: none was at fault */
