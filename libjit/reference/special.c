@@ -77,7 +77,7 @@ static bool takes_denormals(const struct op *op)
 	uint32_t count = op_tensors(op, tensors);
 
 	/* Times an infinity, a denormal and the 0 that it may become are an infinity and NaN. */
-	if (op->kind == OP_GATE || op->kind == OP_REDUCE_PROD || (op_has_steps(op) && count > 2))
+	if (count > 2 || op->kind == OP_GATE || op->kind == OP_REDUCE_PROD)
 		return false;
 	return dtype_is_float(tensors[count - 1].dtype) &&
 	       !(op_has_steps(op) && has_step(op, tells_denormals));

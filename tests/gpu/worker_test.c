@@ -78,6 +78,8 @@ static const struct {
         {"registers", 16, 256},
         {"fma16_gflops", 0.01, 1e7},
         {"dot4_gops", 0.01, 1e7},
+        {"turns", 1000, 1e9},
+        {"workgroup_bytes", 1024, 1e6},
 };
 
 static void check_facts(const json_t *facts, bool cpu)
