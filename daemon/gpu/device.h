@@ -13,8 +13,9 @@ struct device {
 	const struct gpu_api *api;
 	const struct adapter *adapter; /* borrowed */
 	enum profile profile;
-	nnjit_emitter *emit; /* of operators' kernels */
-	struct pace *pace;   /* serve.c's; NULL: none is minded */
+	nnjit_emitter *emit;   /* of operators' kernels */
+	struct pace *pace;     /* serve.c's; NULL: none is minded */
+	bool keeps_infinities; /* special.c's: kernels are tried with them, too */
 	/* timing.c's: */
 	uint64_t timed;       /* runs so far */
 	uint32_t clock_odd;   /* timestamps that could not be */

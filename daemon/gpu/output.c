@@ -91,11 +91,9 @@ static void compare_samples(const struct sight *sight, struct comparison *compar
 		const uint32_t *words;
 		uint64_t index = place(sight, i, &words);
 		double value = reference_read(sight->dtype, words, index);
-		double error = fabs(value - samples->references[i]) / samples->scale;
+		double error = reference_error(&samples->rule, samples->references[i], value);
 		if (isnan(samples->references[i]) || error <= comparison->max_rel_err)
 			continue;
-		if (isnan(error))
-			error = INFINITY;
 		comparison->max_rel_err = error;
 		comparison->worst = samples->elements[i];
 		comparison->worst_value = value;

@@ -243,14 +243,13 @@ static void refer_some(void *context, uint64_t from, uint64_t to)
 /* Errors are stated against the scale of the output, not of each element: an element may cancel to
  * nearly nothing. The scale is the largest reference seen, but no less than such outputs typically
  * are: a few samples may all be small. */
-void samples_refer(struct samples *samples, const struct op *op, void *const buffers[])
+void samples_refer(struct samples *samples, const struct op *op, void *const buffers[],
+        enum reference_special kind)
 {
 	struct referring of = {samples, op, buffers};
 
 	parallel_run(samples->count, STRETCH, refer_some, &of);
-	samples->scale = reference_scale(op);
+	samples->rule = reference_rule(op, kind);
 	for (uint32_t i = 0; i < samples->count; i++)
-		if (fabs(samples->references[i]) > samples->scale)
-			samples->scale = fabs(samples->references[i]);
-	samples->tolerance = reference_tolerance(op);
+		reference_rule_see(&samples->rule, samples->references[i]);
 }

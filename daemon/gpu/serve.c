@@ -16,6 +16,7 @@
 #include "daemon/gpu/reach.h"
 #include "daemon/gpu/request.h"
 #include "daemon/gpu/rounds.h"
+#include "daemon/gpu/special.h"
 #include "daemon/gpu/watchdog.h"
 #include "base/cleanup.h"
 #include "protocol/wire/message.h"
@@ -115,6 +116,8 @@ static int open_device(struct server *server, const struct adapter *adapter, enu
 	int answer = device_open(adapter, profile, &server->device, err);
 	if (!answer)
 		answer = builder_create(server->device, &server->builder, err);
+	if (!answer)
+		answer = special_learn(server->builder, err);
 	if (!answer)
 		answer = preparer_create(server->device, &server->preparer, err);
 	if (!answer)

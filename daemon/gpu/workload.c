@@ -162,6 +162,8 @@ static int fill_input(
 	memset((char *)values + buffer->bytes - 4, 0, 4); /* what follows the last element */
 	struct filling filling = {workload, i, values};
 	parallel_run(greatest(workload, i)->tensors[i].elements, STRETCH, fill_some, &filling);
+	reference_make_special(
+	        &greatest(workload, i)->op, i, workload->seed, workload->inputs, values);
 	if (buffer->mapped)
 		return 0;
 	return workload->device->api->buffer_write(buffer, 0, values, buffer->bytes, err);
@@ -170,12 +172,13 @@ static int fill_input(
 /* All points read the same buffers, each as much of them as it has. */
 static int sample_points(struct workload *workload, void *const values[], struct error *err)
 {
+	double steps = SAMPLES_STEPS / workload->point_count / (workload->inputs ? 4 : 1);
+
 	for (uint32_t p = 0; p < workload->point_count; p++) {
 		struct point *point = &workload->points[p];
-		if (samples_choose(&point->op, workload->seed,
-		            SAMPLES_STEPS / workload->point_count, &point->samples))
+		if (samples_choose(&point->op, workload->seed, steps, &point->samples))
 			return answer_no_memory("the samples", err);
-		samples_refer(&point->samples, &point->op, values);
+		samples_refer(&point->samples, &point->op, values, workload->inputs);
 	}
 	return 0;
 }
@@ -282,6 +285,7 @@ struct part {
 	struct op op;
 	double share;
 	uint64_t seed;
+	enum reference_special inputs;
 };
 
 static int load_points(struct device *device, const struct part *part, const struct points *points,
@@ -295,6 +299,7 @@ static int load_points(struct device *device, const struct part *part, const str
 	workload->op = part->op;
 	workload->share = part->share;
 	workload->seed = part->seed;
+	workload->inputs = part->inputs;
 	int answer = fill(workload, points, err);
 	if (!answer)
 		*ret_workload = workload;
@@ -303,13 +308,61 @@ static int load_points(struct device *device, const struct part *part, const str
 	return answer;
 }
 
+#define SPECIAL_ELEMENTS (4u << 20) /* of all tensors: more would take the host too long */
+
+static bool may_be_special(const struct workload *workload)
+{
+	const struct point *first = &workload->points[0];
+	uint64_t elements = 0;
+	bool floats = false;
+
+	for (uint32_t i = 0; i < workload->tensor_count; i++) {
+		elements += first->tensors[i].elements;
+		floats |= i != workload->output && dtype_is_float(first->tensors[i].dtype);
+	}
+	return floats && elements <= SPECIAL_ELEMENTS;
+}
+
+/* Beside the ordinary ones, where there is room. */
+static int load_special(struct workload *workload, struct error *err)
+{
+	const struct part part = {.op = workload->op,
+	        .share = workload->share,
+	        .seed = workload->seed,
+	        .inputs = REFERENCE_SPECIAL};
+	struct points points = {.count = 1, .timed = 1};
+
+	memcpy(points.dims[0], workload->points[0].dims, sizeof points.dims[0]);
+	int answer = load_points(workload->device, &part, &points, &workload->special, err);
+	return answer == ANSWER_OUT_OF_MEMORY ? 0 : answer;
+}
+
 static int load(struct device *device, const struct part *part, struct workload **ret_workload,
         struct error *err)
 {
+	struct workload *workload;
 	struct points points;
 
 	points_choose(&part->op, device->adapter->limits.binding_bytes, &points);
-	return load_points(device, part, &points, ret_workload, err);
+	int answer = load_points(device, part, &points, &workload, err);
+	if (answer)
+		return answer;
+	if (device->keeps_infinities && may_be_special(workload))
+		answer = load_special(workload, err);
+	if (!answer)
+		*ret_workload = workload;
+	else if (answer != ANSWER_DEVICE_LOST)
+		workload_free(workload);
+	return answer;
+}
+
+int workload_load_special(struct device *device, const struct op *op,
+        struct workload **ret_workload, struct error *err)
+{
+	const struct part part = {.op = *op, .share = 1, .inputs = REFERENCE_SPECIAL};
+	struct points points = {.count = 1, .timed = 1};
+
+	return load_points(device, &part, &points, ret_workload, err);
 }
 
 int workload_load_beside(const struct workload *near, const uint32_t dims[OP_DYNAMIC_MAX],
@@ -373,6 +426,7 @@ void workload_free(struct workload *workload)
 	if (!workload)
 		return;
 	const struct gpu_api *api = workload->device->api;
+	workload_free(workload->special);
 	for (uint32_t p = 0; p < workload->point_count; p++) {
 		api->commands_destroy(workload->points[p].collect);
 		samples_free(&workload->points[p].samples);

@@ -36,6 +36,9 @@ struct workload {
 	struct gpu_bindings *bindings; /* set n is point n's */
 	struct gpu_buffer *results;    /* the host's view of the output, where that is not mapped */
 	uint8_t *first;                /* elements as the first of two rounds left them */
+	enum reference_special inputs;
+	struct workload *special; /* the first point over inputs that are no ordinary numbers; NULL:
+	                           * there are none, or too many elements */
 };
 
 /* Where the device lacks the memory for the operator, a part of it (op_split), the greatest there
@@ -44,6 +47,9 @@ int workload_load(struct device *device, const struct op *op, uint64_t seed,
         struct workload **ret_workload, struct error *err);
 /* The same dynamic operator, at these dimensions alone. */
 int workload_load_beside(const struct workload *near, const uint32_t dims[OP_DYNAMIC_MAX],
+        struct workload **ret_workload, struct error *err);
+/* A static operator over inputs that are no ordinary numbers, and nothing else. */
+int workload_load_special(struct device *device, const struct op *op,
         struct workload **ret_workload, struct error *err);
 void workload_free(struct workload *workload); /* NULL is fine */
 

@@ -52,10 +52,10 @@ struct reference_span {
 };
 void reference_fill_some(const struct op *op, uint32_t tensor, uint64_t seed, void *buffer,
         struct reference_span span);
-/* As reference_fill, but some elements are no ordinary numbers (special.c). NAN: NaNs are among
- * them, which a device may not keep. */
+/* Puts numbers that are not ordinary in the place of some of what reference_fill filled in
+ * (special.c). NAN: NaNs are among them, which a device may not keep. */
 enum reference_special { REFERENCE_ORDINARY, REFERENCE_SPECIAL, REFERENCE_SPECIAL_NAN };
-void reference_fill_special(const struct op *op, uint32_t tensor, uint64_t seed,
+void reference_make_special(const struct op *op, uint32_t tensor, uint64_t seed,
         enum reference_special kind, void *buffer);
 /* Whether a type's greatest and least numbers are among them: one answer alone is then right. */
 bool reference_takes_extremes(const struct op *op);

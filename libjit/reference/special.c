@@ -184,7 +184,7 @@ static double mask_of(const struct special *s, uint64_t index, double ordinary, 
 	return ordinary;
 }
 
-void reference_fill_special(const struct op *op, uint32_t tensor, uint64_t seed,
+void reference_make_special(const struct op *op, uint32_t tensor, uint64_t seed,
         enum reference_special kind, void *buffer)
 {
 	struct tensor tensors[OP_TENSORS_MAX];
@@ -199,7 +199,6 @@ void reference_fill_special(const struct op *op, uint32_t tensor, uint64_t seed,
 	        .infinities = takes_infinities(op, t->name),
 	        .extremes = reference_takes_extremes(op),
 	        .denormals = takes_denormals(op)};
-	reference_fill(op, tensor, seed, buffer);
 	if (!kind || !dtype_is_float(t->dtype) || !strcmp(t->name, "scales"))
 		return;
 	for (uint64_t i = 0; i < t->elements; i++) {

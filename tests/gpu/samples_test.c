@@ -207,14 +207,14 @@ START_TEST(references)
 	struct samples samples = choose("matmul m=1 n=1 k=4", &output);
 	struct op op = parse("matmul m=1 n=1 k=4");
 
-	samples_refer(&samples, &op, buffers);
+	samples_refer(&samples, &op, buffers, REFERENCE_ORDINARY);
 	ck_assert_double_eq(samples.references[0], 2);
-	ck_assert_double_eq(samples.scale, 2);
-	ck_assert_double_eq(samples.tolerance, 1e-5);
+	ck_assert_double_eq(samples.rule.scale, 2);
+	ck_assert_double_eq(samples.rule.tolerance, 1e-5);
 	b[0] = -1.5;
-	samples_refer(&samples, &op, buffers);
+	samples_refer(&samples, &op, buffers, REFERENCE_ORDINARY);
 	ck_assert_double_eq(samples.references[0], 0);
-	ck_assert_double_eq(samples.scale, 2.0 / 3);
+	ck_assert_double_eq(samples.rule.scale, 2.0 / 3);
 	samples_free(&samples);
 }
 END_TEST

@@ -107,6 +107,12 @@ static void fill_wildly(const struct tensor *tensor, int32_t *indices)
 		indices[i] = wild[i % (sizeof wild / sizeof *wild)];
 }
 
+static void fill_in(const struct run *run, const struct trial *t, uint32_t i)
+{
+	reference_fill(&run->op, i, t->inputs, run->buffers[i]);
+	reference_make_special(&run->op, i, t->inputs, t->special, run->buffers[i]);
+}
+
 static struct run make(const struct trial *t)
 {
 	struct run run = {.op = op_at(&t->op, t->dims)};
@@ -117,7 +123,7 @@ static struct run make(const struct trial *t)
 		run.buffers[i] = calloc(1, bytes + GUARD_BYTES);
 		memset((char *)run.buffers[i] + bytes, GUARD, GUARD_BYTES);
 		if (i + 1 < run.count)
-			reference_fill_special(&run.op, i, t->inputs, t->special, run.buffers[i]);
+			fill_in(&run, t, i);
 		if (t->wild && !strcmp(run.tensors[i].name, "indices"))
 			fill_wildly(&run.tensors[i], run.buffers[i]);
 	}
