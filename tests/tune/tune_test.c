@@ -228,6 +228,60 @@ START_TEST(urgent_goes_first)
 }
 END_TEST
 
+static void ignore(
+        void *context, enum tune_event event, const struct tune_kernel *kernel, const char *why)
+{
+	(void)context, (void)event, (void)kernel, (void)why;
+}
+
+static bool has_stored_job(void)
+{
+	return stored_jobs() > 0;
+}
+
+/* Puts another card of the first one's kind into the store. */
+static void plant_twin(uint64_t id)
+{
+	char hex[17];
+
+	begin(S_NS);
+	json_t *twin = json_deep_copy(device()->object);
+	snprintf(hex, sizeof hex, "%016llx", (unsigned long long)id);
+	json_object_set_new(twin, "id", json_string(hex));
+	ck_assert_int_eq(store_put_device(now.store, id, twin), 0);
+	json_decref(twin);
+	end();
+}
+
+/* Equal cards share a job's record: it stays until the last of their jobs has ended. */
+START_TEST(equal_cards_share_a_stored_job)
+{
+	struct tune_subscription *subscriptions[2];
+	const struct tune_params params = {.notify = ignore};
+	const struct tune_device *cards[2];
+	uint32_t count = 0;
+
+	plant_twin(0x7777);
+	begin(S_NS);
+	for (uint32_t i = 0; i < tune_device_count(now.tune); i++)
+		if (tune_device(now.tune, i)->class == device()->class && count < 2)
+			cards[count++] = tune_device(now.tune, i);
+	ck_assert_uint_eq(count, 2);
+	for (uint32_t i = 0; i < 2; i++)
+		ck_assert_int_eq(
+		        tune_subscribe(now.tune, &(struct kernel_id){cards[i], op_of(SMALL), 0},
+		                &params, &subscriptions[i], NULL),
+		        0);
+	run_until(has_stored_job);
+	ck_assert_uint_eq(stored_jobs(), 1);
+	tune_unsubscribe(subscriptions[0]);
+	ck_assert_uint_eq(stored_jobs(), 1);
+	tune_unsubscribe(subscriptions[1]);
+	ck_assert_uint_eq(stored_jobs(), 0);
+	end();
+}
+END_TEST
+
 static bool several_launched(void)
 {
 	return tally(LONGER).by_state[STORE_TRIAL_LAUNCHED] >= 2;
@@ -415,6 +469,7 @@ int main(void)
 	tcase_add_test(tcase, one_job_for_all);
 	tcase_add_test(tcase, nobody_waits_nothing_runs);
 	tcase_add_test(tcase, urgent_goes_first);
+	tcase_add_test(tcase, equal_cards_share_a_stored_job);
 	tcase_add_loop_test(tcase, nothing_stays_launched, 0, 2);
 	tcase_add_test(tcase, an_absent_device_is_not_tuned_for);
 	tcase_add_test(tcase, resumes_after_a_restart);
