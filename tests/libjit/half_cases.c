@@ -8,7 +8,7 @@
 #include "base/half.h"
 #include "reference/reference.h"
 
-#include <check.h>
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,7 +166,7 @@ static void expect_moved(const struct op *op, void *const buffers[], uint32_t *r
 	uint32_t count = op_tensors(op, tensors);
 	void *numbers[OP_TENSORS_MAX];
 
-	ck_assert_uint_eq(op_tensors(&twin, twins), count);
+	assert(op_tensors(&twin, twins) == count);
 	for (uint32_t t = 0; t < count; t++) {
 		bool as_it_is = is_chooser(op, t, tensors[t].dtype) || tensors[t].output;
 		numbers[t] = as_it_is ? buffers[t] : malloc(4 * tensors[t].elements);

@@ -2,7 +2,8 @@
 //
 // Every kernel of a file of artifacts (one JSON object a line, as tests/libjit/dump_space prints them)
 // in Dawn, the compiler and runtime of Chrome's pages, on SwiftShader: accepted without a warning, and
-// right, with every choice of dimensions, against the f64 outputs that stand in the file. NNJIT_ARTIFACTS
+// right, with every choice of dimensions, against the outputs that stand in the file: numbers, or for
+// narrow types the bits of each element. NNJIT_ARTIFACTS
 // names the file; without it there is nothing to do.
 // Accepting is judged on Dawn's null backend, which has every feature, compiles WGSL and stops there:
 // milliseconds a kernel. Running costs SwiftShader 0.1 to 1.5 s of compiling a kernel, and it lacks
@@ -144,7 +145,7 @@ async function runBatch(kernels, { buffers, poison, values }) {
 
 // One case of an operator, ready to run: what no kernel writes is NaN, or, where every bit pattern is a
 // number, right over neither of two fills.
-function prepare(artifact, { dims, inputs, expected, scale, tolerance }) {
+function prepare(artifact, { dims, inputs, expected, scale, tolerance, ...wanted }) {
 	const output = artifact.bindings.find(({ type }) => type === 'storage'), values = dimsOf(artifact, dims);
 	const size = bytesAt(artifact, output, values), exact = !/^f/.test(output.dtype);
 	const fills = (exact ? [0xff, 0] : [0xff]).map(byte => new Uint8Array(size).fill(byte));
@@ -153,7 +154,20 @@ function prepare(artifact, { dims, inputs, expected, scale, tolerance }) {
 	for (const name in inputs)
 		buffers[name] = storage(decoded(inputs[name]));
 	buffers.out = buffers[output.name];
-	return { artifact, output, values, buffers, fills, scale, tolerance, expected: new Float64Array(decoded(expected).buffer) };
+	const start = { artifact, output, values, buffers, fills };
+	if (wanted.bits)
+		return { ...start, bits: new Uint32Array(decoded(wanted.bits).buffer), moves: wanted.moves, ulps: wanted.ulps };
+	return { ...start, scale, tolerance, expected: new Float64Array(decoded(expected).buffer) };
+}
+
+// The first element without the bits that it must have, or -1. Of numbers NaN may be any NaN.
+function wrongBits({ output, bits, moves, ulps }, bytes) {
+	const width = { f16: Uint16Array, i8: Uint8Array, u8: Uint8Array, bool: Uint8Array }[output.dtype] ?? Uint32Array;
+	const got = new width(bytes), [infinity, sign] = output.dtype === 'f16' ? [0x7c00, 0x8000] : [0x7f800000, 2 ** 31];
+	const isNaN = x => x % sign > infinity, ordered = x => x < sign ? x : sign - x;
+	const isRight = i => got[i] === bits[i] || (/^f/.test(output.dtype) && !moves &&
+		(isNaN(bits[i]) ? isNaN(got[i]) : !isNaN(got[i]) && ulps > 0 && Math.abs(ordered(got[i]) - ordered(bits[i])) <= ulps));
+	return bits.findIndex((_, i) => !isRight(i));
 }
 
 // The greatest error, and where; what is expected to be NaN is to be left as it was.
@@ -192,6 +206,12 @@ async function runCase(kernels, prepared) {
 		if (invalid)
 			lines.push(`dispatch of ${kernels.map(k => k.artifact.schedule).join(' | ')}: ${invalid.message}`);
 		results.forEach((bytes, i) => {
+			if (prepared.bits) {
+				const at = wrongBits(prepared, bytes);
+				if (at >= 0)
+					lines.push(`${kernels[i].artifact.schedule}: element ${at} must be 0x${prepared.bits[at].toString(16)}`);
+				return;
+			}
 			const { worst, at } = compare(prepared, bytes, fill);
 			if (!(worst <= prepared.tolerance))
 				lines.push(`${kernels[i].artifact.schedule} at [${prepared.values}]: relative error ${worst} at element ${at}`);

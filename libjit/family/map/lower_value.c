@@ -104,15 +104,16 @@ static ir_id bounded(struct mapper *m, ir_id x, float low, float high)
 	return ir_compute(m->b, IR_MIN, above, lower_literal(m->b, high, x), 0);
 }
 
-/* By its bits: a target may assume that no operand of a comparison is NaN. */
-static ir_id is_nan(struct mapper *m, ir_id x)
+/* A float's bits without its sign, compared with a constant: a target may assume that no float is
+ * NaN, and compares one as it likes. */
+static ir_id compare_magnitude(struct mapper *m, enum ir_op op, ir_id x, uint32_t constant)
 {
 	uint32_t lanes = ir_lanes_of(ir_type_of(m->b, x));
 	ir_id bits = ir_bitcast(m->b, x, IR_TYPE(IR_U32, lanes));
 	ir_id no_sign = ir_splat(m->b, ir_u32(m->b, 0x7fffffff), lanes);
-	ir_id least = ir_splat(m->b, ir_u32(m->b, 0x7f800001), lanes);
+	ir_id magnitude = ir_compute(m->b, IR_AND, bits, no_sign, 0);
 
-	return ir_compute(m->b, IR_GE, ir_compute(m->b, IR_AND, bits, no_sign, 0), least, 0);
+	return ir_compute(m->b, op, magnitude, ir_splat(m->b, ir_u32(m->b, constant), lanes), 0);
 }
 
 /* Cut toward 0, kept in range, NaN taken as 0. The greatest float below 2^31 is not the greatest
@@ -122,7 +123,8 @@ static ir_id float_to_integer(struct mapper *m, ir_id x, enum dtype dtype)
 	static const float lows[DTYPE_COUNT] = {[DTYPE_I32] = -0x1p31f, [DTYPE_I8] = -128};
 	static const float highs[DTYPE_COUNT] = {
 	        [DTYPE_I32] = 2147483520, [DTYPE_I8] = 127, [DTYPE_U8] = 255};
-	ir_id zero = lower_literal(m->b, 0, x), nan = is_nan(m, x);
+	ir_id zero = lower_literal(m->b, 0, x);
+	ir_id nan = compare_magnitude(m, IR_GE, x, 0x7f800001);
 	ir_id kept = bounded(m, ir_select(m->b, nan, zero, x), lows[dtype], highs[dtype]);
 	ir_id value = ir_convert(m->b, kept, IR_I32);
 
@@ -142,6 +144,8 @@ ir_id map_value_cast(struct mapper *m, const struct position *p)
 	if (from == to || (from != DTYPE_BOOL && !dtype_is_float(from) && !dtype_is_float(to) &&
 	                          to != DTYPE_BOOL))
 		return x; /* a store keeps as many bits as there is room for */
+	if (to == DTYPE_BOOL && dtype_is_float(from))
+		return compare_magnitude(m, IR_NE, x, 0);
 	if (to == DTYPE_BOOL)
 		return ir_compute(m->b, IR_NE, x, lower_literal(m->b, 0, x), 0);
 	if (dtype_is_float(from) && !dtype_is_float(to))
