@@ -38,12 +38,25 @@ static uint32_t minding_nan(uint32_t opcode)
 	return opcode == EXT(FMin) ? EXT(NMin) : opcode == EXT(FMax) ? EXT(NMax) : opcode;
 }
 
+/* As the web has it: WGSL's != would be false of NaN, so that text/wgsl.c writes !(x == y). */
+static void compute_unequal(struct spirv *e, const struct ir_inst *inst, uint32_t result)
+{
+	uint32_t type = type_id(e, inst->type), equal = e->next_id++;
+
+	PUT(&e->body, SpvOpFOrdEqual, type, equal, e->ids[inst->arg[0]], e->ids[inst->arg[1]]);
+	PUT(&e->body, SpvOpLogicalNot, type, result, equal);
+}
+
 static void compute(struct spirv *e, const struct ir_inst *inst, uint32_t result)
 {
 	ir_type operand = e->module->insts[inst->arg[0]].type;
 	uint32_t opcode = opcodes[inst->op][ir_scalar_of(operand)];
 	uint32_t words[7], count = 0;
 
+	if (e->bounds && opcode == SpvOpFUnordNotEqual) {
+		compute_unequal(e, inst, result);
+		return;
+	}
 	if (e->bounds)
 		opcode = minding_nan(opcode);
 	words[count++] = type_id(e, inst->type);

@@ -184,9 +184,12 @@ static void put_signed_shift(struct text *t, const struct ir_inst *inst)
 /* The dialect's own words for the instruction, or else ir.def's. */
 static const char *form_of(const struct text *t, const struct ir_inst *inst)
 {
-	bool by_lane = ir_lanes_of(t->module->insts[inst->arg[0]].type) > 1;
-	const char *form = by_lane ? t->dialect->lane_forms[inst->op] : NULL;
+	ir_type operand = t->module->insts[inst->arg[0]].type;
+	enum ir_scalar scalar = ir_scalar_of(operand);
+	const char *form = ir_lanes_of(operand) > 1 ? t->dialect->lane_forms[inst->op] : NULL;
 
+	if (!form && (scalar == IR_F32 || scalar == IR_F16))
+		form = t->dialect->float_forms[inst->op];
 	if (!form)
 		form = t->dialect->forms[inst->op];
 	return form ? form : templates[inst->op];

@@ -18,9 +18,9 @@ struct text_dialect {
 	const char *barrier;
 	const char *binding_prefix; /* before a binding's name, against the target's keywords */
 	/* Templates as ir.def's, with $t for the result's type: of structural values and of what
-	 * ir.def's text does not say in this target; lane_forms where operand 0 is a vector and
-	 * that makes a difference. */
-	const char *forms[IR_OP_COUNT], *lane_forms[IR_OP_COUNT];
+	 * ir.def's text does not say in this target; lane_forms where operand 0 is a vector,
+	 * float_forms where it is of floats, and that makes a difference. */
+	const char *forms[IR_OP_COUNT], *lane_forms[IR_OP_COUNT], *float_forms[IR_OP_COUNT];
 	void (*put_head)(struct text *text); /* from the top to the entry point's opening brace */
 	/* A constant of F32 or F16, given as the f32 that has its value. */
 	void (*put_float)(struct buffer *out, enum ir_scalar scalar, uint32_t bits);

@@ -294,6 +294,7 @@ static const struct text_dialect dialect = {
                 [IR_QUAD_SWAP_X] = "quadSwapX($0)",
                 [IR_QUAD_SWAP_Y] = "quadSwapY($0)",
                 [IR_QUAD_SWAP_DIAGONAL] = "quadSwapDiagonal($0)"},
+        .float_forms = {[IR_NE] = "(!($0 == $1))"}, /* Tint's != is false of NaN */
         .lane_forms = {[IR_LAND] = "($0 & $1)", [IR_LOR] = "($0 | $1)"},
         .put_head = put_head,
         .put_float = put_float,
