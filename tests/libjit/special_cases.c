@@ -217,6 +217,8 @@ static double special_element(
 
 	if (adds_up(op) && (kind == 5 || kind == 7 || kind == 9))
 		kind = KINDS - 1;
+	if (kind == 10 && (op->kind == OP_ARGMAX || op->kind == OP_ARGMIN))
+		kind = KINDS - 1; /* as 0, the first is as good as any */
 	return row_input(kind, element / inner % n, fabs(ordinary) > 1 ? 0.5 : ordinary);
 }
 

@@ -37,6 +37,8 @@ ir_id reduction_join(struct reducing *r, enum reduction_join join, ir_id a, ir_i
 {
 	if (minds_nan(r, join, a))
 		return lower_scalar(r->b, join == JOIN_MIN ? SCALAR_MIN : SCALAR_MAX, a, b, 0);
+	if (join == JOIN_TOP)
+		return ir_select(r->b, ir_compute(r->b, IR_LT, a, b, 0), b, a);
 	return ir_compute(r->b, joins[join].compute, a, b, 0);
 }
 

@@ -165,6 +165,13 @@ static ir_id operand(
 	return ir_lanes_of(ir_type_of(r->b, value)) == lanes ? value : ir_splat(r->b, value, lanes);
 }
 
+/* exp is the target's own, whatever it makes of NaN: `sound` sees that in the sum. */
+static ir_id apply(struct reducing *r, enum scalar step, ir_id x, ir_id y)
+{
+	return step == SCALAR_EXP ? ir_compute(r->b, IR_EXP, x, 0, 0)
+	                          : lower_scalar(r->b, step, x, y, 0);
+}
+
 ir_id reduction_evaluate(
         struct reducing *r, const struct line *line, const uint8_t *steps, ir_id element)
 {
@@ -179,8 +186,7 @@ ir_id reduction_evaluate(
 		}
 		bool two = scalar_info(step)->arity == 2;
 		height -= two;
-		stack[height - 1] = lower_scalar(
-		        r->b, step, stack[height - 1], two ? stack[height] : 0, 0);
+		stack[height - 1] = apply(r, step, stack[height - 1], two ? stack[height] : 0);
 	}
 	return stack[0];
 }

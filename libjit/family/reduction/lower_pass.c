@@ -7,6 +7,8 @@
  */
 #include "family/reduction/lower.h"
 
+#include <math.h>
+
 /* ---- Passes. */
 
 static ir_id read_acc(struct reducing *r, uint32_t i, uint32_t n)
@@ -72,11 +74,13 @@ static ir_id like_elements(struct reducing *r)
 	return ir_splat(r->b, ir_f32(r->b, 0), r->s.vec);
 }
 
-/* NaN is no less than anything. */
-static ir_id at_least(struct reducing *r, ir_id value, float least)
+/* Where exp(NaN) is an infinity, as some devices have it, so is a sum of it. */
+static ir_id sound(struct reducing *r, ir_id value, float least)
 {
 	ir_id bound = lower_literal(r->b, least, value);
+	ir_id finite = ir_compute(r->b, IR_LT, value, lower_literal(r->b, INFINITY, value), 0);
 
+	value = ir_select(r->b, finite, value, lower_literal(r->b, NAN, value));
 	return ir_select(r->b, ir_compute(r->b, IR_LT, value, bound, 0), bound, value);
 }
 
@@ -88,7 +92,7 @@ static void keep_results(
 	float least = r->s.row->pass[pass].least;
 
 	for (uint32_t i = 0; i < r->s.tile_m; i++) {
-		r->line[i].result[n] = least > 0 ? at_least(r, value[i], least) : value[i];
+		r->line[i].result[n] = least > 0 ? sound(r, value[i], least) : value[i];
 		if (steps[0])
 			r->line[i].result[n] = reduction_evaluate(r, &r->line[i], steps, 0);
 	}

@@ -30,8 +30,8 @@
 
 /* ---- The table: one row an operator. */
 
-/* TOP is a maximum that something is measured against: a finite number even of nothing but -inf,
- * and it passes NaN over, which what is measured has in it anyway. */
+/* TOP is a maximum that something is measured against: no less than -FLT_MAX, even of nothing but
+ * -inf. It may pass NaN over, which what is measured shows anyway. */
 enum reduction_join { JOIN_NONE, JOIN_ADD, JOIN_MUL, JOIN_MIN, JOIN_MAX, JOIN_TOP };
 
 /* Steps of enum scalar in reverse Polish notation. Their operands: X the element (scaled, masked,
@@ -42,7 +42,8 @@ struct reduction_pass {
 	enum reduction_join join;        /* NONE: there is no such pass */
 	uint8_t term[REDUCTION_STEPS];   /* what is joined */
 	uint8_t result[REDUCTION_STEPS]; /* what becomes of what was joined; empty: nothing */
-	float least;                     /* it counts as no less; 0: as it is */
+	float least;                     /* 0: as it is; else what was joined counts as no less,
+	                                  * and as NaN where it is no finite number */
 };
 
 /* What is written: a number a line (`write` of the results), the index of the first pass's
