@@ -128,20 +128,22 @@ ir_id attend_own(struct attend *at, const ir_id packs[ATTENTION_PACKS_MAX], uint
 	return ir_extract(at->b, packs[row / at->a.lanes], row % at->a.lanes);
 }
 
-/* How far the greatest score of any row is above its top. */
-static ir_id greatest_rise(struct attend *at, const ir_id greatest[ATTENTION_PACKS_MAX])
+/* Whether the greatest score of any row is so far above its top. A row of NaN does not speak for the
+ * others. */
+static ir_id any_rises(struct attend *at, const ir_id greatest[ATTENTION_PACKS_MAX])
 {
-	ir_id rise = 0;
+	ir_id rises = 0;
 
 	for (uint32_t p = 0; p < at->a.packs; p++) {
 		ir_id top = ir_get(at->b, at->top[p]);
 		ir_id above = ir_compute(at->b, IR_SUB, greatest[p], top, 0);
-		rise = p ? ir_compute(at->b, IR_MAX, rise, above, 0) : above;
+		ir_id here = ir_compute(at->b, IR_LT, splat_float(at, SLACK), above, 0);
+		rises = p ? ir_compute(at->b, IR_LOR, rises, here, 0) : here;
 	}
-	ir_id most = ir_extract(at->b, rise, 0);
+	ir_id any = ir_extract(at->b, rises, 0);
 	for (uint32_t i = 1; i < at->a.lanes; i++)
-		most = ir_compute(at->b, IR_MAX, most, ir_extract(at->b, rise, i), 0);
-	return most;
+		any = ir_compute(at->b, IR_LOR, any, ir_extract(at->b, rises, i), 0);
+	return any;
 }
 
 static void scale_variable(struct attend *at, ir_id variable, ir_id factor)
@@ -153,9 +155,9 @@ static void scale_variable(struct attend *at, ir_id variable, ir_id factor)
 
 void attend_raise(struct attend *at, const ir_id greatest[ATTENTION_PACKS_MAX])
 {
-	ir_id rise = greatest_rise(at, greatest), kept[ATTENTION_PACKS_MAX];
+	ir_id rises = any_rises(at, greatest), kept[ATTENTION_PACKS_MAX];
 
-	ir_if(at->b, ir_compute(at->b, IR_LT, ir_f32(at->b, SLACK), rise, 0));
+	ir_if(at->b, rises);
 	for (uint32_t p = 0; p < at->a.packs; p++) {
 		ir_id old = ir_get(at->b, at->top[p]);
 		ir_id top = ir_compute(at->b, IR_MAX, old, greatest[p], 0);
