@@ -224,8 +224,8 @@ START_TEST(rows_apart)
 	struct tensor output;
 	struct samples samples = choose("matmul m=3 n=4 k=2 pitch=6", &output);
 
-	ck_assert_uint_eq(samples.count, 18);
-	for (uint64_t e = 0; e < 18; e++)
+	ck_assert_uint_eq(samples.count, 16); /* the last row ends with its own */
+	for (uint64_t e = 0; e < 16; e++)
 		ck_assert_int_eq(samples_between_rows(&samples, e), e % 6 >= 4);
 	samples_free(&samples);
 	samples = choose("matmul m=3 n=4 k=2", &output);
