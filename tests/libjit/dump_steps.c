@@ -6,7 +6,7 @@
  *   dump_steps plan BYTES [OP ...]      the same without cases: what models take is large
  *   dump_steps relaid INPUT [OP ...]    with that input laid out anew, with cases
  * Of each operator the kernels that are predicted best on a GPU stand first, then those on a
- * processor. Exits with 1 where an operator cannot be had in this way.
+ * processor, then the plainest, which compile soonest. Exits with 1 where an operator cannot be had in this way.
  */
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -24,6 +24,7 @@ static void fail(const char *op, const char *why)
 	exit(1);
 }
 
+/* The kernel predicted best by these facts; without them the plainest. */
 static struct artifact artifact_of(const struct op *op, const struct facts *facts)
 {
 	struct artifact artifact = {.op = *op, .target = TARGET_WGSL};
@@ -33,6 +34,10 @@ static struct artifact artifact_of(const struct op *op, const struct facts *fact
 	char text[OP_TEXT_BYTES];
 
 	op_print(op, text);
+	if (!facts) {
+		artifact.schedule = space_plainest(op, &limits);
+		return artifact;
+	}
 	if (space_enumerate(op, &limits, facts, &space, &err))
 		fail(text, err.text);
 	artifact.schedule = space.candidates[0].schedule;
@@ -87,6 +92,7 @@ static void print_operator(struct nnjit *nnjit, const char *how, const char *wit
 		print_cases(&op);
 	for (size_t f = 0; f < CASE_FACTS; f++)
 		print_way(nnjit, &op, &way, &case_facts[f]);
+	print_way(nnjit, &op, &way, NULL);
 }
 
 int main(int argc, char **argv)
