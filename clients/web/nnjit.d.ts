@@ -27,7 +27,7 @@ export type AbsenceReason = 'refused' | 'timeout' | 'denied' | 'not-nnjit' | 'wr
 export interface ConnectOptions {
 	/** The daemon's WebSocket; ws://127.0.0.1:6174/v1/ws. */
 	url?: string;
-	/** The page's adapter and device: either tells the daemon which GPU kernels are for. */
+	/** The page's adapter and device: either tells the daemon which GPU kernels are for; the device also its limits. */
 	adapter?: GPUAdapter;
 	device?: GPUDevice;
 	/** How long to look for a daemon; 300. */

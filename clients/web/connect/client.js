@@ -32,7 +32,8 @@ function plainLimits(limits) {
 
 /**
  * The hello message: plain objects out of the browser's own. With a GPUDevice its limits and features
- * count, since they bound what the page can run; else those that the adapter would allow.
+ * count, since they bound what the page can run; else the features that the adapter would allow, and the limits
+ * that a device has unless it is made with more.
  * @param {GPUAdapter} [adapter]
  * @param {GPUDevice} [gpuDevice]
  */
@@ -43,7 +44,7 @@ function introduce(adapter, gpuDevice) {
 	return {
 		adapter: { vendor: info.vendor ?? '', architecture: info.architecture ?? '', device: info.device ?? '',
 			description: info.description ?? '' },
-		limits: plainLimits(source?.limits),
+		limits: plainLimits(gpuDevice?.limits),
 		features: [...source?.features ?? []],
 		language_features: [...globalThis.navigator?.gpu?.wgslLanguageFeatures ?? []],
 	};
