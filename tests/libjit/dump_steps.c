@@ -6,7 +6,8 @@
  *   dump_steps plan BYTES [OP ...]      the same without cases: what models take is large
  *   dump_steps relaid INPUT [OP ...]    with that input laid out anew, with cases
  * Of each operator the kernels that are predicted best on a GPU stand first, then those on a
- * processor, then the plainest, which compile soonest. Exits with 1 where an operator cannot be had in this way.
+ * processor, then the plainest, which compile soonest. Exits with 1 where an operator cannot be had
+ * in this way.
  */
 #include "base/cleanup.h"
 #include "base/error.h"

@@ -269,7 +269,7 @@ START_TEST(equal_cards_share_a_stored_job)
 	ck_assert_uint_eq(count, 2);
 	for (uint32_t i = 0; i < 2; i++)
 		ck_assert_int_eq(
-		        tune_subscribe(now.tune, &(struct kernel_id){cards[i], op_of(SMALL), 0},
+		        tune_subscribe(now.tune, &(struct kernel_id){cards[i], op_of(SMALL), 0, 0},
 		                &params, &subscriptions[i], NULL),
 		        0);
 	run_until(has_stored_job);

@@ -128,8 +128,8 @@ ir_id attend_own(struct attend *at, const ir_id packs[ATTENTION_PACKS_MAX], uint
 	return ir_extract(at->b, packs[row / at->a.lanes], row % at->a.lanes);
 }
 
-/* Whether the greatest score of any row is so far above its top. A row of NaN does not speak for the
- * others. */
+/* Whether the greatest score of any row is so far above its top. A row of NaN does not speak for
+ * the others. */
 static ir_id any_rises(struct attend *at, const ir_id greatest[ATTENTION_PACKS_MAX])
 {
 	ir_id rises = 0;
