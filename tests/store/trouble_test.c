@@ -76,7 +76,7 @@ START_TEST(old_records_are_read)
 	ck_assert_int_eq(store_put_kernel(store, &key_a, &put), 0);
 	ck_assert_int_eq(store_put_trial(store, &key_a, &trial), 0);
 	store_close(store);
-	meddle("kernels", make_old, 8 + 8 + 1 + 8);
+	meddle("kernels", make_old, 8 + 8 + 1 + 8 + 4 * OP_DYNAMIC_MAX + 4);
 	meddle("trials", make_old, 8 + 8 + 4);
 	store = open_here();
 	ck_assert_int_eq(store_get_kernel(store, &key_a, "op", &got, &stale), 0);
@@ -85,6 +85,7 @@ START_TEST(old_records_are_read)
 	ck_assert_uint_eq(got.code_bytes, 0);
 	ck_assert(!got.naive);
 	ck_assert_double_eq(got.share, 1);
+	ck_assert_uint_eq(got.reach[0], 0);
 	ck_assert_int_eq(store_each_trial(store, &key_a, collect, &trials), 0);
 	ck_assert_uint_eq(trials.count, 1);
 	store_close(store);
@@ -123,7 +124,7 @@ END_TEST
 START_TEST(record_bytes_are_fixed)
 {
 	AUTO(buffer_free) struct buffer record = {0};
-	static const unsigned char expected[] = {0x4e, 0x4e, 0x4a, 0x52, 2, 0, 5, 0, 18, 0, 0, 0};
+	static const unsigned char expected[] = {0x4e, 0x4e, 0x4a, 0x52, 3, 0, 5, 0, 18, 0, 0, 0};
 	static const unsigned char fields[] = {
 	        2, 0, 0, 0, 'o', 'p', 4, 3, 2, 1, 0, 0, 0, 0, 0, 0, 0xf8, 0x3f};
 
