@@ -13,6 +13,7 @@
 #include "daemon/gpu/timing.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define READING_NS  200e3 /* what one run of the kernel should take, at the working clock */
@@ -96,11 +97,15 @@ int pace_create(struct device *device, struct pace **ret_pace, struct error *err
 	int answer = create_buffers(pace, err);
 	if (!answer)
 		answer = create_pipeline(pace, err);
-	if (!answer)
-		*ret_pace = pace;
-	else if (answer != ANSWER_DEVICE_LOST)
-		pace_destroy(pace);
-	return answer;
+	if (answer == ANSWER_DEVICE_LOST)
+		return answer;
+	if (answer) {
+		fprintf(stderr, "nnjit-gpu: the pace of %s cannot be minded: %s\n",
+		        device->adapter->name, err->text);
+		pace_destroy(TAKE(pace));
+	}
+	*ret_pace = pace;
+	return 0;
 }
 
 void pace_destroy(struct pace *pace)

@@ -11,7 +11,8 @@
 struct pace;
 
 /* *ret_pace is NULL for a device that has no clock to mind: one that computes on the processor, or
- * has no timestamps. NULL is fine below and means that all is well. */
+ * has no timestamps; and for one that cannot run the kernel, which stderr is told. NULL is fine
+ * below and means that all is well. */
 int pace_create(struct device *device, struct pace **ret_pace, struct error *err);
 void pace_destroy(struct pace *pace);
 

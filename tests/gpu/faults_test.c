@@ -287,6 +287,17 @@ static void check_awake(struct worker *worker, double kernel_ns)
 	json_decref(ok);
 }
 
+/* Then times are taken as they come. */
+START_TEST(no_memory_for_the_pace)
+{
+	struct worker worker;
+
+	start_loaded(&worker, _i, "asleep:1,memory:65536");
+	worker_build_right(&worker, 3, plain, schedule_plain);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 /* A device that idled takes five times as long until it has worked a little: no such time is told.
  */
 START_TEST(times_of_a_device_that_sleeps)
@@ -431,6 +442,7 @@ int main(void)
 	worker_each_device(suite, "clocks_agree", clocks_agree, CLOCKS);
 	worker_each_device(
 	        suite, "times_of_a_device_that_sleeps", times_of_a_device_that_sleeps, 1);
+	worker_each_device(suite, "no_memory_for_the_pace", no_memory_for_the_pace, 1);
 	worker_each_device(suite, "out_of_memory", out_of_memory, 1);
 	worker_each_device(suite, "hanging_up_during_a_hang", hanging_up_during_a_hang, 1);
 	tcase_set_timeout(process, 60);
