@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct space space_of(const char *text)
 {
@@ -181,6 +182,44 @@ START_TEST(every_candidate_failing)
 }
 END_TEST
 
+/* As a driver leaves it that hung on each of them, so many seconds ago. */
+static void put_failed(uint64_t seconds)
+{
+	const struct space space = space_of(SMALL);
+	const struct store_key key = key_of(SMALL);
+	struct store_kernel naive = {.generation = nnjit_generation,
+	        .naive = true,
+	        .finished = true,
+	        .failures = 1,
+	        .updated_s = (uint64_t)time(NULL) - seconds};
+
+	for (uint32_t i = 0; i < space.count; i++)
+		put_trial(&space.candidates[i].schedule, STORE_TRIAL_POISONED, 0, 0, 0);
+	snprintf(naive.op, sizeof naive.op, "%s", SMALL);
+	schedule_print(&space.candidates[0].schedule, naive.schedule);
+	ck_assert_int_eq(store_put_kernel(now.store, &key, &naive), 0);
+}
+
+/* A machine that was busy once decides nothing for good; but not at once, and not each time. */
+START_TEST(all_are_tried_again_later)
+{
+	begin(4 * S_NS);
+	run_until(enumerated);
+	put_failed(60);
+	ask(SMALL, false);
+	run_for(over, S_NS);
+	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
+	ck_assert_ptr_nonnull(strstr(now.why, "again later"));
+	put_failed(700);
+	ask(SMALL, false);
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	ck_assert_int_eq(known_of(SMALL).status, TUNE_TUNED);
+	ck_assert_uint_eq(known_of(SMALL).best.failures, 0);
+	end();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("choice");
@@ -192,6 +231,7 @@ int main(void)
 	tcase_add_test(tcase, artifacts_know_what_compiling_takes);
 	tcase_add_test(tcase, other_shapes_teach);
 	tcase_add_test(tcase, every_candidate_failing);
+	tcase_add_test(tcase, all_are_tried_again_later);
 	suite_add_tcase(suite, tcase);
 	return session_main(suite);
 }

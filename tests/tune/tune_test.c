@@ -54,6 +54,31 @@ START_TEST(predicted_then_tuned)
 }
 END_TEST
 
+/* A dynamic kernel is served for what was verified: while predicted for what the device's loops
+ * take, once tuned for how far out its finalist was right. Far out lie rows longer than lavapipe's
+ * loops turn. */
+START_TEST(ranges_are_verified)
+{
+	static const char dynamic[] = "reduce_sum rows=2 n=?8";
+
+	begin(6 * S_NS);
+	run_until(enumerated);
+	ck_assert_int_eq(known_of(dynamic).status, TUNE_PREDICTED);
+	uint32_t predicted = known_of(dynamic).most[0];
+	ck_assert_uint_ge(predicted, 8);
+	if (device()->facts.turns > 0)
+		ck_assert_uint_lt(predicted, OP_DIM_MAX);
+	ask(dynamic, false);
+	run_until(over);
+	ck_assert_msg(now.told[TUNE_FINISHED], "%s", now.why);
+	struct tune_kernel kernel = known_of(dynamic);
+	ck_assert_uint_gt(kernel.best.reach[0], 8);
+	ck_assert_uint_le(kernel.most[0], kernel.best.reach[0]);
+	ck_assert_uint_gt(kernel.most[0], 1000);
+	end();
+}
+END_TEST
+
 /* Which of the trials is predicted to be the fastest, and what it took. */
 struct favourite {
 	struct op op;
@@ -462,6 +487,7 @@ int main(void)
 	tcase_set_timeout(tcase, 240);
 	tcase_add_checked_fixture(tcase, folder_make, folder_remove);
 	tcase_add_test(tcase, predicted_then_tuned);
+	tcase_add_test(tcase, ranges_are_verified);
 	tcase_add_test(tcase, predictions_learn_from_trials);
 	tcase_add_test(tcase, old_facts_are_measured_again);
 	tcase_add_loop_test(
