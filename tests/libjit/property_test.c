@@ -234,12 +234,13 @@ static bool numbers_are_right(struct property *p, const struct trial *t, uint64_
 
 /* ---- A case. */
 
-/* A third of the cases, unless the command line says which. */
+/* Half of the cases, or all where the command line says so. */
 static enum reference_special special_of(const struct property *p, uint64_t bits)
 {
-	if (p->options.special)
-		return bits >> 63 ? REFERENCE_SPECIAL_NAN : REFERENCE_SPECIAL;
-	return REFERENCE_ORDINARY;
+	static const enum reference_special kinds[] = {
+	        REFERENCE_SPECIAL, REFERENCE_SPECIAL_NAN, REFERENCE_ORDINARY, REFERENCE_ORDINARY};
+
+	return kinds[(bits >> 62) % (p->options.special ? 2 : 4)];
 }
 
 /* Draws until the case is affordable; false: that the space is not as it should be came first. */

@@ -13,6 +13,7 @@ import { after, before, test } from 'node:test';
 
 import { closedPort, launch, openPage, serve, Unavailable } from '../bench/browser.mjs';
 import { findDevice, startDaemon } from '../bench/daemon.mjs';
+import { relativeError } from '../../clients/web/testing/reference.js';
 import { opBeyond } from '../../clients/web/connect/beyond.js';
 import { arrayOf, bytesAt, dimsOf, fromNumbers, toNumbers, workgroupsAt } from '../../clients/web/runtime/tensor.js';
 
@@ -44,6 +45,13 @@ test('beyond what a kernel was verified for the operator is asked for again', ()
 	assert.equal(opBeyond({ op: 'copy shape=?4,8,?2..16', dimensions: [{ name: 'shape[0]', min: 1, max: 9, hint: 4 },
 		{ name: 'shape[2]', min: 2, max: 16, hint: 6 }] }, { 'shape[0]': 70, 'shape[2]': 16 }), 'copy shape=?70,8,?16');
 	assert.equal(opBeyond({ op: 'copy shape=4' }, {}), null);
+});
+
+test('infinities and NaN are compared as what they are', () => {
+	for (const [got, want, right] of [[NaN, NaN, true], [1, NaN, false], [Infinity, Infinity, true], [-Infinity, Infinity, false],
+		[3e38, Infinity, false], [Infinity, 1e39, true], [Infinity, 3.4028e38, true], [3.4028e38, 3.4028e38, true], [Infinity, 1e30, false],
+		[NaN, 1, false], [1, 1, true]])
+		assert.equal(relativeError(got, want, 1) < 1e-3, right, `${got} for ${want}`);
 });
 
 test('workgroups and bytes follow the dimensions', () => {

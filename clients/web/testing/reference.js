@@ -109,6 +109,24 @@ export function referenceAt(op, tensors, elements) {
 	return Float64Array.from(elements, element => referenceElement(op, tensors, element));
 }
 
+const F32_MAX = (2 - 2 ** -23) * 2 ** 127, NEAR = 2 ** -11;
+
+/**
+ * How far off a number is: an infinity or a NaN must be one, and so must what f32 cannot hold, but near its end
+ * where either will do. The daemon's rule (libjit/reference/compare.c).
+ * @param {number} got @param {number} want @param {number} scale
+ */
+export function relativeError(got, want, scale) {
+	const size = Math.abs(want);
+	if (Number.isNaN(want))
+		return Number.isNaN(got) ? 0 : Infinity;
+	if (size > F32_MAX * (1 - NEAR)) {
+		const near = size <= F32_MAX * (1 + NEAR) && Math.abs(got) >= F32_MAX * (1 - 2 * NEAR);
+		return Math.sign(got) === Math.sign(want) && (Math.abs(got) === Infinity || near) ? 0 : Infinity;
+	}
+	return Number.isFinite(got) ? Math.abs(got - want) / Math.max(size, scale) : Infinity;
+}
+
 /**
  * The greatest relative error, and at which element.
  * @param {ArrayLike<number>} got  all of out
@@ -118,15 +136,13 @@ export function referenceAt(op, tensors, elements) {
 export function compare(got, want, elements) {
 	let square = 0, worst = 0, at = -1;
 	for (const value of want)
-		square += value * value;
+		square += Number.isFinite(value) ? value * value : 0;
 	const scale = Math.sqrt(square / Math.max(want.length, 1)) || 1;
 	for (let i = 0; i < want.length; i++) {
-		const error = Math.abs(got[elements[i]] - want[i]) / Math.max(Math.abs(want[i]), scale);
-		if (!(error <= worst)) {
-			worst = error; // NaN too: an element never written was poisoned with it
+		const error = relativeError(got[elements[i]], want[i], scale); // of one never written: it was poisoned with NaN
+		if (error > worst) {
+			worst = error;
 			at = elements[i];
-			if (Number.isNaN(error))
-				break;
 		}
 	}
 	return { max_rel_err: worst, at, checked: want.length };
