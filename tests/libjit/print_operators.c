@@ -125,6 +125,30 @@ static void print_numbers(void)
 		printf("| %s | %s |\n", numbers[i].what, numbers[i].policy);
 }
 
+static void print_half(void)
+{
+	puts("\n### f16\n\n"
+	     "Kernels read f16 as pairs in words, or natively where the device has `shader-f16` "
+	     "and the\nschedule says so. tests/libjit/half_cases.c lists what they are held to.\n\n"
+	     "| | |\n|---|---|\n"
+	     "| movement | `copy`, `where`, `transpose`, `slice`, `concat`, `gather`, `pad`, "
+	     "`tile`, "
+	     "`resize` to nearest and `cast` to the same type move bits: infinities, zeros, "
+	     "subnormals and every NaN arrive as they were. Natively a NaN stays one, and its bits "
+	     "are the device's |\n"
+	     "| stores | all other results are rounded to nearest, ties to even: from 65520 on to "
+	     "an "
+	     "infinity, NaN to a NaN, and an element never touches its neighbour. Kernels round by "
+	     "16 instructions an element of their own, since WGSL's pack2x16float leaves the whole "
+	     "word open where one number is beyond the range. Native stores round as the device's "
+	     "own conversion does |\n"
+	     "| loads | by unpack2x16float, which WGSL lets take subnormals as 0 |\n"
+	     "| `cast` | to f16 as stores do; to an integer cut toward 0 and kept in range, NaN is "
+	     "0; "
+	     "to bool NaN is true |\n"
+	     "| `acc=f16` | sums pass 65504 as infinities |");
+}
+
 static void print_features(void)
 {
 	puts("\n## Features\n\n"
@@ -393,6 +417,7 @@ int main(void)
 	print_kinds();
 	print_types();
 	print_numbers();
+	print_half();
 	print_features();
 	for (uint32_t family = FAMILY_CONTRACTION; family <= FAMILY_ATTENTION; family++)
 		print_family((enum op_family)family);
