@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-const uint32_t nnjit_generation = 4;
+const uint32_t nnjit_generation = 5;
 
 struct nnjit {
 	struct ir_builder *builder;

@@ -71,7 +71,7 @@ static ir_id factor(struct ir_builder *b, ir_id x)
 /* `value`, but NaN where x is. Some devices' exp makes an infinity of it. */
 static ir_id unless_nan(struct ir_builder *b, ir_id x, ir_id value)
 {
-	return ir_select(b, ir_compute(b, IR_NE, x, x, 0), x, value);
+	return ir_select(b, ir_compute(b, IR_EQ, x, x, 0), value, x);
 }
 
 static ir_id inverse(struct ir_builder *b, ir_id x)

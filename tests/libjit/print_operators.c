@@ -107,10 +107,12 @@ static const struct {
                 "a row of attention whose keys are all hidden, or masked by "
                 "-inf, is 0; a window that holds no element is 0"},
         {"rows with +inf", "`softmax` and attention give NaN, since inf - inf is one"},
-        {"masks", "attention keeps score and mask apart: -1e9 and -2e9 differ, and the same number "
-                  "for all keys changes nothing. Below -1e16 the mask swallows the score, so that "
-                  "a row of -3.4e38 is the mean of v. `softmax` adds its mask in f32. A weight of "
-                  "0 times an infinity or NaN in v is NaN"},
+        {"masks",
+                "attention keeps score and mask apart: -1e9 and -2e9 differ, and the same number "
+                "for all keys changes nothing. Below -1e16 the mask swallows the score, so that "
+                "a row of -3.4e38 is the mean of v. `softmax` adds its mask in f32. A weight of "
+                "0 times an infinity or NaN in v is NaN, also of the last key where it fills up a "
+                "block"},
 };
 
 static void print_numbers(void)

@@ -157,6 +157,8 @@ function prepare(artifact, { dims, inputs, expected, scale, tolerance, ...wanted
 	const start = { artifact, output, values, buffers, fills };
 	if (wanted.bits)
 		return { ...start, bits: new Uint32Array(decoded(wanted.bits).buffer), moves: wanted.moves, ulps: wanted.ulps };
+	if (wanted.ranges)
+		return { ...start, ranges: new Float64Array(decoded(wanted.ranges).buffer) };
 	return { ...start, scale, tolerance, expected: new Float64Array(decoded(expected).buffer) };
 }
 
@@ -168,6 +170,16 @@ function wrongBits({ output, bits, moves, ulps }, bytes) {
 	const isRight = i => got[i] === bits[i] || (/^f/.test(output.dtype) && !moves &&
 		(isNaN(bits[i]) ? isNaN(got[i]) : !isNaN(got[i]) && ulps > 0 && Math.abs(ordered(got[i]) - ordered(bits[i])) <= ulps));
 	return bits.findIndex((_, i) => !isRight(i));
+}
+
+// The first element that is none of those it may be, and what it is: [-1] for none. Three numbers an element:
+// the least, the most, and whether NaN will do.
+function outOfRange({ artifact, output, values, ranges }, bytes) {
+	const got = toNumbers(output.dtype, arrayOf(artifact, output, values, bytes));
+	for (let i = 0; 3 * i < ranges.length; i++)
+		if (Number.isNaN(got[i]) ? !ranges[3 * i + 2] : !(got[i] >= ranges[3 * i] && got[i] <= ranges[3 * i + 1]))
+			return [i, got[i]];
+	return [-1];
 }
 
 // The greatest error, and where; what is expected to be NaN is to be left as it was.
@@ -210,6 +222,12 @@ async function runCase(kernels, prepared) {
 				const at = wrongBits(prepared, bytes);
 				if (at >= 0)
 					lines.push(`${kernels[i].artifact.schedule}: element ${at} must be 0x${prepared.bits[at].toString(16)}`);
+				return;
+			}
+			if (prepared.ranges) {
+				const [at, got] = outOfRange(prepared, bytes);
+				if (at >= 0)
+					lines.push(`${kernels[i].artifact.schedule}: element ${at} is ${got}, not ${prepared.ranges.slice(3 * at, 3 * at + 3)}`);
 				return;
 			}
 			const { worst, at } = compare(prepared, bytes, fill);

@@ -159,11 +159,11 @@ static ir_id join_subgroup(struct reducing *r, enum reduction_join join, ir_id v
 
 	if (!minds_nan(r, join, value))
 		return joined;
-	ir_id is_nan = ir_compute(r->b, IR_NE, value, value, 0);
-	ir_id flag = ir_convert(r->b, is_nan, IR_F32), zero = lower_literal(r->b, 0, flag);
-	ir_id any = ir_subgroup(r->b, IR_SUBGROUP_MAX, flag);
-	ir_id none = ir_compute(r->b, IR_EQ, any, zero, 0);
-	return ir_select(r->b, none, joined, lower_literal(r->b, NAN, value));
+	ir_id is_number = ir_compute(r->b, IR_EQ, value, value, 0);
+	ir_id flag = ir_convert(r->b, is_number, IR_F32), zero = lower_literal(r->b, 0, flag);
+	ir_id least = ir_subgroup(r->b, IR_SUBGROUP_MIN, flag);
+	ir_id any = ir_compute(r->b, IR_EQ, least, zero, 0);
+	return ir_select(r->b, any, lower_literal(r->b, NAN, value), joined);
 }
 
 void reduction_join_line(struct reducing *r, enum reduction_join join, ir_id value[static TILE_MAX])
