@@ -27,12 +27,25 @@ static void widen(struct limits *limits, const struct limits *own)
 	limits->workgroup_bytes = own->workgroup_bytes;
 }
 
+/* Of the operator's tensors, as it is tuned. */
+static uint64_t largest_bytes(const struct op *op)
+{
+	struct tensor tensors[OP_TENSORS_MAX];
+	uint32_t count = op_tensors(op, tensors);
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		most = tensor_bytes(&tensors[i]) > most ? tensor_bytes(&tensors[i]) : most;
+	return most;
+}
+
 struct limits tune_limits(const struct kernel_id *id)
 {
 	const struct tune_device *device = id->device;
 	struct limits limits = device->limits;
 
-	limits.binding_bytes = device->own.binding_bytes;
+	if (largest_bytes(&id->op) > limits.binding_bytes)
+		limits.binding_bytes = device->own.binding_bytes;
 	tier_apply(id->tier, &device->own, &limits);
 	limits.features &= id->features;
 	limits.turns = (uint32_t)device->facts.turns;

@@ -86,8 +86,8 @@ struct kernel_id {
 	                    * make no difference */
 	uint32_t tier;     /* what it may ask of a workgroup (device/tier.h) */
 };
-/* What its schedules must keep to. A binding may have what the device allows: whoever asks for a
- * kernel makes sure that its tensors are not larger than its own bindings (daemon/kernel). */
+/* What its schedules must keep to. A binding of an operator that no page's default holds may have
+ * what the device allows: whoever asks for one has such bindings (daemon/kernel). */
 struct limits tune_limits(const struct kernel_id *id);
 /* A record's key has both; an id without device and operator is read back from it. */
 void kernel_key_read(const struct store_key *key, struct kernel_id *id);

@@ -200,6 +200,13 @@ static void write_knowledge(struct writer *writer, const struct artifact *artifa
 		write_text(writer, "settled_by", "page");
 }
 
+static void limit_dimensions(const struct artifact *artifact, struct kernel *kernel)
+{
+	for (uint32_t i = 0; i < kernel->dimension_count; i++)
+		if (artifact->most[i])
+			kernel->dimensions[i].high = artifact->most[i];
+}
+
 static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, struct writer *writer)
 {
 	struct kernel kernel;
@@ -208,9 +215,7 @@ static int write_kernel(struct nnjit *nnjit, const struct artifact *artifact, st
 
 	if (r)
 		return r;
-	for (uint32_t i = 0; i < kernel.dimension_count; i++)
-		if (artifact->most[i])
-			kernel.dimensions[i].high = artifact->most[i];
+	limit_dimensions(artifact, &kernel);
 	write_open(writer, NULL, '{');
 	write_identity(writer, artifact);
 	write_code(writer, artifact, &kernel);
@@ -315,6 +320,7 @@ int artifact_steps_write(
 	int r = 0;
 
 	nnjit_dimensions(&all->whole->op, &whole);
+	limit_dimensions(all->whole, &whole);
 	whole.tensor_count = op_tensors(&all->whole->op, whole.tensors);
 	write_open(&writer, NULL, '{');
 	write_whole_operator(&writer, all, &whole);
