@@ -392,6 +392,10 @@ export interface Facts {
 	fma16_gflops?: number;
 	/** Gop/s: peak packed dot products of four bytes, eight operations each */
 	dot4_gops?: number;
+	/** turns: after which the driver ends an invocation's loops, all loops together; 0: no end was found */
+	turns?: number;
+	/** bytes: of workgroup memory that a workgroup was seen to keep */
+	workgroup_bytes?: number;
 	/** levels above global memory, nearest first */
 	caches?: Cache[];
 	/** the device runs on the processor */
