@@ -316,12 +316,15 @@ static int split(struct splitting *s, const struct op_step *whole, uint32_t dept
 		append(s, whole);
 		return 0;
 	}
-	if (depth == DEPTH_MAX)
+	s->full = s->way.count == OP_WAY_STEPS_MAX;
+	if (depth == DEPTH_MAX || s->full)
 		return -ERANGE;
 	before = s->way;
 	for (uint32_t i = 0; i < 2 * CUTS_MAX; i++) {
 		struct cut cut = {
 		        .kind = cuts.cut[i % CUTS_MAX].kind, .value = cuts.cut[i % CUTS_MAX].value};
+		if (i >= CUTS_MAX && cut.kind != CUT_APART)
+			continue; /* all of their parts fit, or none do */
 		s->full = false;
 		if (!cut_along(s, whole, &cut, i < CUTS_MAX, depth) && !s->full)
 			return 0;
