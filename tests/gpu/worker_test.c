@@ -63,6 +63,34 @@ START_TEST(no_driver)
 }
 END_TEST
 
+/* Out to long rows, and back in to where they are right: a driver that ends loops is found out by
+ * what comes of it, too. */
+START_TEST(reaching)
+{
+	static const char op[] = "softmax rows=4 n=?8", plain[] = "wg_y=4";
+	struct worker worker;
+
+	worker_start(&worker, NULL);
+	worker_open(&worker, _i, "web");
+	worker_load(&worker, op);
+	worker_build_right(&worker, 0, op, plain);
+	json_t *answer = worker_ask(&worker,
+	        "{\"do\":\"reach\",\"candidate\":0,\"schedule\":\"%s\",\"most\":[131072,0,0,0]}",
+	        plain);
+	double reach = json_number_value(json_array_get(json_object_get(answer, "dims"), 0));
+	const char *why = json_string_value(json_object_get(answer, "why"));
+	printf("%s: right up to n=%.0f%s%s\n", devices[_i].name, reach, *why ? "; " : "", why);
+	ck_assert_double_ge(reach, 8);
+	ck_assert_double_le(reach, 131072);
+	if (strstr(devices[_i].name, "llvmpipe"))
+		ck_assert_double_lt(reach, 65536);
+	if (reach > 8)
+		ck_assert_double_gt(worker_number(answer, "checked"), 0);
+	json_decref(answer);
+	ck_assert_int_eq(worker_stop(&worker, 5), 0);
+}
+END_TEST
+
 /* What a fact is at least and at most on any device of today, where it is known. */
 static const struct {
 	const char *name;
@@ -390,6 +418,7 @@ int main(void)
 		return status;
 	worker_each_device(suite, "listing", listing, 1);
 	worker_each_device(suite, "probing", probing, 1);
+	worker_each_device(suite, "reaching", reaching, 1);
 	worker_each_device(suite, "right_kernels", right_kernels, 2 * OPS);
 	worker_each_device(suite, "timing", timing, 1);
 	worker_each_device(suite, "timing_a_twin", timing_a_twin, 1);
