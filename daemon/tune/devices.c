@@ -376,6 +376,8 @@ static void go_on_listed(struct tune *tune)
 	tune->listed = true;
 	if (store_check_fd(tune->store) < 0)
 		probe_next(tune);
+	else
+		settling_end(tune); /* kernels are predicted while the store is checked */
 }
 
 static void list_again(struct tune *tune, const char *why);

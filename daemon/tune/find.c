@@ -19,7 +19,7 @@ const struct tune_device *tune_device(const struct tune *tune, uint32_t index)
 
 bool tune_enumerated(const struct tune *tune)
 {
-	return tune->enumerated;
+	return tune->enumerated || (tune->listed && store_check_fd(tune->store) >= 0);
 }
 
 static bool name_holds(const char *name, const char *part)
@@ -51,7 +51,7 @@ static int refuse_many(const struct tune *tune, const char *text, struct error *
 static int find_best(
         const struct tune *tune, const struct tune_device **ret_device, struct error *err)
 {
-	if (!tune->enumerated)
+	if (!tune_enumerated(tune))
 		return error_set(err, TUNE_NO_DEVICE, "device",
 		        "the devices are still being looked for; ask again in a second");
 	if (!tune->device_count)
@@ -76,7 +76,7 @@ int tune_find_device(const struct tune *tune, const char *text,
 	const struct tune_device *found = NULL;
 	uint32_t matches = 0;
 
-	if (!text || !tune->enumerated || !tune->device_count)
+	if (!text || !tune_enumerated(tune) || !tune->device_count)
 		return find_best(tune, ret_device, err);
 	for (uint32_t i = 0; i < tune->device_count; i++) {
 		const struct tune_device *device = &tune->devices[i]->public;

@@ -45,7 +45,7 @@ void settling_stop(struct tune *tune)
 
 bool tune_settled(const struct tune *tune)
 {
-	return tune->enumerated || tune->settling.overdue;
+	return tune_enumerated(tune) || tune->settling.overdue;
 }
 
 void tune_when_settled(struct tune *tune, void (*settled)(void *context), void *context)

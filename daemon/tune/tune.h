@@ -46,7 +46,9 @@ struct tune_device {
 };
 uint32_t tune_device_count(const struct tune *tune);
 const struct tune_device *tune_device(const struct tune *tune, uint32_t index); /* best first */
-bool tune_enumerated(const struct tune *tune); /* the first enumeration has ended */
+/* The first enumeration has ended; while the store is checked, without what it has of the devices.
+ */
+bool tune_enumerated(const struct tune *tune);
 /* Whether requests about devices can be answered: the first enumeration has ended, or takes longer
  * than anybody should wait for it. Before that nobody knows which device is the best. */
 #define TUNE_SETTLES_S 30

