@@ -9,9 +9,11 @@
 #include "daemon/api/api.h"
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
+#include "daemon/net/local.h"
 #include "daemon/net/net.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/origins/origins.h"
 #include "daemon/store/store.h"
 #include "daemon/tune/tune.h"
 #include "protocol/metrics.h"
@@ -30,9 +32,11 @@ struct daemon {
 	struct metrics metrics;
 	struct store *store;
 	struct loop *loop;
+	struct origins *origins;
 	struct tune *tune;
 	struct api *api;
 	struct net *net;
+	struct local *local;
 	int signal_fd;
 	struct loop_watch *signal_watch, *check_watch;
 	struct loop_timer *watchdog;
@@ -124,6 +128,16 @@ static void stop_signals(struct daemon *daemon)
 
 /* ---- What the daemon is for. */
 
+static int start_origins(struct daemon *daemon, struct error *err)
+{
+	return origins_create(daemon->store, daemon->options->origins, &daemon->origins, err);
+}
+
+static void stop_origins(struct daemon *daemon)
+{
+	origins_destroy(daemon->origins);
+}
+
 static int start_tune(struct daemon *daemon, struct error *err)
 {
 	const struct tune_options *o = &daemon->options->tune;
@@ -179,6 +193,7 @@ static int start_api(struct daemon *daemon, struct error *err)
 	        .store = daemon->store,
 	        .metrics = &daemon->metrics,
 	        .models_dir = daemon->options->models_dir,
+	        .origins = daemon->origins,
 	};
 
 	(void)err;
@@ -194,19 +209,34 @@ static int start_net(struct daemon *daemon, struct error *err)
 {
 	const struct options *o = daemon->options;
 
-	return net_create(daemon->loop, daemon->api,
+	int r = net_create(daemon->loop, daemon->api,
 	        &(struct net_options){
 	                .port = (uint16_t)o->port,
 	                .page_dir = o->page_dir,
 	                .connections_max = (uint32_t)o->connections,
 	                .metrics = &daemon->metrics,
+	                .origins = daemon->origins,
 	        },
 	        &daemon->net, err);
+	if (!r)
+		api_set_port(daemon->api, net_port(daemon->net));
+	return r;
 }
 
 static void stop_net(struct daemon *daemon)
 {
 	net_destroy(daemon->net);
+}
+
+static int start_local(struct daemon *daemon, struct error *err)
+{
+	return local_create(
+	        daemon->loop, daemon->api, daemon->options->socket, &daemon->local, err);
+}
+
+static void stop_local(struct daemon *daemon)
+{
+	local_destroy(daemon->local);
 }
 
 /* ---- Telling others that it runs: the port file, the log, the service manager. */
@@ -280,10 +310,12 @@ static const struct part {
         {"store", start_store, stop_store},
         {"loop", start_loop, stop_loop},
         {"signals", start_signals, stop_signals},
+        {"origins", start_origins, stop_origins},
         {"tune", start_tune, stop_tune},
         {"check", start_check, stop_check},
         {"api", start_api, stop_api},
         {"net", start_net, stop_net},
+        {"local", start_local, stop_local},
         {"announcing", start_announcing, stop_announcing},
 };
 #define PARTS (sizeof parts / sizeof *parts)

@@ -21,17 +21,19 @@
 struct row {
 	const char *name, *argument, *doc;
 	size_t offset;
-	bool number;
+	enum { ROW_TEXT, ROW_LIST, ROW_NUMBER } kind;
 	uint64_t initial, min, max;
 };
 static const struct row rows[] = {
 #define OPTION_daemon(field) field
 #define OPTION_tune(field)   tune.field
 #define TEXT(part, field, name, argument, doc) \
-	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), false, 0, 0, 0},
-#define NUMBER(part, field, name, argument, initial, min, max, doc)                               \
-	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), true, initial, min, \
-	        max},
+	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), ROW_TEXT, 0, 0, 0},
+#define LIST(part, field, name, argument, doc) \
+	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), ROW_LIST, 0, 0, 0},
+#define NUMBER(part, field, name, argument, initial, min, max, doc)                                \
+	{name, argument, doc, offsetof(struct options, OPTION_##part(field)), ROW_NUMBER, initial, \
+	        min, max},
 #include "daemon/options.def"
 };
 #define ROWS (sizeof rows / sizeof *rows)
@@ -50,12 +52,23 @@ static void set_text(struct options *options, const struct row *row, char *text)
 	*slot = text;
 }
 
+/* A list's value goes behind those given before, another text replaces its own. */
+static char *joined(struct options *options, const struct row *row, const char *value)
+{
+	const char *before = *(const char **)(void *)((char *)options + row->offset);
+	char *text = NULL;
+
+	if (row->kind == ROW_TEXT || !before)
+		return strdup(value);
+	return asprintf(&text, "%s %s", before, value) < 0 ? NULL : text;
+}
+
 /* `where` says who set it: "--port", or "FILE:LINE: port". */
 static int set(struct options *options, const struct row *row, const char *value, const char *where,
         struct error *err)
 {
-	if (!row->number) {
-		char *copy = *value ? strdup(value) : NULL;
+	if (row->kind != ROW_NUMBER) {
+		char *copy = *value ? joined(options, row, value) : NULL;
 		if (!copy)
 			return error_set(err, *value ? -ENOMEM : -EINVAL, row->name,
 			        "%s needs a value that is not empty", where);
@@ -234,6 +247,15 @@ static char *default_state_dir(void)
 	return home ? join(home, ".local/state/nnjit") : NULL;
 }
 
+/* In the folder that systemd makes for the unit, which others may enter, else in the store's. */
+static char *default_socket(const struct options *options)
+{
+	const char *given = getenv("RUNTIME_DIRECTORY");
+	AUTO(free_pointer) char *dir = given && *given ? strndup(given, strcspn(given, ":")) : NULL;
+
+	return join(dir ? dir : options->state_dir, "nnjitd.sock");
+}
+
 static int set_defaults(struct options *options, struct error *err)
 {
 	if (!options->state_dir)
@@ -241,6 +263,8 @@ static int set_defaults(struct options *options, struct error *err)
 	if (!options->state_dir)
 		return error_set(err, -EINVAL, "state-dir",
 		        "HOME is not set, so there is no default state folder; give --state-dir");
+	if (!options->socket)
+		options->socket = default_socket(options);
 	if (!options->tune.worker)
 		options->tune.worker = beside_or_installed(
 		        "nnjit-gpu", X_OK, PROGRAMDIR "/nnjit-gpu");
@@ -252,8 +276,8 @@ static int set_defaults(struct options *options, struct error *err)
 		        "protocol/models", R_OK | X_OK, PKGDATADIR "/models");
 	if (!options->log_level)
 		options->log_level = strdup("info");
-	if (!options->tune.worker || !options->page_dir || !options->models_dir ||
-	        !options->log_level)
+	if (!options->socket || !options->tune.worker || !options->page_dir ||
+	        !options->models_dir || !options->log_level)
 		return error_set(err, -ENOMEM, "", "out of memory");
 	if (log_level_parse(options->log_level, &options->level))
 		return error_set(err, -EINVAL, "log-level",
@@ -268,7 +292,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 	const char *config = NULL;
 
 	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].number)
+		if (rows[i].kind == ROW_NUMBER)
 			*number_slot(&options, &rows[i]) = rows[i].initial;
 	int r = walk(argc, argv, &options, &config, err);
 	if (r)
@@ -291,7 +315,7 @@ void options_free(struct options *options)
 	if (!options)
 		return;
 	for (size_t i = 0; i < ROWS; i++)
-		if (!rows[i].number)
+		if (rows[i].kind != ROW_NUMBER)
 			set_text(options, &rows[i], NULL);
 	*options = (struct options){0};
 }
@@ -305,7 +329,7 @@ void options_help(FILE *out)
 		char left[40];
 		snprintf(left, sizeof left, "--%s %s", rows[i].name, rows[i].argument);
 		fprintf(out, "  %-22s %s", left, rows[i].doc);
-		if (rows[i].number)
+		if (rows[i].kind == ROW_NUMBER)
 			fprintf(out, " (%llu)", (unsigned long long)rows[i].initial);
 		fputc('\n', out);
 	}

@@ -15,6 +15,7 @@ struct options {
 #define OPTION_daemon(member) member
 #define OPTION_tune(member)
 #define TEXT(part, field, ...)   OPTION_##part(const char *field;)
+#define LIST(part, field, ...)   OPTION_##part(const char *field;)
 #define NUMBER(part, field, ...) OPTION_##part(uint64_t field;)
 #include "daemon/options.def"
 	struct tune_options tune;

@@ -22,7 +22,10 @@ enum method {
 /* Who may call a method. */
 enum method_caller {
 	CALLER_ANYONE,
-	CALLER_PEER, /* who holds a WebSocket open */
+	CALLER_PEER,    /* who holds a WebSocket open */
+	CALLER_STARTER, /* who may start work: all but a browser's request that names no origin */
+	CALLER_ADMIN,   /* the device's owner: over the unix socket, or with a secret */
+	CALLER_OWNER,   /* the same, over the unix socket alone */
 };
 struct method_info {
 	const char *name;        /* on the WebSocket; NULL: REST only */

@@ -18,7 +18,7 @@ enum option_id {
 
 struct ctl {
 	uint16_t port;
-	bool json, again;
+	bool json, again, once;
 	char *given[OPTION_COUNT]; /* NULL: not given */
 	char *words; /* what follows the command, joined by single spaces; "" if nothing */
 };
@@ -32,7 +32,8 @@ typedef int command(const struct ctl *ctl); /* an exit code */
 /* The method's parameters: `op` if the command has words, and of the options given those that the
  * method takes. A new reference. */
 json_t *ask_params(const struct ctl *ctl, enum method method);
-/* Calls a method over REST (http.c); `params` is taken over. */
+/* Calls a method over REST (http.c): over the owner's socket where only the owner may call it, else
+ * over the port. `params` is taken over. */
 int ask(const struct ctl *ctl, enum method method, json_t *params, json_t **ret_result);
 /* Calls a method over the WebSocket (follow.c) and hands each message that follows to `hear`, until
  * that answers an exit code; -1: go on. message NULL: a second has passed without any. A refusal

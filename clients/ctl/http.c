@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Asks the daemon over REST: one request, one connection, the whole answer. Speaks no more HTTP
- * than the daemon's own answers need (RFC 9112: a response that ends where the connection does).
+ * Asks the daemon over REST: one request, one connection, the whole answer. What only the device's
+ * owner may call goes over the owner's unix socket, everything else over the port. Speaks no more
+ * HTTP than the daemon's own answers need (RFC 9112: a response that ends where the connection
+ * does).
  */
 #include "clients/ctl/ctl.h"
 
@@ -11,13 +13,16 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define ANSWER_SECONDS   30
-#define ANSWER_BYTES_MAX (64u << 20)
+#define ANSWER_SECONDS    30
+#define SOCKET_PATH_BYTES 4096
+#define ANSWER_BYTES_MAX  (64u << 20)
 
 int refused(const json_t *problem)
 {
@@ -91,24 +96,60 @@ static void write_request(
 	        ctl->port);
 }
 
-static int open_connection(uint16_t port)
+/* ---- Connections. */
+
+static int connected(const struct sockaddr *address, socklen_t bytes)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-	        .sin_port = htons(port),
-	        .sin_addr = {htonl(INADDR_LOOPBACK)}};
 	struct timeval limit = {.tv_sec = ANSWER_SECONDS};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-	if (!connect(fd, (struct sockaddr *)&address, sizeof address))
+	if (!connect(fd, address, bytes))
 		return fd;
 	int r = -errno;
 	close(fd);
 	return r;
 }
+
+static int open_port(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	        .sin_port = htons(port),
+	        .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	return connected((struct sockaddr *)&address, sizeof address);
+}
+
+/* Where a daemon puts its socket by itself: as a unit, else as root or as a user. */
+static void find_socket(const struct ctl *ctl, char path[static SOCKET_PATH_BYTES])
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	bool xdg = state && *state == '/';
+	const char *given = ctl->given[OPTION_SOCKET];
+
+	snprintf(path, SOCKET_PATH_BYTES, "%s", given ? given : "/run/nnjit/nnjitd.sock");
+	if (given || !access(path, F_OK))
+		return;
+	snprintf(path, SOCKET_PATH_BYTES, "/var/lib/nnjit/nnjitd.sock");
+	if (geteuid() && (xdg || home))
+		snprintf(path, SOCKET_PATH_BYTES, "%s%s/nnjit/nnjitd.sock", xdg ? state : home,
+		        xdg ? "" : "/.local/state");
+}
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return -ENAMETOOLONG;
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	return connected((struct sockaddr *)&address, sizeof address);
+}
+
+/* ---- One request. */
 
 static int send_all(int fd, const struct buffer *request)
 {
@@ -134,10 +175,9 @@ static int receive_all(int fd, struct buffer *answer)
 	return n < 0 ? (errno == EAGAIN ? -ETIMEDOUT : -errno) : 0;
 }
 
-static int exchange(uint16_t port, const struct buffer *request, struct buffer *answer)
+/* fd: closed here; negative: what opening it answered. */
+static int exchange(int fd, const struct buffer *request, struct buffer *answer)
 {
-	int fd = open_connection(port);
-
 	if (fd < 0)
 		return fd;
 	int r = send_all(fd, request);
@@ -159,19 +199,35 @@ static json_t *read_answer(const struct buffer *answer, int *ret_status)
 	        body, answer->length - (size_t)(body - answer->data), JSON_DECODE_ANY, NULL);
 }
 
+static int no_socket(const char *path, int code)
+{
+	fprintf(stderr,
+	        "nnjitctl: no nnjitd answers on the socket %s (%s); start it, name its socket with "
+	        "--socket, or ask as root or as a member of the group nnjit\n",
+	        path, strerror(-code));
+	return CTL_FAILED;
+}
+
 int ask(const struct ctl *ctl, enum method method, json_t *params, json_t **ret_result)
 {
 	AUTO(buffer_free) struct buffer request = {0}, answer = {0};
-	int status = 0;
+	enum method_caller may = methods[method].caller;
+	bool owner = may == CALLER_ADMIN || may == CALLER_OWNER;
+	char path[SOCKET_PATH_BYTES];
+	int status = 0, r = -ENOMEM;
 
 	write_request(ctl, method, params, &request);
 	json_decref(params);
-	int r = request.failed ? -ENOMEM : exchange(ctl->port, &request, &answer);
+	if (owner)
+		find_socket(ctl, path);
+	if (!request.failed)
+		r = exchange(owner ? open_socket(path) : open_port(ctl->port), &request, &answer);
 	if (r)
-		return unreachable(ctl, strerror(-r));
+		return owner ? no_socket(path, r) : unreachable(ctl, strerror(-r));
 	json_t *body = read_answer(&answer, &status);
 	if (!body)
-		return unreachable(ctl, "what answers there is not nnjitd");
+		return owner ? no_socket(path, -EACCES)
+		             : unreachable(ctl, "what answers there is not nnjitd");
 	if (status != 200) {
 		refused(body);
 		json_decref(body);

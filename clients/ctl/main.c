@@ -64,6 +64,7 @@ static void usage(FILE *out)
 	fputs("\nOP is an operator and its fields: matmul m=256 n=256 k=256\n\n", out);
 	print_options(out, false);
 	fputs("  --again              tune: measure a tuned kernel once more\n"
+	      "  --once               origins approve: until the daemon ends, not for good\n"
 	      "  --json               print JSON\n"
 	      "  --port N             the daemon's port (6174)\n"
 	      "  --version, -h, --help\n\n"
@@ -144,11 +145,12 @@ static int read_port(const char *text, uint16_t *ret_port)
 	return 0;
 }
 
-enum { KEY_AGAIN = 256, KEY_JSON, KEY_PORT, KEY_VERSION, KEY_OPTION };
+enum { KEY_AGAIN = 256, KEY_ONCE, KEY_JSON, KEY_PORT, KEY_VERSION, KEY_OPTION };
 static const struct option long_options[] = {
 #define OPTION(id, name, ...) {name, required_argument, NULL, KEY_OPTION + OPTION_##id},
 #include "clients/ctl/options.def"
         {"again", no_argument, NULL, KEY_AGAIN},
+        {"once", no_argument, NULL, KEY_ONCE},
         {"json", no_argument, NULL, KEY_JSON},
         {"port", required_argument, NULL, KEY_PORT},
         {"version", no_argument, NULL, KEY_VERSION},
@@ -164,6 +166,9 @@ static int read_option(struct ctl *ctl, int key)
 		return read_value(ctl, OPTION_OUTPUT, optarg);
 	case KEY_AGAIN:
 		ctl->again = true;
+		return -1;
+	case KEY_ONCE:
+		ctl->once = true;
 		return -1;
 	case KEY_JSON:
 		ctl->json = true;

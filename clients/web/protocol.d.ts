@@ -34,6 +34,28 @@ export type WatchEventName = 'progress' | 'improved' | 'tuned' | 'failed';
 /** Which event of a prefetch; finished is the last. */
 export type PrefetchEventName = 'progress' | 'finished';
 
+/** What was decided about an origin. */
+export type OriginStatus = 'pending' | 'approved' | 'denied';
+
+/** How long a decision holds: for good, until the daemon ends, or as long as the configuration has it. */
+export type OriginKept = 'always' | 'once' | 'configured';
+
+/** An origin of web pages, and what was decided about it. */
+export interface Origin {
+	/** as https://app.example */
+	origin: string;
+	/** what was decided */
+	status: OriginStatus;
+	/** how long that holds; of one that is not pending */
+	kept?: OriginKept;
+	/** when it was decided, or first asked; Unix time */
+	since_s: number;
+	/** when a pending one last asked */
+	heard_s?: number;
+	/** how often it did */
+	requests?: number;
+}
+
 /** All that it takes to run a kernel. */
 export interface Kernel {
 	/** the operator, canonical text */
@@ -772,4 +794,44 @@ export interface LeadersAnswer {
 export interface ReportAnswer {
 	/** true */
 	recorded: boolean;
+}
+
+/** The origins of web pages that asked, and what was decided about them. */
+export interface OriginsAnswer {
+	/** pending ones first */
+	origins: Origin[];
+}
+
+/** Lets pages of an origin use the service. */
+export interface ApproveAnswer {
+	/** the origin */
+	origin: string;
+	/** whether its pages are served now */
+	served: boolean;
+}
+
+/** Keeps pages of an origin out, for good. */
+export interface DenyAnswer {
+	/** the origin */
+	origin: string;
+	/** whether its pages are served now */
+	served: boolean;
+}
+
+/** Takes back what was decided: the origin's connections end, and it may ask again. */
+export interface RevokeAnswer {
+	/** the origin */
+	origin: string;
+	/** whether its pages are served now */
+	served: boolean;
+}
+
+/** A secret for the page /admin. */
+export interface AdminAnswer {
+	/** the page sends it in the field Nnjit-Admin */
+	secret: string;
+	/** for so many seconds */
+	valid_s: number;
+	/** where the page is, on localhost */
+	port: number;
 }

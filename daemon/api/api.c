@@ -27,6 +27,7 @@ int api_create(const struct api_params *params, struct api **ret_api)
 	api->store = params->store;
 	api->metrics = params->metrics;
 	api->models_dir = params->models_dir;
+	api->origins = params->origins;
 	api->started_s = (uint64_t)time(NULL);
 	int r = plans_create(params->tune, params->store, &api->plans);
 	if (r) {
@@ -46,6 +47,11 @@ void api_destroy(struct api *api)
 	free(api);
 }
 
+void api_set_port(struct api *api, uint16_t port)
+{
+	api->port = port;
+}
+
 uint64_t api_version(const struct api *api)
 {
 	return tune_version(api->tune) + api->changes;
@@ -56,7 +62,10 @@ uint64_t api_version(const struct api *api)
 struct caller caller_rest(const char *origin)
 {
 	struct caller caller = {
-	        .face = FACE_REST, .user = CALLER_NO_USER, .rights = 1u << CALLER_ANYONE};
+	        .face = FACE_REST,
+	        .user = CALLER_NO_USER,
+	        .rights = 1u << CALLER_ANYONE | 1u << CALLER_STARTER,
+	};
 
 	snprintf(caller.origin, sizeof caller.origin, "%s", origin);
 	return caller;
@@ -71,15 +80,40 @@ struct caller caller_websocket(const char *origin)
 	return caller;
 }
 
+struct caller caller_owner(int64_t user)
+{
+	struct caller caller = caller_rest("");
+
+	caller.user = user;
+	caller.rights |= 1u << CALLER_ADMIN | 1u << CALLER_OWNER;
+	return caller;
+}
+
+bool caller_may(const struct caller *caller, enum method_caller what)
+{
+	return caller->rights & 1u << what;
+}
+
 static int check_caller(
         const struct caller *caller, enum method method, struct problem *ret_problem)
 {
 	const struct method_info *info = &methods[method];
+	const char *name = info->name ? info->name : info->path;
 
-	if (caller->rights & 1u << info->caller)
+	if (caller_may(caller, info->caller))
 		return 0;
-	return problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
-	        "%s belongs to a WebSocket; open one at /v1/ws", info->name);
+	if (info->caller == CALLER_PEER)
+		return problem_set(ret_problem, PROBLEM_UPGRADE_REQUIRED, "",
+		        "%s belongs to a WebSocket; open one at /v1/ws", name);
+	if (info->caller == CALLER_STARTER)
+		return problem_set(ret_problem, PROBLEM_WRONG_ORIGIN, "Origin",
+		        "%s starts work, and the request does not say which page asks; use "
+		        "fetch() with CORS",
+		        name);
+	return problem_set(ret_problem, PROBLEM_NOT_OWNER, "",
+	        "%s is for the owner of this machine; use `nnjitctl origins`, or the page that "
+	        "`nnjitctl admin` opens",
+	        name);
 }
 
 /* ---- Calls. */
@@ -133,6 +167,11 @@ int api_peer_create(struct api *api, const struct caller *caller,
 	api->metrics->websockets++;
 	*ret_peer = peer;
 	return 0;
+}
+
+const struct caller *api_peer_caller(const struct api_peer *peer)
+{
+	return &peer->caller;
 }
 
 void api_peer_destroy(struct api_peer *peer)

@@ -11,6 +11,7 @@
 
 struct api;
 struct metrics;
+struct origins;
 struct tune;
 struct store;
 struct api_params {
@@ -18,9 +19,11 @@ struct api_params {
 	struct store *store;
 	struct metrics *metrics;
 	const char *models_dir; /* the folder of the model manifests */
+	struct origins *origins;
 };
 int api_create(const struct api_params *params, struct api **ret_api);
 void api_destroy(struct api *api);
+void api_set_port(struct api *api, uint16_t port); /* where /admin is */
 
 /* ---- Who calls: daemon/net knows it of the connection. */
 struct api_peer;
@@ -36,12 +39,14 @@ struct caller {
 };
 struct caller caller_rest(const char *origin);
 struct caller caller_websocket(const char *origin);
+struct caller caller_owner(int64_t user); /* REST over the unix socket */
 
 /* Somebody on the other end of a WebSocket. `push` sends a message to it later; the peer owns its
  * subscriptions until api_peer_destroy. Copies the caller. */
 int api_peer_create(struct api *api, const struct caller *caller,
         void (*push)(void *context, const json_t *message), void *context,
         struct api_peer **ret_peer);
+const struct caller *api_peer_caller(const struct api_peer *peer); /* as long as the peer */
 void api_peer_destroy(struct api_peer *peer);
 
 struct call {

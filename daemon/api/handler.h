@@ -21,6 +21,8 @@ struct api {
 	struct plans *plans;
 	struct metrics *metrics;
 	const char *models_dir;
+	struct origins *origins;
+	uint16_t port;      /* 0: not known yet */
 	uint64_t started_s; /* Unix time */
 	uint64_t changes;   /* of what this room keeps itself, for api_version */
 };
@@ -85,6 +87,9 @@ const struct tune_device *device_with(const struct tune *tune, uint64_t id);
 /* The method `get` as JSON text, lent until the next call. */
 int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,
         struct problem *ret_problem);
+
+/* ---- Who calls (api.c). */
+bool caller_may(const struct caller *caller, enum method_caller what);
 
 /* ---- Peers (api.c). */
 /* Pushes and takes over the message; false when that made the peer go away. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel as known now, which also queues its tuning, and the kernels within a few percent of
- * it. Must not decide what an operator is served as: daemon/kernel does.
+ * The kernel as known now, which also queues its tuning where who asks may start work, and the
+ * kernels within a few percent of it. Must not decide what an operator is served as: daemon/kernel
+ * does.
  */
 #include "daemon/api/handler.h"
 
@@ -14,7 +15,11 @@ int handle_kernel(const struct request *request, json_t **ret_result, struct pro
 
 	if (!answer)
 		answer = plan_read(plans, &want, &plan, ret_problem);
-	return answer ? answer : plan_answer(plans, &plan, ret_result, ret_problem);
+	if (answer)
+		return answer;
+	return caller_may(request->caller, CALLER_STARTER)
+	               ? plan_answer(plans, &plan, ret_result, ret_problem)
+	               : plan_json(plans, &plan, ret_result, ret_problem);
 }
 
 int kernel_text(const struct request *request, const char **ret_text, size_t *ret_length,

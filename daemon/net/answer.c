@@ -131,13 +131,13 @@ static bool set_code(struct answer *answer, const json_t *artifact, enum answer_
 	return true;
 }
 
-/* Status and health show the time, manifests are files that may change, a prefetch does something;
- * a kernel that is not tuned yet is asked for again by its method, which may have to queue it
- * again. */
+/* Status and health show the time, manifests are files that may change; what not everybody may call
+ * does something, or must not be kept; a kernel that is not tuned yet is asked for again by its
+ * method, which may have to queue it again. */
 static bool is_lasting(enum method method, const json_t *result)
 {
-	if (method == METHOD_HEALTH || method == METHOD_STATUS || method == METHOD_MODELS ||
-	        method == METHOD_MODEL || method == METHOD_PREFETCH)
+	if (methods[method].caller != CALLER_ANYONE || method == METHOD_HEALTH ||
+	        method == METHOD_STATUS || method == METHOD_MODELS || method == METHOD_MODEL)
 		return false;
 	if (method != METHOD_KERNEL)
 		return true;

@@ -8,6 +8,23 @@
 #include "daemon/api/api.h"
 #include "daemon/net/head.h"
 
+/* What every answer carries: no other site frames it, embeds it, or takes it for another type.
+ * Pages have a policy of their own. */
+#define ANSWER_EACH_GUARD(G)                             \
+	G("X-Content-Type-Options", "nosniff")           \
+	G("Cross-Origin-Resource-Policy", "same-origin") \
+	G("X-Frame-Options", "DENY")                     \
+	G("Referrer-Policy", "no-referrer")
+#define ANSWER_POLICY "default-src 'none'; frame-ancestors 'none'"
+#define ANSWER_PAGE_POLICY                                                                      \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " \
+	"'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define ANSWER_GUARD_LINE(name, value) name ": " value "\r\n"
+/* The same as lines of a head. */
+#define ANSWER_GUARDS                        \
+	ANSWER_EACH_GUARD(ANSWER_GUARD_LINE) \
+	ANSWER_GUARD_LINE("Content-Security-Policy", ANSWER_POLICY)
+
 enum answer_form {
 	ANSWER_JSON,
 	ANSWER_CODE,  /* the bare text of a WGSL kernel */

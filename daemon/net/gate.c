@@ -10,7 +10,7 @@
 
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
-#include "daemon/net/head.h"
+#include "daemon/net/answer.h"
 #include "daemon/net/http.h"
 #include "daemon/net/ws.h"
 #include "protocol/metrics.h"
@@ -93,31 +93,34 @@ static void guest_drain(struct guest *guest)
 		guest_free(guest);
 }
 
-static void refusal_write(int fd, const struct problem *problem)
+static void refusal_write(int fd, const struct problem *problem, const char *reader)
 {
 	json_t *object = problem_json(problem);
 	char *body = json_dumps(object, JSON_COMPACT);
-	char text[2048];
+	char text[4096];
 	const char *extra = problem->code == PROBLEM_UPGRADE_REQUIRED ? "Upgrade: websocket\r\n"
 	                                                              : "";
 
 	int n = snprintf(text, sizeof text,
 	        "HTTP/1.1 %u Refused\r\nContent-Type: application/problem+json\r\n"
-	        "Content-Length: %zu\r\nCache-Control: no-store\r\n%sConnection: close\r\n\r\n%s",
-	        problem_status(problem->code), body ? strlen(body) : 0, extra, body ? body : "");
+	        "Content-Length: %zu\r\nCache-Control: no-store\r\nVary: Origin\r\n" ANSWER_GUARDS
+	        "%s%s%s%sConnection: close\r\n\r\n%s",
+	        problem_status(problem->code), body ? strlen(body) : 0,
+	        *reader ? "Access-Control-Allow-Origin: " : "", reader, *reader ? "\r\n" : "",
+	        extra, body ? body : "");
 	if (n > 0 && (size_t)n < sizeof text)
 		(void)!send(fd, text, (size_t)n, MSG_NOSIGNAL);
 	free(body);
 	json_decref(object);
 }
 
-static void guest_refuse(struct guest *guest, const struct problem *problem)
+static void guest_refuse(struct guest *guest, const struct problem *problem, const char *reader)
 {
 	int one = 1;
 
 	guest->gate->options.metrics->net_refused++;
 	log_debug("gate: a request was refused: %s", problem->detail);
-	refusal_write(guest->fd, problem);
+	refusal_write(guest->fd, problem, reader);
 	shutdown(guest->fd, SHUT_WR);
 	setsockopt(guest->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
 	guest->refused = true;
@@ -159,7 +162,7 @@ static void guest_wait_for_more(struct guest *guest, size_t seen)
 	if (hung_up(guest->fd)) {
 		problem_set(&problem, PROBLEM_BAD_REQUEST, "",
 		        "the request ended before its empty line");
-		guest_refuse(guest, &problem);
+		guest_refuse(guest, &problem, "");
 		return;
 	}
 	guest->peeked = seen;
@@ -170,7 +173,8 @@ static void guest_read(struct guest *guest)
 {
 	struct gate *gate = guest->gate;
 	struct problem problem;
-	struct head head;
+	struct head head = {0};
+	char reader[CALLER_ORIGIN_BYTES];
 	bool websocket;
 
 	ssize_t n = recv(guest->fd, gate->head, sizeof gate->head, MSG_PEEK);
@@ -186,13 +190,15 @@ static void guest_read(struct guest *guest)
 		return;
 	}
 	if (!r)
-		r = head_check(&head, gate->options.port, &problem);
+		r = head_check(&head, &gate->options.rules, &problem);
 	if (!r)
 		r = head_route(&head, &websocket, &problem);
-	if (r)
-		guest_refuse(guest, &problem);
-	else
+	if (!r) {
 		guest_hand_over(guest, websocket);
+		return;
+	}
+	head_reader(&head, r, reader);
+	guest_refuse(guest, &problem, reader);
 }
 
 static void guest_readable(void *context)
@@ -259,7 +265,7 @@ static void accepted(struct gate *gate, int fd)
 	}
 	problem_set(&problem, PROBLEM_TOO_MANY, "",
 	        "%u connections are open, which is the limit; close some and try again", open);
-	guest_refuse(guest, &problem);
+	guest_refuse(guest, &problem, "");
 }
 
 static void accept_pause(struct gate *gate)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "daemon/net/head.h"
 
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ struct gate_options {
 	struct ws *ws;
 	struct metrics *metrics;
 	int listeners[2]; /* -1: none */
-	uint16_t port;
+	struct head_rules rules;
 	uint32_t connections_max;
 };
 /* Takes over the listening sockets, also on failure. -ENOMEM, -EIO. */

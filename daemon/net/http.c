@@ -40,7 +40,7 @@ struct http {
 	struct http_request *waiting; /* suspended until the api is ready */
 	struct buffer key;
 	char *page_dir;
-	uint16_t port;
+	struct head_rules rules;
 	uint32_t connections_max;
 	struct metrics *metrics;
 };
@@ -116,7 +116,7 @@ static enum MHD_Result send_method(
 {
 	struct http *http = request->http;
 	json_t *params = query_params(request);
-	const struct caller caller = caller_rest(request->origin);
+	const struct caller caller = head_caller(&request->head, &http->rules);
 	const struct call call = {.caller = &caller, .method = method, .params = params};
 	struct answer answer;
 
@@ -174,12 +174,11 @@ static int check_request(struct http_request *request, const char *path, const c
 	head->method = (struct head_text){verb, strlen(verb)};
 	head->target = (struct head_text){request->uri, request->uri_length};
 	MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, take_field, request);
-	int r = problem->code ? (int)problem->code : head_check(head, request->http->port, problem);
+	int r = problem->code ? (int)problem->code
+	                      : head_check(head, &request->http->rules, problem);
+	head_reader(head, r, request->origin);
 	if (r)
 		return r;
-	if (head->origin.at && head->origin.length < CALLER_ORIGIN_BYTES)
-		snprintf(request->origin, CALLER_ORIGIN_BYTES, "%.*s", (int)head->origin.length,
-		        head->origin.at);
 	r = head_route(head, &websocket, problem);
 	if (!r && websocket)
 		r = problem_set(problem, PROBLEM_UPGRADE_REQUIRED, "Upgrade",
@@ -358,7 +357,7 @@ int http_create(struct loop *loop, struct api *api, const struct http_options *o
 		return -ENOMEM;
 	http->loop = loop;
 	http->api = api;
-	http->port = options->port;
+	http->rules = options->rules;
 	http->connections_max = options->connections_max;
 	http->metrics = options->metrics;
 	int r = http_start(http, options->page_dir);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include "daemon/net/head.h"
+
 #include <stdint.h>
 
 struct api;
@@ -12,7 +14,7 @@ struct loop;
 struct metrics;
 
 struct http_options {
-	uint16_t port;        /* that a Host may name */
+	struct head_rules rules;
 	const char *page_dir; /* copied; NULL: no pages */
 	uint32_t connections_max;
 	struct metrics *metrics; /* borrowed */

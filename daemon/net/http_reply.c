@@ -33,13 +33,22 @@ static bool header(struct MHD_Response *response, const char *name, const char *
 	return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-/* What every answer carries. */
+static bool guards(struct MHD_Response *response, const char *policy)
+{
+	bool ok = header(response, "Content-Security-Policy", policy);
+
+#define GUARD(name, value) ok = ok && header(response, name, value);
+	ANSWER_EACH_GUARD(GUARD)
+#undef GUARD
+	return ok;
+}
+
+/* What every answer carries, besides its guards. */
 static bool common_headers(
         struct MHD_Response *response, const struct http_request *request, const char *etag)
 {
 	return header(response, "Cache-Control", "no-cache") &&
 	       header(response, "Vary", "Origin, Accept") &&
-	       header(response, "X-Content-Type-Options", "nosniff") &&
 	       (!*etag || header(response, "ETag", etag)) &&
 	       (!*request->origin ||
 	               (header(response, "Access-Control-Allow-Origin", request->origin) &&
@@ -51,7 +60,7 @@ static struct MHD_Response *empty_response(const struct http_request *request)
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 	        0, NULL, MHD_RESPMEM_PERSISTENT);
 
-	if (response && common_headers(response, request, ""))
+	if (response && guards(response, ANSWER_POLICY) && common_headers(response, request, ""))
 		return response;
 	if (response)
 		MHD_destroy_response(response);
@@ -68,7 +77,7 @@ static struct MHD_Response *full_response(
 	if (!response)
 		return NULL;
 	answer->body = NULL;
-	if (common_headers(response, request, etag) &&
+	if (guards(response, ANSWER_POLICY) && common_headers(response, request, etag) &&
 	        header(response, "Content-Type", answer->type))
 		return response;
 	MHD_destroy_response(response);
@@ -147,6 +156,9 @@ enum MHD_Result send_options(const struct http_request *request)
 		     header(response, "Access-Control-Allow-Headers",
 		             "Accept, Content-Type, If-None-Match") &&
 		     header(response, "Access-Control-Max-Age", "600");
+	/* Of browsers that ask before a page reaches into a private network. */
+	if (ok && *request->origin && head_is(request->head.private_network, "true"))
+		ok = header(response, "Access-Control-Allow-Private-Network", "true");
 	return send_once(request, 204, response);
 }
 
@@ -162,11 +174,11 @@ static struct MHD_Response *page_response(
 		return NULL;
 	}
 	/* Cross-origin isolation gives the demo page the browser's finer clock. */
-	bool ok = common_headers(response, request, page->etag) &&
+	bool ok = guards(response, ANSWER_PAGE_POLICY) &&
+	          common_headers(response, request, page->etag) &&
 	          header(response, "Content-Type", page->type) &&
 	          header(response, "Cross-Origin-Opener-Policy", "same-origin") &&
-	          header(response, "Cross-Origin-Embedder-Policy", "require-corp") &&
-	          header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	          header(response, "Cross-Origin-Embedder-Policy", "require-corp");
 	if (ok)
 		return response;
 	MHD_destroy_response(response);

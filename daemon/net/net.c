@@ -11,6 +11,7 @@
 #include "daemon/net/gate.h"
 #include "daemon/net/http.h"
 #include "daemon/net/ws.h"
+#include "daemon/origins/origins.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct net {
 	struct http *http;
 	struct ws *ws;
 	struct api *api;
+	struct origins *origins;
 	uint16_t port;
 };
 
@@ -37,7 +39,7 @@ static int start_faces(
         struct net *net, struct loop *loop, struct api *api, const struct net_options *options)
 {
 	const struct http_options http = {
-	        .port = net->port,
+	        .rules = {options->origins, net->port},
 	        .page_dir = options->page_dir,
 	        .connections_max = options->connections_max,
 	        .metrics = options->metrics,
@@ -60,7 +62,7 @@ static int start_gate(struct net *net, struct loop *loop, const struct net_optio
 	        .ws = net->ws,
 	        .metrics = options->metrics,
 	        .listeners = {listeners[0], listeners[1]},
-	        .port = net->port,
+	        .rules = {options->origins, net->port},
 	        .connections_max = options->connections_max,
 	};
 
@@ -86,6 +88,14 @@ static int start(struct net *net, struct loop *loop, struct api *api,
 	return r;
 }
 
+/* HTTP needs no closing: each of its requests is judged anew. */
+static void origin_lost(void *context, const char *origin)
+{
+	struct net *net = context;
+
+	ws_close_origin(net->ws, origin);
+}
+
 int net_create(struct loop *loop, struct api *api, const struct net_options *options,
         struct net **ret_net, struct error *err)
 {
@@ -94,7 +104,10 @@ int net_create(struct loop *loop, struct api *api, const struct net_options *opt
 
 	if (!net)
 		return error_set(err, -ENOMEM, "", "out of memory");
+	net->origins = options->origins;
 	int r = start(net, loop, api, options, &why);
+	if (!r)
+		origins_listen(net->origins, origin_lost, net);
 	if (r) {
 		net_destroy(net);
 		return error_set(err, r, why.field, "%s", *why.text ? why.text : strerror(-r));
@@ -107,6 +120,7 @@ void net_destroy(struct net *net)
 {
 	if (!net)
 		return;
+	origins_listen(net->origins, NULL, NULL);
 	gate_destroy(net->gate);
 	if (net->api)
 		api_when_ready(net->api, NULL, NULL);

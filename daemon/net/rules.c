@@ -1,80 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The rules a request head must keep before anything answers it. Host keeps pages from reaching us
- * under a name of their own that resolves to this machine (DNS rebinding); Origin keeps pages of
- * other sites out; Upgrade lets nothing but an exact WebSocket handshake reach libwebsockets. Must
- * not depend on who parsed the head.
+ * under a name of their own that resolves to this machine (DNS rebinding); Origin keeps out pages
+ * that the device's owner has not let in; Sec-Fetch-Site keeps out what another site's page has a
+ * browser send without an Origin; Upgrade lets nothing but an exact WebSocket handshake reach
+ * libwebsockets. Must not depend on who parsed the head, nor decide about an origin.
  */
 #include "daemon/net/head.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <stdio.h>
+#include "daemon/origins/origins.h"
+
 #include <string.h>
-#include <strings.h>
+
+_Static_assert(CALLER_ORIGIN_BYTES >= ORIGIN_BYTES, "an origin that is served can be told");
 
 #define SHOWN(text) (int)((text).length < 120 ? (text).length : 120), (text).at
-
-/* Splits a decimal port, 1 to 65535, off the end; absent: *ret_port is 0. */
-static bool split_port(struct head_text *text, uint32_t *ret_port)
-{
-	size_t i = text->length;
-	uint32_t port = 0, scale = 1;
-
-	while (i && text->at[i - 1] >= '0' && text->at[i - 1] <= '9' && text->length - i < 5) {
-		port += (uint32_t)(text->at[--i] - '0') * scale;
-		scale *= 10;
-	}
-	*ret_port = 0;
-	if (!i || text->at[i - 1] != ':')
-		return true;
-	if (i == text->length || !port || port > UINT16_MAX || text->at[i] == '0')
-		return false;
-	*ret_port = port;
-	text->length = i - 1;
-	return true;
-}
 
 static bool is_loopback_name(struct head_text name)
 {
 	return head_is(name, "127.0.0.1") || head_is(name, "localhost") || head_is(name, "[::1]");
-}
-
-/* 127.0.0.0/8 and ::1, and the former written as IPv4-mapped IPv6 (RFC 6890). */
-static bool is_loopback_address(struct head_text name)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in_addr v4;
-	struct in6_addr v6;
-	bool bracketed = name.length > 2 && *name.at == '[' && name.at[name.length - 1] == ']';
-	size_t length = bracketed ? name.length - 2 : name.length;
-
-	if (length >= sizeof text)
-		return false;
-	memcpy(text, name.at + bracketed, length);
-	text[length] = '\0';
-	if (!bracketed)
-		return inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, text, &v6) == 1 &&
-	       (IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127));
-}
-
-/* Names under .localhost are this machine to every browser (RFC 6761, 6.3). */
-static bool is_under_localhost(struct head_text name)
-{
-	static const char suffix[] = ".localhost";
-	size_t n = sizeof suffix - 1;
-
-	if (name.length <= n || strncasecmp(name.at + name.length - n, suffix, n))
-		return false;
-	for (size_t i = 0; i < name.length - n; i++) {
-		char c = name.at[i] | 0x20;
-		bool inner = (c >= 'a' && c <= 'z') || (name.at[i] >= '0' && name.at[i] <= '9') ||
-		             name.at[i] == '-' || name.at[i] == '.' || name.at[i] == '_';
-		if (!inner)
-			return false;
-	}
-	return true;
 }
 
 static int check_host(struct head_text host, uint16_t port, struct problem *ret_problem)
@@ -85,50 +29,132 @@ static int check_host(struct head_text host, uint16_t port, struct problem *ret_
 	if (!host.at)
 		return problem_set(ret_problem, PROBLEM_BAD_REQUEST, "Host",
 		        "the request has no Host; send Host: localhost:%u", port);
-	if (split_port(&name, &named) && is_loopback_name(name) && (named ? named : 80) == port)
+	if (origin_split_port(name.at, &name.length, &named) && is_loopback_name(name) &&
+	        (named ? named : 80) == port)
 		return 0;
 	return problem_set(ret_problem, PROBLEM_WRONG_HOST, "Host",
 	        "Host '%.*s' is not this service; use localhost:%u, 127.0.0.1:%u or [::1]:%u",
 	        SHOWN(host), port, port, port);
 }
 
-static bool origin_is_local(struct head_text origin)
-{
-	uint32_t port;
-	struct head_text name = origin;
-	size_t scheme = 0;
+/* ---- Which page asks. */
 
-	if (origin.length > 7 && !strncasecmp(origin.at, "http://", 7))
-		scheme = 7;
-	else if (origin.length > 8 && !strncasecmp(origin.at, "https://", 8))
-		scheme = 8;
-	if (!scheme)
-		return false;
-	name.at += scheme;
-	name.length -= scheme;
-	return split_port(&name, &port) &&
-	       (head_is(name, "localhost") || is_under_localhost(name) ||
-	               is_loopback_address(name));
+struct head_text head_path(const struct head *head)
+{
+	const char *query = memchr(head->target.at, '?', head->target.length);
+
+	return (struct head_text){
+	        head->target.at, query ? (size_t)(query - head->target.at) : head->target.length};
 }
 
-/* A page of another site can have a browser send a GET without an Origin (an image, a link): such
- * a request could start work here, so it is refused by what the browser says of the page. */
-static int check_origin(const struct head *head, struct problem *ret_problem)
+/* Browsers that send no Sec-Fetch fields still say who they are, or which page led here. */
+static bool from_browser(const struct head *head)
 {
-	if (head->origin.at && !origin_is_local(head->origin))
-		return problem_set(ret_problem, PROBLEM_WRONG_ORIGIN, "Origin",
-		        "pages of '%.*s' may not use this service; open the page from "
-		        "http://localhost on this machine",
-		        SHOWN(head->origin));
-	if (!head->origin.at && head_is(head->fetch_site, "cross-site") &&
-	        head->target.length >= 4 && !memcmp(head->target.at, "/v1/", 4))
+	return head->fetch_site.at || head->fetch_dest.at || head->referer.at ||
+	       (head->user_agent.length >= 8 && !memcmp(head->user_agent.at, "Mozilla/", 8));
+}
+
+/* By a link, or typed: shows the daemon's page and starts nothing. */
+static bool is_visit(const struct head *head)
+{
+	return head_is(head->method, "GET") && head_is(head_path(head), "/") &&
+	       head_is(head->fetch_mode, "navigate") && head_is(head->fetch_dest, "document");
+}
+
+/* A page of another site can have a browser send a GET without an Origin (an image, a link), and
+ * any page a WebSocket, with one. */
+static int check_without_origin(const struct head *head, struct problem *ret_problem)
+{
+	bool ours = !head->fetch_site.at || head_is(head->fetch_site, "same-origin") ||
+	            head_is(head->fetch_site, "none");
+
+	if (!ours && !is_visit(head))
 		return problem_set(ret_problem, PROBLEM_WRONG_ORIGIN, "Sec-Fetch-Site",
 		        "a page of another site asked without naming its origin; use fetch() with "
-		        "CORS from a page at http://localhost");
+		        "CORS");
+	if (head->upgrade.at && from_browser(head))
+		return problem_set(ret_problem, PROBLEM_WRONG_ORIGIN, "Origin",
+		        "a browser names the page's origin when it opens a WebSocket; this request "
+		        "has no Origin");
 	return 0;
 }
 
-static int check_body(const struct head *head, struct problem *ret_problem)
+static int check_origin(
+        const struct head *head, const struct head_rules *rules, struct problem *ret_problem)
+{
+	struct head_text origin = head->origin;
+
+	if (!origin.at)
+		return check_without_origin(head, ret_problem);
+	switch (origins_judge(rules->origins, origin.at, origin.length)) {
+	case ORIGIN_SERVED:
+		return 0;
+	case ORIGIN_PENDING:
+		return problem_set(ret_problem, PROBLEM_ORIGIN_PENDING, "Origin",
+		        "the owner of this machine has not decided about %.*s yet; `nnjitctl "
+		        "origins approve %.*s` lets its pages in; ask again in some seconds",
+		        SHOWN(origin), SHOWN(origin));
+	case ORIGIN_DENIED:
+		return problem_set(ret_problem, PROBLEM_ORIGIN_DENIED, "Origin",
+		        "the owner of this machine denied %.*s; `nnjitctl origins revoke %.*s` "
+		        "takes that back",
+		        SHOWN(origin), SHOWN(origin));
+	case ORIGIN_NEVER:
+		break;
+	}
+	return problem_set(ret_problem, PROBLEM_WRONG_ORIGIN, "Origin",
+	        "pages of '%.*s' may not use this service; open the page over https, or from "
+	        "http://localhost on this machine",
+	        SHOWN(origin));
+}
+
+/* ---- Who asks. */
+
+static bool may_start(const struct head *head)
+{
+	return head->origin.at || head_is(head->fetch_site, "same-origin") || !from_browser(head);
+}
+
+/* The daemon's own page: browsers leave Origin out of its GETs, but then say where it came from. */
+static bool from_our_page(const struct head *head)
+{
+	struct head_text origin = head->origin, host = head->host;
+
+	if (!origin.at || head->fetch_site.at)
+		return head_is(head->fetch_site, "same-origin");
+	return origin.length == 7 + host.length && !memcmp(origin.at, "http://", 7) &&
+	       !memcmp(origin.at + 7, host.at, host.length);
+}
+
+struct caller head_caller(const struct head *head, const struct head_rules *rules)
+{
+	char origin[CALLER_ORIGIN_BYTES];
+	head_reader(head, 0, origin);
+	struct caller caller = caller_rest(origin);
+
+	if (!may_start(head))
+		caller.rights &= ~(1u << CALLER_STARTER);
+	if (head->admin.at && from_our_page(head) &&
+	        origins_secret_check(rules->origins, head->admin.at, head->admin.length))
+		caller.rights |= 1u << CALLER_ADMIN;
+	return caller;
+}
+
+void head_reader(const struct head *head, int verdict, char ret_origin[static CALLER_ORIGIN_BYTES])
+{
+	bool told = !verdict || verdict == PROBLEM_ORIGIN_PENDING ||
+	            verdict == PROBLEM_ORIGIN_DENIED;
+	size_t length = told && head->origin.at ? head->origin.length : 0;
+
+	if (length >= CALLER_ORIGIN_BYTES)
+		length = 0;
+	memcpy(ret_origin, length ? head->origin.at : "", length);
+	ret_origin[length] = '\0';
+}
+
+/* ---- Bodies. */
+
+int head_check_body(const struct head *head, struct problem *ret_problem)
 {
 	struct head_text length = head->content_length;
 
@@ -146,13 +172,13 @@ static int check_body(const struct head *head, struct problem *ret_problem)
 	                               "Content-Length is empty; leave it out");
 }
 
-int head_check(const struct head *head, uint16_t port, struct problem *ret_problem)
+int head_check(const struct head *head, const struct head_rules *rules, struct problem *ret_problem)
 {
-	int r = check_host(head->host, port, ret_problem);
+	int r = check_host(head->host, rules->port, ret_problem);
 
 	if (!r)
-		r = check_origin(head, ret_problem);
-	return r ? r : check_body(head, ret_problem);
+		r = head_check_body(head, ret_problem);
+	return r ? r : check_origin(head, rules, ret_problem);
 }
 
 /* ---- WebSocket. */

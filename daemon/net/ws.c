@@ -442,6 +442,13 @@ void ws_ready(struct ws *ws)
 		answer_held(c);
 }
 
+void ws_close_origin(struct ws *ws, const char *origin)
+{
+	for (struct connection *c = ws->connections; c; c = c->next)
+		if (c->peer && !strcmp(api_peer_caller(c->peer)->origin, origin))
+			connection_close(c);
+}
+
 uint32_t ws_connections(const struct ws *ws)
 {
 	return (uint32_t)ws->metrics->net_ws_open;

@@ -18,4 +18,6 @@ void ws_destroy(struct ws *ws); /* NULL is fine; closes its connections */
 void ws_adopt(struct ws *ws, int fd);
 /* Answers the messages that waited for the api (api_waits). */
 void ws_ready(struct ws *ws);
+/* Ends the connections of pages of this origin. */
+void ws_close_origin(struct ws *ws, const char *origin);
 uint32_t ws_connections(const struct ws *ws);

@@ -20,7 +20,8 @@
 	TABLE(TRIALS, "trials", TRIAL)    \
 	TABLE(DEVICES, "devices", DEVICE) \
 	TABLE(JOBS, "jobs", JOB)          \
-	TABLE(REPORTS, "reports", REPORT)
+	TABLE(REPORTS, "reports", REPORT) \
+	TABLE(ORIGINS, "origins", ORIGIN)
 enum store_table {
 #define VALUE(name, text, kind) STORE_##name,
 	STORE_EACH_TABLE(VALUE)

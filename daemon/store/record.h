@@ -24,7 +24,8 @@ enum record_kind {
 	RECORD_TRIAL,
 	RECORD_DEVICE,
 	RECORD_JOB,
-	RECORD_REPORT
+	RECORD_REPORT,
+	RECORD_ORIGIN
 };
 
 /* ---- Writing, into a buffer whose sticky failure is looked at once, by record_seal. */

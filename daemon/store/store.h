@@ -162,6 +162,17 @@ int store_get_reports(struct store *store, const char *origin, const struct stor
 int store_put_reports(
         struct store *store, const struct store_key *key, const struct store_reports *reports);
 
+/* What the device's owner decided about an origin, for good. */
+struct store_origin {
+	bool approved;      /* else denied */
+	uint64_t decided_s; /* Unix time */
+};
+int store_put_origin(struct store *store, const char *origin, const struct store_origin *value);
+int store_delete_origin(struct store *store, const char *origin); /* 0 also when absent */
+int store_each_origin(struct store *store,
+        bool (*each)(void *context, const char *origin, const struct store_origin *value),
+        void *context);
+
 /* Sets the gauges of this room: bytes used, and entries. */
 struct metrics;
 int store_count(struct store *store, struct metrics *metrics);

@@ -27,6 +27,7 @@ static void fill_defaults(struct tune_options *options)
 #define OPTION_daemon(statement)
 #define OPTION_tune(statement) statement
 #define TEXT(part, field, ...)
+#define LIST(part, field, ...)
 #define NUMBER(part, field, name, argument, initial, ...) \
 	OPTION_##part(if (!options->field) options->field = initial;)
 #include "daemon/options.def"

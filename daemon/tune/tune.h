@@ -21,6 +21,7 @@ struct tune_options {
 #define OPTION_daemon(member)
 #define OPTION_tune(member)      member
 #define TEXT(part, field, ...)   OPTION_##part(const char *field;)
+#define LIST(part, field, ...)   OPTION_##part(const char *field;)
 #define NUMBER(part, field, ...) OPTION_##part(uint64_t field;)
 #include "daemon/options.def"
 };

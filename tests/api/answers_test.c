@@ -6,6 +6,7 @@
  */
 #include "tests/api/service.h"
 
+#include "daemon/origins/origins.h"
 #include "protocol/answers.h"
 
 #include <check.h>
@@ -175,6 +176,11 @@ static const struct {
         {METHOD_CANCEL, "{\"request\":1}"},
         {METHOD_PREFETCH, "{\"ops\":[\"" OP8 "\"],\"budget_s\":5}"},
         {METHOD_PREFETCH, "{\"model\":\"bert-base\",\"seq\":8}"},
+        {METHOD_APPROVE, "{\"origin\":\"https://app.example\",\"once\":true}"},
+        {METHOD_DENY, "{\"origin\":\"https://app.example\"}"},
+        {METHOD_REVOKE, "{\"origin\":\"https://decided.example\"}"},
+        {METHOD_ORIGINS, "{}"},
+        {METHOD_ADMIN, "{}"},
 };
 #define ROWS ((int)(sizeof rows / sizeof *rows))
 
@@ -187,6 +193,9 @@ START_TEST(answers_are_as_their_rows_say)
 	struct problem problem = {0};
 
 	caller.peer = peer;
+	caller.rights |= caller_owner(0).rights;
+	ck_assert_int_eq(origins_judge(origins, "https://asks.example", 20), ORIGIN_PENDING);
+	ck_assert_int_eq(origins_decide(origins, "https://decided.example", ORIGIN_DENY), 0);
 	plant_kernel(OP8, "wg_x=8 wg_y=8");
 	ck_assert_ptr_nonnull(params);
 	ck_assert_msg(!api_call(api, &call, &result, &problem), "%s: %s", rows[_i].params,
@@ -210,7 +219,7 @@ START_TEST(every_method_is_asked)
 END_TEST
 
 /* The method's row says who may call it. */
-START_TEST(who_has_no_websocket_is_refused_by_the_row)
+START_TEST(who_has_no_right_is_refused_by_the_row)
 {
 	json_t *params = json_loads("{\"op\":\"" OP8 "\"}", 0, NULL), *result = NULL;
 
@@ -219,10 +228,29 @@ START_TEST(who_has_no_websocket_is_refused_by_the_row)
 		int answer = call_rest(m, params, &result, &problem);
 		ck_assert_int_eq(
 		        answer == PROBLEM_UPGRADE_REQUIRED, methods[m].caller == CALLER_PEER);
+		ck_assert_int_eq(answer == PROBLEM_NOT_OWNER,
+		        methods[m].caller == CALLER_ADMIN || methods[m].caller == CALLER_OWNER);
 		ck_assert(methods[m].path || methods[m].caller != CALLER_ANYONE);
 		if (!answer)
 			json_decref(result);
 	}
+	json_decref(params);
+}
+END_TEST
+
+/* A GET of a browser that names no origin is answered, and queues nothing. */
+START_TEST(who_may_not_start_work_starts_none)
+{
+	json_t *params = json_loads("{\"op\":\"" OP8 "\"}", 0, NULL), *result;
+	struct caller caller = caller_rest("");
+	const struct call call = {.caller = &caller, .method = METHOD_KERNEL, .params = params};
+	struct problem problem = {0};
+
+	caller.rights &= ~(1u << CALLER_STARTER);
+	ck_assert_int_eq(api_call(api, &call, &result, &problem), 0);
+	ck_assert_str_eq(text_at(result, "status", NULL), "predicted");
+	ck_assert_uint_eq(jobs_queued(), 0);
+	json_decref(result);
 	json_decref(params);
 }
 END_TEST
@@ -235,7 +263,8 @@ int main(void)
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_loop_test(tests, answers_are_as_their_rows_say, 0, ROWS);
 	tcase_add_test(tests, every_method_is_asked);
-	tcase_add_test(tests, who_has_no_websocket_is_refused_by_the_row);
+	tcase_add_test(tests, who_has_no_right_is_refused_by_the_row);
+	tcase_add_test(tests, who_may_not_start_work_starts_none);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

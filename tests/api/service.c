@@ -5,6 +5,7 @@
 #include "tests/api/service.h"
 
 #include "daemon/log.h"
+#include "daemon/origins/origins.h"
 #include "daemon/tune/state.h"
 
 #include <check.h>
@@ -29,6 +30,7 @@ struct store *store;
 struct loop *loop;
 struct tune *tune;
 struct api *api;
+struct origins *origins;
 struct metrics metrics;
 struct api_peer *peer;
 
@@ -72,7 +74,8 @@ void set_up(void)
 	ck_assert_int_eq(loop_create(&loop), 0);
 	ck_assert_int_eq(tune_create(loop, store, &metrics, &options, &tune), 0);
 	tune->enumerated = true; /* the devices are those planted: nobody looks for others */
-	const struct api_params params = {tune, store, &metrics, models_dir};
+	ck_assert_int_eq(origins_create(store, NULL, &origins, &err), 0);
+	const struct api_params params = {tune, store, &metrics, models_dir, origins};
 	ck_assert_int_eq(api_create(&params, &api), 0);
 	ck_assert_int_eq(api_peer_create(api, &caller, pushed, NULL, &peer), 0);
 }
@@ -83,6 +86,7 @@ void tear_down(void)
 
 	api_peer_destroy(peer);
 	api_destroy(api);
+	origins_destroy(origins);
 	tune_destroy(tune);
 	loop_destroy(loop);
 	store_close(store);

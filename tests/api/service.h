@@ -18,6 +18,7 @@ extern struct store *store;
 extern struct loop *loop;
 extern struct tune *tune;
 extern struct api *api;
+extern struct origins *origins;
 extern struct api_peer *peer;
 
 extern struct metrics metrics;

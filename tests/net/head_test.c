@@ -6,6 +6,7 @@
 #include "daemon/net/head.h"
 
 #include "daemon/net/answer.h"
+#include "daemon/origins/origins.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -77,7 +78,7 @@ static const struct head_case {
                 PROBLEM_WRONG_ORIGIN},
         {"under .localhost", TEXT(GET HOST "Origin: http://app.localhost:1\r\n\r\n"), HTTP},
         {"other origin", TEXT(GET HOST "Origin: https://evil.example\r\n\r\n"),
-                PROBLEM_WRONG_ORIGIN},
+                PROBLEM_ORIGIN_PENDING},
         {"null origin", TEXT(GET HOST "Origin: null\r\n\r\n"), PROBLEM_WRONG_ORIGIN},
         {"empty origin", TEXT(GET HOST "Origin:\r\n\r\n"), PROBLEM_WRONG_ORIGIN},
         {"scheme alone", TEXT(GET HOST "Origin: http://\r\n\r\n"), PROBLEM_WRONG_ORIGIN},
@@ -96,7 +97,10 @@ static const struct head_case {
                 PROBLEM_BAD_REQUEST},
         {"another site without origin", TEXT(GET HOST "Sec-Fetch-Site: cross-site\r\n\r\n"),
                 PROBLEM_WRONG_ORIGIN},
-        {"a link to the page", TEXT("GET / HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n"),
+        {"a link to the page",
+                TEXT("GET / HTTP/1.1\r\n" HOST
+                     "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n"
+                     "Sec-Fetch-Dest: document\r\n\r\n"),
                 HTTP},
         {"typed address", TEXT(GET HOST "Sec-Fetch-Site: none\r\n\r\n"), HTTP},
 
@@ -141,7 +145,7 @@ static const struct head_case {
                 TEXT(GET_WS WS "Sec-WebSocket-Protocol: other, nnjit.v1\r\n\r\n"), WEBSOCKET},
         {"handshake from another site",
                 TEXT(GET_WS WS WS_PROTOCOL "Origin: https://evil.example\r\n\r\n"),
-                PROBLEM_WRONG_ORIGIN},
+                PROBLEM_ORIGIN_PENDING},
         {"no subprotocol", TEXT(GET_WS WS "\r\n"), PROBLEM_BAD_REQUEST},
         {"other subprotocol", TEXT(GET_WS WS "Sec-WebSocket-Protocol: nnjit.v11\r\n\r\n"),
                 PROBLEM_BAD_REQUEST},
@@ -179,6 +183,18 @@ static const struct head_case {
 };
 #define CASES (int)(sizeof cases / sizeof *cases)
 
+static struct head_rules rules = {.port = PORT};
+
+static void set_up(void)
+{
+	ck_assert_int_eq(origins_create(NULL, NULL, &rules.origins, NULL), 0);
+}
+
+static void tear_down(void)
+{
+	origins_destroy(rules.origins);
+}
+
 static int verdict(const char *bytes, size_t length, struct problem *problem)
 {
 	struct head head;
@@ -186,7 +202,7 @@ static int verdict(const char *bytes, size_t length, struct problem *problem)
 	int r = head_parse(bytes, length, &head, problem);
 
 	if (!r)
-		r = head_check(&head, PORT, problem);
+		r = head_check(&head, &rules, problem);
 	if (!r)
 		r = head_route(&head, &websocket, problem);
 	return r ? r : websocket ? WEBSOCKET : HTTP;
@@ -271,6 +287,7 @@ int main(void)
 	Suite *suite = suite_create("head");
 	TCase *tcase = tcase_create("heads");
 
+	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, judged, 0, CASES);
 	tcase_add_loop_test(tcase, prefixes, 0, CASES);
 	tcase_add_test(tcase, too_long);

@@ -16,7 +16,7 @@ column() {
 	sed -n "s/^$2([^\"]*\"\([^\"]*\)\".*/\1/p" "$root/$1"
 }
 check() {
-	{ column daemon/options.def TEXT; column daemon/options.def NUMBER; } |
+	{ column daemon/options.def TEXT; column daemon/options.def LIST; column daemon/options.def NUMBER; } |
 		sed 's/-/\\-/g; s/^/\\-\\-/' | missing docs/nnjitd.8
 	sed -n 's/^COMMAND(\([a-z]*\),.*/\1/p' "$root/clients/ctl/commands.def" | while read -r command; do
 		grep -qE "^\.BI? $command( |\$)" "$root/docs/nnjitctl.1" ||

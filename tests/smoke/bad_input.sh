@@ -73,7 +73,7 @@ expect 404 not-found "no such address" /v1/nothing
 expect 405 method-not-allowed "wrong verb" /v1/status -X DELETE
 expect 426 upgrade-required "plain GET of the WebSocket's address" /v1/ws
 expect 421 wrong-host "a name that is not ours" /v1/health -H 'Host: example.com'
-expect 403 wrong-origin "a page from elsewhere" /v1/health -H 'Origin: https://example.com'
+expect 403 origin-pending "a page from elsewhere" /v1/health -H 'Origin: https://example.com'
 expect 403 wrong-origin "an origin that only looks local" /v1/health \
 	-H 'Origin: http://localhost.example.com'
 get /v1/health -H 'Origin: https://example.com' | grep -q 'https://example.com' ||
