@@ -22,7 +22,8 @@ export interface OpObject {
 }
 export type OpValue = number | string | boolean;
 
-export type AbsenceReason = 'refused' | 'timeout' | 'denied' | 'not-nnjit' | 'wrong-origin' | 'aborted' | (string & {});
+export type AbsenceReason = 'refused' | 'timeout' | 'denied' | 'not-nnjit' | 'wrong-origin' | 'origin-denied' | 'pending' | 'aborted' |
+	(string & {});
 
 export interface ConnectOptions {
 	/** The daemon's WebSocket; ws://127.0.0.1:6174/v1/ws. */
@@ -34,6 +35,12 @@ export interface ConnectOptions {
 	timeoutMs?: number;
 	/** How long to wait for a user whom the browser asks first; 30000. 0: rather do without. */
 	promptMs?: number;
+	/**
+	 * How long to wait for the owner of the device to let this page's origin in, where that was not decided yet; for
+	 * ever if left out. 0: rather do without. onStatus hears when the waiting begins and when it ends well.
+	 */
+	pendingMs?: number;
+	onStatus?: (change: { status: 'pending' | 'approved' }) => void;
 	signal?: AbortSignal;
 	/** Connect again, with back-off, when the connection is lost; true. */
 	reconnect?: boolean;
@@ -68,7 +75,8 @@ export class Client extends EventTarget {
 	readonly device: { id: string; name: string } | null;
 	readonly reason: string | null;
 	readonly version: string | null;
-	readonly state: 'open' | 'reconnecting' | 'closed';
+	/** pending: the connection was lost, and the device's owner has to let this origin in again. */
+	readonly state: 'open' | 'reconnecting' | 'pending' | 'closed';
 	readonly transport: 'websocket' | 'fetch';
 	kernel(op: Op, options?: KernelOptions): Promise<Artifact>;
 	/** The kernel for dimensions that may lie beyond what it was verified for: itself, or the operator's anew, tuned as they are. */

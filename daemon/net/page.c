@@ -77,16 +77,12 @@ static int page_describe(struct page *page, const char *path)
 	return 0;
 }
 
-int page_open(const char *dir, const char *path, struct page *ret_page)
+static int open_file(const char *dir, const char *path, const char *more, struct page *ret_page)
 {
 	char file[PATH_MAX];
-	size_t length = strlen(path);
 	struct page page = {0};
+	int n = snprintf(file, sizeof file, "%s%s%s", dir, path, more);
 
-	if (!is_plain(path))
-		return -ENOENT;
-	int n = snprintf(file, sizeof file, "%s%s%s", dir, path,
-	        path[length - 1] == '/' ? "index.html" : "");
 	if (n < 0 || (size_t)n >= sizeof file)
 		return -ENOENT;
 	page.fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -99,4 +95,14 @@ int page_open(const char *dir, const char *path, struct page *ret_page)
 	}
 	*ret_page = page;
 	return 0;
+}
+
+int page_open(const char *dir, const char *path, struct page *ret_page)
+{
+	if (!is_plain(path))
+		return -ENOENT;
+	if (path[strlen(path) - 1] == '/')
+		return open_file(dir, path, "index.html", ret_page);
+	int r = open_file(dir, path, "", ret_page);
+	return r == -ENOENT ? open_file(dir, path, "/index.html", ret_page) : r;
 }

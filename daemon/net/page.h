@@ -14,6 +14,7 @@ struct page {
 	const char *type; /* static */
 	char etag[40];    /* quoted; changes with size and modification time */
 };
-/* Opens what `path` (decoded, from the request's /) names under `dir`; a path that ends in / means
- * its index.html. -ENOENT for whatever is not a plain file there, -EIO. */
+/* Opens what `path` (decoded, from the request's /) names under `dir`; a folder means
+ * its index.html, with and without a / at its end. -ENOENT for whatever is not a plain file there,
+ * -EIO. */
 int page_open(const char *dir, const char *path, struct page *ret_page);

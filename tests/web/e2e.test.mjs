@@ -255,6 +255,8 @@ test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t 
 	const demo = await opened.browser.newPage({ viewport: { width: 1280, height: 900 } });
 	echo(demo);
 	await demo.goto(`${daemon.url}/?shapes=256x256x256,97x131x65,64x64x64`);
+	await state(demo, 'ready');
+	await demo.click('#start');
 	await state(demo, 'done', 220e3);
 	const rows = await demo.$$eval('#rows tr', list => list.map(row => [...row.cells].map(cell => cell.textContent)));
 	t.diagnostic(rows.map(row => row.slice(0, 5).join('  ')).join(' | '));
@@ -276,6 +278,8 @@ test('the demo page shows default and tuned', { skip, timeout: 240e3 }, async t 
 test('the demo page without a daemon', { skip, timeout: 60e3 }, async () => {
 	const demo = await opened.browser.newPage();
 	await demo.goto(`${opened.server.url}web/index.html?port=${await closedPort()}&shapes=16x16x16`);
+	await state(demo, 'ready');
+	await demo.click('#start');
 	await state(demo, 'no-daemon');
 	assert.match(await demo.textContent('#notice'), /No nnjit service/);
 	await demo.waitForSelector('.card[data-status="alone"]');

@@ -18,6 +18,7 @@ import { SocketTransport } from './socket.js';
 
 /** @typedef {SocketTransport | HttpTransport} Transport */
 
+const PENDING_MS = [1000, 5000]; // between two questions whether the owner has decided
 const DEFAULT_URL = 'ws://127.0.0.1:6174/v1/ws';
 
 /** The numbers among a GPUSupportedLimits's members, as a plain object. @param {any} limits */
@@ -91,7 +92,7 @@ export class Client extends EventTarget {
 	get version() { return this.#transport.hello?.version ?? null; }
 	get reason() { return this.#transport.hello?.reason ?? null; }
 	// A client is made once its transport is open.
-	get state() { return /** @type {'open' | 'reconnecting' | 'closed'} */ (this.#transport.state); }
+	get state() { return /** @type {'open' | 'reconnecting' | 'pending' | 'closed'} */ (this.#transport.state); }
 	get transport() { return this.#transport.name; } // 'websocket' or 'fetch'
 
 	/**
@@ -212,11 +213,48 @@ async function openTransport(options) {
 	return new HttpTransport(options);
 }
 
+/** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
+function pause(ms, signal) {
+	return new Promise(done => {
+		const over = () => { clearTimeout(timer); signal?.removeEventListener('abort', over); done(); };
+		const timer = setTimeout(over, ms);
+		signal?.addEventListener('abort', over);
+	});
+}
+
+/**
+ * As probe(), but where the owner of the device has not decided about this page's origin it waits for
+ * the decision, asking ever more slowly. A daemon that is away meanwhile may come back.
+ * @param {Parameters<typeof probe>[0]} where
+ * @param {number} pendingMs
+ * @param {ConnectOptions['onStatus']} onStatus
+ */
+async function decided(where, pendingMs, onStatus) {
+	let found = await probe(where);
+	if (found !== 'pending' || !pendingMs)
+		return found;
+	onStatus?.({ status: 'pending' });
+	const until = Date.now() + pendingMs;
+	for (let wait = PENDING_MS[0]; Date.now() < until; wait = Math.min(wait * 1.3, PENDING_MS[1])) {
+		await pause(Math.min(wait, until - Date.now()), where.signal);
+		if (where.signal?.aborted)
+			return 'aborted';
+		found = await probe(where);
+		if (!['pending', 'refused', 'timeout'].includes(found))
+			break;
+	}
+	if (found === 'ok')
+		onStatus?.({ status: 'approved' });
+	return found;
+}
+
 /**
  * Resolves to a Client, or to null where no daemon can be used; `onAbsent(reason)` then hears why:
  * 'refused' (nothing listens), 'timeout', 'denied' (the browser or its user forbids it), 'not-nnjit'
- * (something else listens), 'wrong-origin' (the daemon does not serve this page), 'aborted'. Never
- * throws for absence; only for a url that cannot be one.
+ * (something else listens), 'wrong-origin' (the daemon serves no page of this kind), 'origin-denied'
+ * (the device's owner denied this origin), 'pending' (not decided within pendingMs), 'aborted'. Where the
+ * owner has not decided yet, onStatus hears { status: 'pending' }, and the promise waits. Never throws
+ * for absence; only for a url that cannot be one.
  * @param {ConnectOptions} [options]
  */
 export async function connect(options = {}) {
@@ -224,10 +262,10 @@ export async function connect(options = {}) {
 	const base = new URL(url);
 	if (!/^(ws|http)s?:$/.test(base.protocol))
 		throw new TypeError(`connect: the url must begin with ws:// or http://, not ${base.protocol}`);
-	const { timeoutMs = 300, promptMs = 30000, reconnect = true, signal } = options;
+	const { timeoutMs = 300, promptMs = 30000, pendingMs = Infinity, reconnect = true, signal, onStatus } = options;
 	const where = { base, introduction: introduce(adapter, device), timeoutMs, promptMs, signal, reconnect };
 	try {
-		const found = await probe(where);
+		const found = await decided(where, pendingMs, onStatus);
 		if (found === 'ok')
 			return new Client(await openTransport(where));
 		onAbsent?.(found);

@@ -68,6 +68,15 @@ async function answersBlindly(base, signal) {
 	}
 }
 
+/** What the daemon says about this page's origin in a refusal. @type {Record<string, string>} */
+const VERDICTS = { 'origin-pending': 'pending', 'origin-denied': 'origin-denied' };
+
+/** @param {Response} response */
+async function verdict(response) {
+	const { code } = await response.json().catch(() => ({}));
+	return VERDICTS[code] ?? 'wrong-origin';
+}
+
 /**
  * Is there a daemon that this page may use? 'ok', or the reason why not (see connect()). A fetch goes
  * first because a browser that asks its user does so for fetch; a WebSocket would only fail. While
@@ -83,7 +92,7 @@ export async function probe({ base, timeoutMs, promptMs, signal }) {
 	try {
 		const response = await loopbackFetch(health(base), { signal: limit.signal });
 		if (response.status === 403)
-			return 'wrong-origin';
+			return await verdict(response);
 		return response.ok && /json/.test(response.headers.get('content-type') ?? '') ? 'ok' : 'not-nnjit';
 	} catch {
 		if (limit.signal.aborted)

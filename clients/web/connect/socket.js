@@ -4,6 +4,7 @@
 // introduced again, and what was under way asked again: requests outlive connections. Offers what
 // http.js offers: call(method, params, signal) and subscribe(method, params, signal).
 
+import { probe } from './probe.js';
 import { NnjitError } from './problem.js';
 import { EventQueue } from './queue.js';
 
@@ -47,7 +48,7 @@ function opened(base, timeoutMs, signal) {
 
 export class SocketTransport {
 	name = /** @type {const} */ ('websocket');
-	/** @type {'connecting' | 'open' | 'reconnecting' | 'closed'} */
+	/** @type {'connecting' | 'open' | 'reconnecting' | 'pending' | 'closed'} */
 	state = 'connecting';
 	/** The daemon's answer to the introduction. @type {any} */
 	hello = null;
@@ -89,7 +90,7 @@ export class SocketTransport {
 		this.#enter('open');
 	}
 
-	/** @param {'open' | 'reconnecting' | 'closed'} state */
+	/** @param {'open' | 'reconnecting' | 'pending' | 'closed'} state */
 	#enter(state) {
 		if (this.state === state || this.state === 'closed')
 			return;
@@ -168,11 +169,20 @@ export class SocketTransport {
 
 	async #reconnect() {
 		this.#enter('reconnecting');
-		for (let attempt = 0; this.state === 'reconnecting'; attempt++) {
+		const away = () => this.state === 'reconnecting' || this.state === 'pending';
+		for (let attempt = 0; away(); attempt++) {
 			await pause(BACKOFF_MS[Math.min(attempt, BACKOFF_MS.length - 1)] * (0.75 + Math.random() / 2));
-			if (this.state === 'reconnecting')
-				await this.#connect().catch(() => {}); // the next turn tries again
+			if (away())
+				await this.#connect().catch(() => this.#explain()); // the next turn tries again
 		}
+	}
+
+	// A page whose origin has lost its approval waits for the next one. Nobody is prompted for that.
+	async #explain() {
+		const { base, timeoutMs } = this.#options;
+		const found = await probe({ base, timeoutMs, promptMs: 0 });
+		if (this.state === 'reconnecting' || this.state === 'pending')
+			this.#enter(found === 'pending' ? 'pending' : 'reconnecting');
 	}
 
 	/** @param {string} method @param {object} params @param {AbortSignal} [signal] @returns {Promise<any>} */

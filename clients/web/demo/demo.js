@@ -2,7 +2,7 @@
 //
 // The demo page: for each shape, the default kernel against the best one the daemon has so far, both timed
 // and checked here. One shape after the other, so that measurements do not disturb each other.
-// ?shapes=256x256x256,97x131x65 chooses others.
+// ?shapes=256x256x256,97x131x65 chooses others. Nothing is measured or tuned before a click.
 
 import { baselineArtifact } from './baseline.js';
 import { drawChart } from './chart.js';
@@ -11,6 +11,7 @@ import { compare, flops, parseOp, randomInputs, referenceAt, sampleElements } fr
 
 const TOLERANCE = 1e-5;
 const ROUNDS = 5; // of the last measurement
+const SHAPES_MAX = 12;
 const SHAPES = [
 	['256x256x256', 'a square'],
 	['128x768x768', 'BERT-base, 128 tokens'],
@@ -21,7 +22,7 @@ const STATUS = { waiting: 'waiting', measuring: 'timing the default', predicted:
 	tuned: 'tuned', failed: 'failed', alone: 'default only' };
 
 const $ = id => document.getElementById(id);
-const page = { gpu: null, client: null, cards: [], queue: [], busy: false };
+const page = { gpu: null, client: null, cards: [], queue: [], started: false, busy: false };
 
 // `html` is a sentence of our own; `detail` may come from outside and fills its empty <span>.
 function say(state, html = '', detail = '') {
@@ -216,14 +217,21 @@ async function openGpu() {
 	return adapter;
 }
 
-// The daemon that served this page, or the usual one if something else did.
-const daemonUrl = () => /^https?:$/.test(location.protocol) && /^(localhost|127\.|\[::1\])/.test(location.hostname) &&
-	!new URLSearchParams(location.search).has('port') ? `ws://${location.host}/v1/ws` :
-	`ws://127.0.0.1:${new URLSearchParams(location.search).get('port') ?? 6174}/v1/ws`;
+// The daemon that served this page; or where something else did, the one at ?port=, else the usual one.
+function daemonUrl() {
+	const port = new URLSearchParams(location.search).get('port');
+	if (port === null && location.protocol === 'http:' && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname))
+		return `ws://${location.host}/v1/ws`;
+	if (port !== null && !(/^[1-9]\d{0,4}$/.test(port) && Number(port) < 65536))
+		throw new Error(`the address names the port ${JSON.stringify(port)}; a port is from 1 to 65535`);
+	return `ws://127.0.0.1:${port ?? 6174}/v1/ws`;
+}
 
-async function openClient(adapter) {
+async function openClient(adapter, url) {
 	let why = '';
-	page.client = await connect({ url: daemonUrl(), adapter, device: page.gpu, timeoutMs: 1000, onAbsent: reason => { why = reason; } });
+	const onStatus = ({ status }) => status === 'pending' && say('pending', 'The owner of this machine has not let pages of <span></span> ' +
+		'in yet: <code>nnjitctl origins</code>. This page goes on by itself then.', location.origin);
+	page.client = await connect({ url, adapter, device: page.gpu, timeoutMs: 1000, onStatus, onAbsent: reason => { why = reason; } });
 	if (!page.client) {
 		$('device').textContent = 'no service';
 		return say('no-daemon', 'No nnjit service answers on this machine (<span></span>). Start it with <code>systemctl start nnjitd</code> ' +
@@ -247,21 +255,41 @@ function wireControls() {
 	$('add').onsubmit = event => {
 		event.preventDefault();
 		const shape = $('shape').value.replace(/\s+/g, '');
-		$('shape').setCustomValidity(/^[1-9]\d{0,4}([x×,][1-9]\d{0,4}){2}$/.test(shape) ? '' : 'Three sizes, such as 197x768x768');
+		$('shape').setCustomValidity(SHAPE.test(shape) ? '' : 'Three sizes, such as 197x768x768');
 		if (!$('shape').reportValidity() || !page.gpu)
 			return;
 		add(shape, 'yours');
 		$('shape').value = '';
-		work();
+		if (page.started)
+			work();
 	};
 	addEventListener('resize', () => page.cards.forEach(card => card.draw()));
 	$('shape').oninput = () => $('shape').setCustomValidity('');
 }
 
+const SHAPE = /^[1-9]\d{0,4}([x×,][1-9]\d{0,4}){2}$/;
+
+// Those of the address, of which the first few count, or our own.
+function shapes() {
+	const asked = new URLSearchParams(location.search).get('shapes')?.split(',').filter(shape => SHAPE.test(shape)).slice(0, SHAPES_MAX);
+	return asked?.length ? asked.map(shape => SHAPES.find(([known]) => known === shape) ?? [shape, 'yours']) : SHAPES;
+}
+
+// An address must start nothing by itself: any site can link to it.
+function startClicked() {
+	say('ready');
+	$('start').hidden = false;
+	return new Promise(done => {
+		$('start').onclick = () => {
+			$('start').hidden = page.started = true;
+			done();
+		};
+	});
+}
+
 async function main() {
 	wireControls();
-	const asked = new URLSearchParams(location.search).get('shapes');
-	for (const [shape, what] of asked ? asked.split(',').map(shape => SHAPES.find(([known]) => known === shape) ?? [shape, 'yours']) : SHAPES)
+	for (const [shape, what] of shapes())
 		add(shape, what);
 	const adapter = await openGpu();
 	if (!adapter) {
@@ -269,7 +297,9 @@ async function main() {
 		return say('no-webgpu', 'This browser offers no WebGPU adapter, so nothing can be measured here. Chrome, Edge, Firefox and Safari ' +
 			'have WebGPU in their current versions; on Linux it may need <code>chrome://flags/#enable-unsafe-webgpu</code>.');
 	}
-	await openClient(adapter);
+	const url = daemonUrl();
+	await startClicked();
+	await openClient(adapter, url);
 	await work();
 }
 
