@@ -88,7 +88,7 @@ export function findDevice(daemon, name, limitMs = 60000) {
 
 // Runs nnjitctl against the daemon: { status, stdout, complaint }.
 export function runCtl(daemon, ...args) {
-	const { status, stdout, stderr, error } = spawnSync(program('nnjitctl'), ['--port', String(daemon.port), ...args],
+	const { status, stdout, stderr, error } = spawnSync(program('nnjitctl'), ['--port', String(daemon.port), '--socket', join(daemon.stateDir, 'nnjitd.sock'), ...args],
 		{ encoding: 'utf8', timeout: 600e3, maxBuffer: 64 << 20 });
 	return { status, stdout, complaint: error?.message ?? (stderr || stdout).trim() };
 }

@@ -108,4 +108,5 @@ async function main() {
 	}
 }
 
+addEventListener('hashchange', () => location.reload()); // a fresh secret in a tab that is open already
 main();
