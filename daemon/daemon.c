@@ -228,10 +228,18 @@ static void stop_net(struct daemon *daemon)
 	net_destroy(daemon->net);
 }
 
+/* Without the socket everything goes on but decisions. */
 static int start_local(struct daemon *daemon, struct error *err)
 {
-	return local_create(
-	        daemon->loop, daemon->api, daemon->options->socket, &daemon->local, err);
+	(void)err;
+	struct error why = {0};
+	int r = local_create(
+	        daemon->loop, daemon->api, daemon->options->socket, &daemon->local, &why);
+
+	if (r)
+		log_warning("%s; until then nobody can decide about origins",
+		        *why.text ? why.text : strerror(-r));
+	return 0;
 }
 
 static void stop_local(struct daemon *daemon)
