@@ -2,8 +2,9 @@
  *
  * What pages measured, an origin at a time: the key begins with a hash of the origin, then the
  * kernel's, so that no page's numbers stand under another's key. The origin's text is in the record
- * and compared. Invariant: an origin never has more than STORE_ORIGIN_KERNELS_MAX records, nor all
- * of them together more than STORE_REPORT_RECORDS_MAX.
+ * and compared. Of a full table the origin with most records gives one up, so that no number of
+ * origins shuts out another. Invariant: an origin never has more than STORE_ORIGIN_KERNELS_MAX
+ * records, nor all of them together more than STORE_REPORT_RECORDS_MAX.
  */
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -15,9 +16,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define ORIGIN_BYTES             STORE_REPORT_PREFIX_BYTES
-#define KEY_BYTES                (ORIGIN_BYTES + STORE_KEY_BYTES)
-#define STORE_REPORT_RECORDS_MAX 16384
+#define ORIGIN_BYTES STORE_REPORT_PREFIX_BYTES
+#define KEY_BYTES    (ORIGIN_BYTES + STORE_KEY_BYTES)
 
 struct report_key {
 	uint8_t bytes[KEY_BYTES];
@@ -147,7 +147,51 @@ static bool has_record(struct store *store, const struct report_key *key)
 	return !store_scan(store, STORE_REPORTS, whole, take_census, &census) && census.count;
 }
 
-/* A new record of an origin that has its fill takes the place of the one heard of longest ago. */
+/* The origins with the most records: they stand together, as keys begin with an origin's hash. */
+struct fullest {
+	uint8_t run[ORIGIN_BYTES], origin[ORIGIN_BYTES];
+	uint32_t run_count, count;
+	uint64_t ties, random; /* of equals one is taken by chance: nobody is always the one */
+};
+
+static bool count_run(void *context, struct store_bytes key, struct store_bytes value)
+{
+	struct fullest *fullest = context;
+
+	(void)value;
+	if (key.bytes != KEY_BYTES)
+		return true;
+	if (memcmp(fullest->run, key.data, ORIGIN_BYTES))
+		fullest->run_count = 0;
+	memcpy(fullest->run, key.data, ORIGIN_BYTES);
+	fullest->run_count++;
+	if (fullest->run_count < fullest->count)
+		return true;
+	fullest->ties = fullest->run_count == fullest->count ? fullest->ties + 1 : 1;
+	fullest->random = hash_mix(fullest->random + 1);
+	if (fullest->random % fullest->ties)
+		return true;
+	fullest->count = fullest->run_count;
+	memcpy(fullest->origin, fullest->run, ORIGIN_BYTES);
+	return true;
+}
+
+/* Of a full table the origin with most records gives one up, and the asking one if none has more. */
+static int find_fullest(struct store *store, const struct report_key *key, uint32_t own,
+        struct census *ret_census)
+{
+	struct fullest fullest = {.random = hash_bytes(HASH_SEED, key->bytes, KEY_BYTES)};
+	int code = store_scan(store, STORE_REPORTS, (struct store_bytes){0}, count_run, &fullest);
+
+	if (code || (own && own >= fullest.count))
+		return code;
+	*ret_census = (struct census){0};
+	return store_scan(store, STORE_REPORTS, (struct store_bytes){fullest.origin, ORIGIN_BYTES},
+	        take_census, ret_census);
+}
+
+/* A new record of an origin that has its fill, or of a full table, takes the place of one heard of
+ * longest ago. */
 static int make_room(struct store *store, const struct report_key *key, struct store_edit *edit,
         struct report_key *oldest, uint32_t *ret_edits)
 {
@@ -158,15 +202,16 @@ static int make_room(struct store *store, const struct report_key *key, struct s
 
 	if (!code)
 		code = store_count(store, &metrics);
+	bool full = !code && metrics.report_kernels >= STORE_REPORT_RECORDS_MAX;
+	if (!code && !full && census.count < STORE_ORIGIN_KERNELS_MAX)
+		return 0;
+	if (!code && census.count < STORE_ORIGIN_KERNELS_MAX)
+		code = find_fullest(store, key, census.count, &census);
 	if (code)
 		return code;
-	if (census.count >= STORE_ORIGIN_KERNELS_MAX) {
-		*oldest = census.oldest;
-		*edit = (struct store_edit){STORE_REPORTS, {oldest->bytes, KEY_BYTES}, {NULL, 0}};
-		*ret_edits = 1;
-	} else if (metrics.report_kernels >= STORE_REPORT_RECORDS_MAX) {
-		return -ENOSPC;
-	}
+	*oldest = census.oldest;
+	*edit = (struct store_edit){STORE_REPORTS, {oldest->bytes, KEY_BYTES}, {NULL, 0}};
+	*ret_edits = 1;
 	return 0;
 }
 

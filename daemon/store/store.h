@@ -140,6 +140,7 @@ int store_each_job(struct store *store,
 #define STORE_ORIGIN_BYTES       256
 #define STORE_REPORTS_MAX        8 /* schedules of one kernel; the one heard of longest ago goes */
 #define STORE_ORIGIN_KERNELS_MAX 256 /* of one origin; likewise */
+#define STORE_REPORT_RECORDS_MAX 16384 /* of all; the origin with most gives one up */
 struct store_report {
 	char schedule[SCHEDULE_TEXT_BYTES];
 	double median_ns;        /* of one dispatch, as last told */
@@ -158,7 +159,6 @@ struct store_reports {
 /* 0, or -ENOENT: none, or of other code. */
 int store_get_reports(struct store *store, const char *origin, const struct store_key *key,
         const char *op_text, struct store_reports *ret_reports);
-/* -ENOSPC also when all origins together have too many. */
 int store_put_reports(
         struct store *store, const struct store_key *key, const struct store_reports *reports);
 
