@@ -194,6 +194,7 @@ static int start_api(struct daemon *daemon, struct error *err)
 	        .metrics = &daemon->metrics,
 	        .models_dir = daemon->options->models_dir,
 	        .origins = daemon->origins,
+	        .isolate = daemon->options->isolate,
 	};
 
 	(void)err;

@@ -5,6 +5,7 @@
  */
 #include "daemon/api/handler.h"
 
+#include "base/hash.h"
 #include "daemon/api/task.h"
 
 #include <assert.h>
@@ -28,6 +29,7 @@ int api_create(const struct api_params *params, struct api **ret_api)
 	api->metrics = params->metrics;
 	api->models_dir = params->models_dir;
 	api->origins = params->origins;
+	api->isolate = params->isolate;
 	api->started_s = (uint64_t)time(NULL);
 	int r = plans_create(params->tune, params->store, &api->plans);
 	if (r) {
@@ -92,6 +94,16 @@ struct caller caller_owner(int64_t user)
 bool caller_may(const struct caller *caller, enum method_caller what)
 {
 	return caller->rights & 1u << what;
+}
+
+uint64_t request_audience(const struct request *request)
+{
+	const char *origin = request->caller->origin;
+
+	if (!request->api->isolate || !*origin)
+		return 0;
+	uint64_t audience = hash_mix(hash_bytes(HASH_SEED, origin, strlen(origin)));
+	return audience ? audience : 1;
 }
 
 static int check_caller(

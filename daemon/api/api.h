@@ -20,6 +20,7 @@ struct api_params {
 	struct metrics *metrics;
 	const char *models_dir; /* the folder of the model manifests */
 	struct origins *origins;
+	bool isolate; /* what is known of kernels is each origin's own */
 };
 int api_create(const struct api_params *params, struct api **ret_api);
 void api_destroy(struct api *api);

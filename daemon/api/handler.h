@@ -22,6 +22,7 @@ struct api {
 	struct metrics *metrics;
 	const char *models_dir;
 	struct origins *origins;
+	bool isolate;
 	uint16_t port;      /* 0: not known yet */
 	uint64_t started_s; /* Unix time */
 	uint64_t changes;   /* of what this room keeps itself, for api_version */
@@ -90,6 +91,8 @@ int kernel_text(const struct request *request, const char **ret_text, size_t *re
 
 /* ---- Who calls (api.c). */
 bool caller_may(const struct caller *caller, enum method_caller what);
+/* For kernel_id: the page's origin where origins are isolated, else 0. */
+uint64_t request_audience(const struct request *request);
 
 /* ---- Peers (api.c). */
 /* Pushes and takes over the message; false when that made the peer go away. */

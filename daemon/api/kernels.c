@@ -17,6 +17,7 @@ struct listing {
 	const char *op;                     /* NULL: any */
 	const struct tune_device *device;   /* NULL: any */
 	const enum artifact_status *status; /* NULL: any */
+	uint64_t audience;                  /* whose; 0: everybody's and anybody's */
 	json_t *array;
 };
 
@@ -59,6 +60,14 @@ static json_t *timing_json(const struct store_kernel *kernel, const struct tune_
 	        "baseline_ns", nanoseconds(kernel->baseline_ns));
 }
 
+/* As of kernel_id; 0 also where the operator is none of today's. */
+static uint64_t audience_of(const struct store_key *key, const struct store_kernel *kernel)
+{
+	struct op op;
+
+	return op_parse(kernel->op, &op, NULL) ? 0 : key->op ^ op_key(&op);
+}
+
 static bool list_kernel(
         void *context, const struct store_key *key, const struct store_kernel *kernel)
 {
@@ -68,13 +77,14 @@ static bool list_kernel(
 
 	if ((listing->op && !strstr(kernel->op, listing->op)) ||
 	        (listing->device && listing->device->class != key->class) ||
-	        (listing->status && *listing->status != status))
+	        (listing->status && *listing->status != status) ||
+	        (listing->audience && audience_of(key, kernel) != listing->audience))
 		return true;
 	struct kernel_id id = {0};
 	kernel_key_read(key, &id);
 	json_array_append_new(listing->array,
 	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op",
-	                kernel->op, "key", wire_hex(key->op), "class", wire_hex(key->class),
+	                kernel->op, "key", wire_hex(key->op ^ audience_of(key, kernel)), "class", wire_hex(key->class),
 	                "device", device ? wire_hex(device->id) : json_null(), "name",
 	                device ? json_string(device->name) : json_null(), "features",
 	                wire_features_json(id.features), "limits", limits_of_tier(id.tier),
@@ -96,7 +106,9 @@ int handle_kernels(const struct request *request, json_t **ret_result, struct pr
 	const char *status_text = request_text(request, "status");
 	const char *device_name = request_text(request, "device");
 	enum artifact_status status;
-	struct listing listing = {.tune = request->api->tune, .op = request_text(request, "op")};
+	struct listing listing = {.tune = request->api->tune,
+	        .op = request_text(request, "op"),
+	        .audience = request_audience(request)};
 
 	if (status_text) {
 		if (artifact_status_parse(status_text, &status) || status == ARTIFACT_PREDICTED)

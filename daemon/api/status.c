@@ -41,7 +41,9 @@ int handle_status(const struct request *request, json_t **ret_result, struct pro
 	        (json_int_t)api->started_s, "uptime_s",
 	        (json_int_t)time(NULL) - (json_int_t)api->started_s, "devices",
 	        (int)tune_device_count(api->tune), "enumerated", tune_enumerated(api->tune));
+	/* What the daemon does for others would tell an isolated page when they ask. */
+	const struct metrics none = {0};
 	if (*ret_result)
-		metrics_json(api->metrics, *ret_result);
+		metrics_json(request_audience(request) ? &none : api->metrics, *ret_result);
 	return 0;
 }

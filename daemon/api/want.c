@@ -150,6 +150,7 @@ int want_read_rest(
 	rest.target = want_target(request);
 	rest.constant = request_text(request, "constant");
 	rest.origin = want_origin(request->caller);
+	rest.id.audience = request_audience(request);
 	answer = device_asked(request->caller->peer, request->api->tune,
 	        request_text(request, "device"), &rest.id.device, ret_problem);
 	if (!answer)

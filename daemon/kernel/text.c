@@ -89,7 +89,7 @@ int plan_text(struct plans *plans, const struct plan_params *params, const char 
 	op_print(&params->id.op, op_text);
 	const struct text_key key = {op_text, params->id.device->id, params->id.features,
 	        params->id.tier, params->binding_bytes, params->target, (uint64_t)params->runs,
-	        tune_version(plans->tune)};
+	        tune_version(plans->tune), params->id.audience};
 	if (params->constant || !text_cache_get(plans->cache, &key, &value) ||
 	        has_reports(plans, params, &value, op_text)) {
 		r = plan_read(plans, params, &plan, ret_problem);

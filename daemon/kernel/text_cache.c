@@ -48,7 +48,8 @@ static size_t slot_of(const struct text_key *key)
 	uint64_t hash = hash_bytes(HASH_SEED, key->op, strlen(key->op));
 
 	return hash_mix(hash ^ key->device ^ (uint64_t)key->features << 8 ^ key->target ^
-	                key->runs << 16 ^ (uint64_t)key->tier << 40 ^ key->binding_bytes) %
+	                key->runs << 16 ^ (uint64_t)key->tier << 40 ^ key->binding_bytes ^
+	                key->audience) %
 	       CACHE_ENTRIES;
 }
 
@@ -56,7 +57,8 @@ static bool same(const struct text_key *a, const struct text_key *b)
 {
 	return a->version == b->version && a->device == b->device && a->features == b->features &&
 	       a->tier == b->tier && a->binding_bytes == b->binding_bytes &&
-	       a->target == b->target && a->runs == b->runs && !strcmp(a->op, b->op);
+	       a->target == b->target && a->runs == b->runs && a->audience == b->audience &&
+	       !strcmp(a->op, b->op);
 }
 
 bool text_cache_get(

@@ -15,6 +15,7 @@ struct text_key {
 	enum target target;
 	uint64_t runs;    /* that it is chosen for; 0: as many as can be */
 	uint64_t version; /* of what the tuner knows */
+	uint64_t audience;
 };
 
 struct text_cache;

@@ -176,9 +176,10 @@ static bool count_run(void *context, struct store_bytes key, struct store_bytes 
 	return true;
 }
 
-/* Of a full table the origin with most records gives one up, and the asking one if none has more. */
-static int find_fullest(struct store *store, const struct report_key *key, uint32_t own,
-        struct census *ret_census)
+/* Of a full table the origin with most records gives one up, and the asking one if none has more.
+ */
+static int find_fullest(
+        struct store *store, const struct report_key *key, uint32_t own, struct census *ret_census)
 {
 	struct fullest fullest = {.random = hash_bytes(HASH_SEED, key->bytes, KEY_BYTES)};
 	int code = store_scan(store, STORE_REPORTS, (struct store_bytes){0}, count_run, &fullest);

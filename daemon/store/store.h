@@ -139,7 +139,7 @@ int store_each_job(struct store *store,
  * from another's. */
 #define STORE_ORIGIN_BYTES       256
 #define STORE_REPORTS_MAX        8 /* schedules of one kernel; the one heard of longest ago goes */
-#define STORE_ORIGIN_KERNELS_MAX 256 /* of one origin; likewise */
+#define STORE_ORIGIN_KERNELS_MAX 256   /* of one origin; likewise */
 #define STORE_REPORT_RECORDS_MAX 16384 /* of all; the origin with most gives one up */
 struct store_report {
 	char schedule[SCHEDULE_TEXT_BYTES];

@@ -63,7 +63,7 @@ struct store_key kernel_key(const struct kernel_id *id)
 {
 	const struct tune_device *device = id->device;
 
-	return (struct store_key){device->class, device->driver, op_key(&id->op),
+	return (struct store_key){device->class, device->driver, op_key(&id->op) ^ id->audience,
 	        (id->features & device->limits.features) | id->tier << TIER_SHIFT};
 }
 
@@ -163,10 +163,11 @@ static int kernel_predicted(struct tune *tune, const struct kernel_id *id,
 	struct predicted *slot;
 
 	of.features &= id->device->limits.features;
+	of.audience = 0; /* a prediction says nothing of anybody */
 	int code = predict(tune, &of, &slot, err);
 	if (code)
 		return code;
-	fill(&kernel, &of, &slot->schedule);
+	fill(&kernel, id, &slot->schedule);
 	kernel.of = slot->of;
 	kernel.predicted_ns = slot->predicted_ns;
 	*ret_kernel = kernel;

@@ -33,7 +33,8 @@ struct job *queue_find(const struct tune *tune, const struct kernel_id *id)
 
 	for (struct job *job = tune->jobs; job; job = job->next)
 		if (job->id.device == id->device && job->id.features == features &&
-		        job->id.tier == id->tier && !memcmp(&job->id.op, &id->op, sizeof id->op))
+		        job->id.tier == id->tier && job->id.audience == id->audience &&
+		        !memcmp(&job->id.op, &id->op, sizeof id->op))
 			return job;
 	return NULL;
 }
@@ -424,6 +425,7 @@ static bool resume_one(
 	struct kernel_id id = {.device = &device->public};
 	kernel_key_read(key, &id);
 	bool known = !op_parse(op_text, &id.op, NULL);
+	id.audience = known ? key->op ^ op_key(&id.op) : 0;
 	if (known && tune_subscribe(tune, &id, &params, NULL, NULL) == -EAGAIN)
 		return false;
 	struct job *job = known ? queue_find(tune, &id) : NULL;

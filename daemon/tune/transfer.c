@@ -83,6 +83,8 @@ static bool look(void *context, const struct store_key *key, const struct store_
 	        kernel->generation != nnjit_generation || key->op == job->key.op ||
 	        op_parse(kernel->op, &op, NULL) || op.kind != job->id.op.kind)
 		return true;
+	if ((key->op ^ op_key(&op)) != job->id.audience)
+		return true; /* somebody else's */
 	double distance = distance_of(&op, &job->id.op);
 	if (distance <= FAR && !schedule_parse(kernel->schedule, &schedule, NULL) &&
 	        !space_check(&job->id.op, &schedule, &limits, NULL))

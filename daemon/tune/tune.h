@@ -88,6 +88,7 @@ struct kernel_id {
 	uint32_t features; /* enum feature bits that its code may use; those beyond the device's
 	                    * make no difference */
 	uint32_t tier;     /* what it may ask of a workgroup (device/tier.h) */
+	uint64_t audience; /* who alone shares what is known of it, as a hash; 0: everybody */
 };
 /* What its schedules must keep to. A binding of an operator that no page's default holds may have
  * what the device allows: whoever asks for one has such bindings (daemon/kernel). */

@@ -31,6 +31,7 @@ struct loop *loop;
 struct tune *tune;
 struct api *api;
 struct origins *origins;
+bool isolate;
 struct metrics metrics;
 struct api_peer *peer;
 
@@ -75,7 +76,7 @@ void set_up(void)
 	ck_assert_int_eq(tune_create(loop, store, &metrics, &options, &tune), 0);
 	tune->enumerated = true; /* the devices are those planted: nobody looks for others */
 	ck_assert_int_eq(origins_create(store, NULL, &origins, &err), 0);
-	const struct api_params params = {tune, store, &metrics, models_dir, origins};
+	const struct api_params params = {tune, store, &metrics, models_dir, origins, isolate};
 	ck_assert_int_eq(api_create(&params, &api), 0);
 	ck_assert_int_eq(api_peer_create(api, &caller, pushed, NULL, &peer), 0);
 }

@@ -19,6 +19,7 @@ extern struct loop *loop;
 extern struct tune *tune;
 extern struct api *api;
 extern struct origins *origins;
+extern bool isolate; /* origins from each other; read by set_up() */
 extern struct api_peer *peer;
 
 extern struct metrics metrics;

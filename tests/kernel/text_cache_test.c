@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct text_key key = {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 0, 5};
+static const struct text_key key = {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0};
 
 static void put(
         struct text_cache *cache, const struct text_key *under, const char *text, size_t length)
@@ -59,14 +59,15 @@ END_TEST
 START_TEST(every_part_of_the_key_counts)
 {
 	static const struct text_key others[] = {
-	        {"matmul m=1 n=1 k=2", 7, 0, 0, 0, TARGET_WGSL, 0, 5},
-	        {"matmul m=1 n=1 k=1", 8, 0, 0, 0, TARGET_WGSL, 0, 5},
-	        {"matmul m=1 n=1 k=1", 7, 1, 0, 0, TARGET_WGSL, 0, 5},
-	        {"matmul m=1 n=1 k=1", 7, 0, 1, 0, TARGET_WGSL, 0, 5},
-	        {"matmul m=1 n=1 k=1", 7, 0, 0, 1, TARGET_WGSL, 0, 5},
-	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_SPIRV, 0, 5},
-	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 1, 5},
-	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 0, 4},
+	        {"matmul m=1 n=1 k=2", 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 8, 0, 0, 0, TARGET_WGSL, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 1, 0, 0, TARGET_WGSL, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 1, 0, TARGET_WGSL, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 0, 1, TARGET_WGSL, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_SPIRV, 0, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 1, 5, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 0, 4, 0},
+	        {"matmul m=1 n=1 k=1", 7, 0, 0, 0, TARGET_WGSL, 0, 5, 1},
 	};
 	struct text_cache *cache = filled();
 	size_t length = 99;
@@ -85,12 +86,12 @@ START_TEST(many_keys_never_mix)
 
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
-		put(cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5}, op, strlen(op));
+		put(cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0}, op, strlen(op));
 	}
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
 		const char *text = get(
-		        cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5}, &length);
+		        cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0}, &length);
 		if (text)
 			ck_assert_str_eq(text, op);
 		kept += text != NULL;

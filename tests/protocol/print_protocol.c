@@ -188,7 +188,7 @@ static void print_parameters(void)
 		for (uint32_t k = i; k < method_param_count; k++)
 			if (same_param(&method_params[k], param))
 				printf("%s `%s`", k == i ? "" : ",",
-				        methods[method_params[k].method].name);
+				        method_function(method_params[k].method));
 		fputs(" | ", stdout);
 		put_cell(param->doc);
 		put_former(param);

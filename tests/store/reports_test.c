@@ -58,8 +58,7 @@ static void put(const char *origin, uint64_t op)
 
 	snprintf(reports.origin, sizeof reports.origin, "%s", origin);
 	snprintf(reports.rows[0].schedule, sizeof reports.rows[0].schedule, "wg_x=8");
-	ck_assert_int_eq(
-	        store_put_reports(store, &(struct store_key){1, 2, op, 0}, &reports), 0);
+	ck_assert_int_eq(store_put_reports(store, &(struct store_key){1, 2, op, 0}, &reports), 0);
 }
 
 static uint32_t held(const char *origin, uint64_t first, uint64_t count)

@@ -252,7 +252,7 @@ struct tune_subscription *ask(const char *text, bool again)
 
 	now.subscribing = true;
 	memset(now.told, 0, sizeof now.told);
-	int code = tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
+	int code = tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = op},
 	        &(struct tune_params){.again = again, .notify = note}, &subscription, &err);
 	now.subscribing = false;
 	ck_assert_msg(!code, "%s", err.text);
@@ -265,7 +265,8 @@ struct tune_kernel known_of(const char *text)
 	struct tune_kernel kernel;
 	struct error err = {0};
 
-	ck_assert_msg(!tune_get(now.tune, &(struct kernel_id){device(), op, 0, 0}, &kernel, &err),
+	ck_assert_msg(!tune_get(now.tune, &(struct kernel_id){.device = device(), .op = op},
+	                      &kernel, &err),
 	        "%s", err.text);
 	return kernel;
 }
