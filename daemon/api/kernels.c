@@ -84,9 +84,9 @@ static bool list_kernel(
 	kernel_key_read(key, &id);
 	json_array_append_new(listing->array,
 	        json_pack("{s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:{s:i,s:i},s:o,s:I}", "op",
-	                kernel->op, "key", wire_hex(key->op ^ audience_of(key, kernel)), "class", wire_hex(key->class),
-	                "device", device ? wire_hex(device->id) : json_null(), "name",
-	                device ? json_string(device->name) : json_null(), "features",
+	                kernel->op, "key", wire_hex(key->op ^ audience_of(key, kernel)), "class",
+	                wire_hex(key->class), "device", device ? wire_hex(device->id) : json_null(),
+	                "name", device ? json_string(device->name) : json_null(), "features",
 	                wire_features_json(id.features), "limits", limits_of_tier(id.tier),
 	                "schedule", kernel->schedule, "status", artifact_status_name(status),
 	                "progress", "measured", (int)kernel->measured, "of", (int)kernel->of,

@@ -86,7 +86,8 @@ START_TEST(many_keys_never_mix)
 
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
-		put(cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0}, op, strlen(op));
+		put(cache, &(struct text_key){op, 7, 0, 0, 0, TARGET_WGSL, 0, 5, 0}, op,
+		        strlen(op));
 	}
 	for (int i = 0; i < 2000; i++) {
 		snprintf(op, sizeof op, "matmul m=%d n=1 k=1", i + 1);
