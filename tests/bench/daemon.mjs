@@ -36,7 +36,7 @@ async function healthy(url) {
 	}
 }
 
-// { port, url, ws, stateDir, stop() }. `args`: more options; `stateDir`: an existing one, kept at the end.
+// { pid, port, url, ws, stateDir, stop() }. `args`: more options; `stateDir`: an existing one, kept at the end.
 export async function startDaemon({ args = [], stateDir, port = 0 } = {}) {
 	const folder = stateDir ?? mkdtempSync(join(tmpdir(), 'nnjit-'));
 	const log = [];
@@ -68,7 +68,7 @@ export async function startDaemon({ args = [], stateDir, port = 0 } = {}) {
 		});
 		const url = `http://127.0.0.1:${actual}`;
 		await until('an answer from the daemon', 5000, () => healthy(url));
-		return { port: actual, url, ws: `ws://127.0.0.1:${actual}/v1/ws`, stateDir: folder, stop, log: () => Buffer.concat(log).toString() };
+		return { pid: child.pid, port: actual, url, ws: `ws://127.0.0.1:${actual}/v1/ws`, stateDir: folder, stop, log: () => Buffer.concat(log).toString() };
 	} catch (error) {
 		await stop('SIGKILL');
 		throw error;

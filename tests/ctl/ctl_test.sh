@@ -77,6 +77,23 @@ expect 0 'm=24' --port "$PORT" list m=24
 expect 0 '"kernels": \[\]' --port "$PORT" list m=25 --json
 expect 0 'timed' --port "$PORT" show "${op[@]}"
 expect 0 '"trials"' --port "$PORT" show "${op[@]}" --json
+
+socket=$SCRATCH/state/nnjitd.sock
+expect 0 'no page has asked' --socket "$socket" origins
+curl -s -o "$SCRATCH/out" -H 'Origin: https://app.example' "http://127.0.0.1:$PORT/v1/health"
+jq -e '.code == "origin-pending"' "$SCRATCH/out" >/dev/null || complain "an unknown origin: $(cat "$SCRATCH/out")"
+expect 0 'https://app.example  *pending' --socket "$socket" origins
+expect 0 'is approved until the daemon ends' --socket "$socket" origins approve https://app.example --once
+expect 0 '"kept": "once"' --socket "$socket" origins --json
+expect 0 'is approved$' --socket "$socket" origins approve https://app.example
+expect 0 'https://app.example is revoked' --socket "$socket" origins revoke https://app.example
+expect 1 'unknown-origin' --socket "$socket" origins revoke https://app.example
+expect 0 'is denied' --socket "$socket" origins deny https://app.example
+expect 1 'bad-value' --socket "$socket" origins approve app.example
+expect 2 'approve, deny or revoke' --socket "$socket" origins forgive https://app.example
+expect 2 'approve, deny or revoke' --socket "$socket" origins deny https://app.example --once
+expect 0 "^http://localhost:$PORT/admin#[0-9a-f]\{64\}$" --socket "$socket" admin
 daemon_stop
+expect 1 'no nnjitd answers on the socket' --socket "$socket" origins
 
 [ $failures -eq 0 ] || die "$failures checks failed"
