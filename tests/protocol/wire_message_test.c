@@ -225,7 +225,7 @@ START_TEST(requests_by_name)
 	json_t *message = parse("{\"do\":\"fly\"}");
 	ck_assert_int_eq(wire_read_request(message, &request, &err), -EBADMSG);
 	ck_assert_str_eq(err.text,
-	        "do must be list, open, probe, load, build, time, reach, drop or "
+	        "do must be list, open, probe, load, prepare, build, time, reach, drop or "
 	        "unload");
 	json_decref(message);
 }
