@@ -197,12 +197,12 @@ START_TEST(one_job_for_all)
 	run_until(enumerated);
 	ask(SMALL, false);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = op},
 	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
 	                &second, NULL),
 	        0);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = op},
 	                &(struct tune_params){.priority = TUNE_BACKGROUND, .notify = note_other},
 	                &third, NULL),
 	        0);
@@ -240,8 +240,9 @@ START_TEST(urgent_goes_first)
 
 	begin(6 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(tune_subscribe(now.tune, &(struct kernel_id){device(), slow, 0, 0},
-	                         &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, NULL),
+	ck_assert_int_eq(
+	        tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = slow},
+	                &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, NULL),
 	        0);
 	run_for(NULL, S_NS);
 	ask(SMALL, false);
@@ -294,7 +295,8 @@ START_TEST(equal_cards_share_a_stored_job)
 	ck_assert_uint_eq(count, 2);
 	for (uint32_t i = 0; i < 2; i++)
 		ck_assert_int_eq(
-		        tune_subscribe(now.tune, &(struct kernel_id){cards[i], op_of(SMALL), 0, 0},
+		        tune_subscribe(now.tune,
+		                &(struct kernel_id){.device = cards[i], .op = op_of(SMALL)},
 		                &params, &subscriptions[i], NULL),
 		        0);
 	run_until(has_stored_job);
@@ -393,8 +395,9 @@ START_TEST(no_worker_no_harm)
 	begin_with("/nonexistent/nnjit-gpu", 4 * S_NS);
 	run_until(enumerated);
 	/* Devices known from before still answer; a job says what is wrong. */
-	ck_assert_int_eq(
-	        tune_get(now.tune, &(struct kernel_id){device(), op, 0, 0}, &kernel, &err), 0);
+	ck_assert_int_eq(tune_get(now.tune, &(struct kernel_id){.device = device(), .op = op},
+	                         &kernel, &err),
+	        0);
 	ask(SMALL, false);
 	run_until(over);
 	ck_assert_uint_eq(now.told[TUNE_FAILED], 1);
@@ -445,11 +448,12 @@ START_TEST(shapes_beyond_the_limits)
 
 	begin(4 * S_NS);
 	run_until(enumerated);
-	ck_assert_int_eq(tune_get(now.tune, &(struct kernel_id){device(), op, 0, 0}, &kernel, &err),
+	ck_assert_int_eq(tune_get(now.tune, &(struct kernel_id){.device = device(), .op = op},
+	                         &kernel, &err),
 	        -ERANGE);
 	ck_assert_uint_gt(strlen(err.text), 10);
 	ck_assert_int_eq(
-	        tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
+	        tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = op},
 	                &(struct tune_params){.priority = TUNE_INTERACTIVE}, &subscription, &err),
 	        -ERANGE);
 	ck_assert(idle());
@@ -468,7 +472,7 @@ START_TEST(the_queue_is_bounded)
 	while (!code && n < 1000) {
 		snprintf(text, sizeof text, "matmul m=%u n=4 k=4", ++n);
 		struct op op = op_of(text);
-		code = tune_subscribe(now.tune, &(struct kernel_id){device(), op, 0, 0},
+		code = tune_subscribe(now.tune, &(struct kernel_id){.device = device(), .op = op},
 		        &(struct tune_params){.priority = TUNE_BACKGROUND}, NULL, &err);
 	}
 	ck_assert_int_eq(code, -EAGAIN);
