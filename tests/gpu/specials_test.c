@@ -30,6 +30,8 @@ static void check_case(struct runner *runner, uint32_t number)
 	for (uint64_t e = 0; e < out->elements; e++) {
 		struct special_range range = special_expect(&runner->op, runner->data, e);
 		double got = reference_read(out->dtype, result, e);
+		if (range.nan && !device_is_cpu(runner->device))
+			continue; /* compilers of GPUs may take it that there is none */
 		ck_assert_msg(special_allows(&range, got),
 		        "%s on %s [%s]: element %llu is %g, not %g to %g", text,
 		        runner->device->adapter->name, axes, (unsigned long long)e, got,

@@ -98,7 +98,8 @@ static const struct {
                    "`quick_gelu`, `gelu`, `gelu_tanh`, `mish` and `hard_swish` of -inf are 0"},
         {"NaN", "passed on by every function of it, by sums, norms, extremes, pools, `softmax` and "
                 "attention (all of the row). `where` and comparisons follow IEEE 754, so that "
-                "`not_equal` alone is true; `argmax` and `argmin` pass it over"},
+                "`not_equal` alone is true; `argmax` and `argmin` pass it over. WGSL lets a "
+                "device take it that there is none: NVIDIA's compiler makes 0 of `relu` of NaN"},
         {"signed zeros", "1 / -0 is -inf; whether a zero result has a sign is open"},
         {"denormals", "WGSL lets a device take them as 0, in operands and in results; `log` of one "
                       "lies between those of 0 and of the least normal number"},

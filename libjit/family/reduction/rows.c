@@ -19,17 +19,18 @@ enum { /* steps by the names that the rows use */
 /* clang-format off */
 #define ROW(NAME) static const struct reduction_row NAME##_row
 #define LIST(...) {__VA_ARGS__}
+#define PASS(join, term, result) {JOIN_##join, LIST term, LIST result, 0}
 #define NORMALISE /* the mean, then the variance about it; or both from sums and sums of squares */ \
 	.output = OUTPUT_ELEMENTS, .shifted = true, .online = ONLINE_APART, \
-	.pass = {{JOIN_ADD, {X}, {Y, BETA, MUL}}, \
-	         {JOIN_ADD, {X, Y, SUB, SQUARE}, {Z, BETA, MUL, ALPHA, ADD, RSQRT}}, \
-	         {JOIN_ADD, {X, SQUARE}, {Z, BETA, MUL, Y, SQUARE, SUB, RELU, ALPHA, ADD, RSQRT}}}, \
+	.pass = {PASS(ADD, (X), (Y, BETA, MUL)), \
+	         PASS(ADD, (X, Y, SUB, SQUARE), (Z, BETA, MUL, ALPHA, ADD, RSQRT)), \
+	         PASS(ADD, (X, SQUARE), (Z, BETA, MUL, Y, SQUARE, SUB, RELU, ALPHA, ADD, RSQRT))}, \
 	.write = {X, Y, SUB, Z, MUL}
 
 /* A sum of exponentials is about 1 at least, or 0 where all is -inf: then any number does for it. */
 #define EXPONENTIALS(result) \
 	.output = OUTPUT_ELEMENTS, .online = ONLINE_EXPONENTIALS, \
-	.pass = {{JOIN_TOP, {X}, {0}}, {JOIN_ADD, {X, Y, SUB, EXP}, LIST result, .least = 0.5f}}
+	.pass = {PASS(TOP, (X), (0)), {JOIN_ADD, {X, Y, SUB, EXP}, LIST result, 0.5f}}
 
 ROW(SOFTMAX) = {EXPONENTIALS((Z, RECIPROCAL)),
 	.write = {X, Y, SUB, EXP, Z, MUL}};
@@ -37,15 +38,15 @@ ROW(LOG_SOFTMAX) = {EXPONENTIALS((Z, LOG)),
 	.write = {X, Y, SUB, Z, SUB}};
 ROW(LAYERNORM) = {NORMALISE};
 ROW(RMSNORM) = {.output = OUTPUT_ELEMENTS,
-	.pass = {{JOIN_ADD, {X, SQUARE}, {Y, BETA, MUL, ALPHA, ADD, RSQRT}}},
+	.pass = {PASS(ADD, (X, SQUARE), (Y, BETA, MUL, ALPHA, ADD, RSQRT))},
 	.write = {X, Y, MUL}};
 ROW(GROUPNORM) = {NORMALISE};
 ROW(INSTANCENORM) = {NORMALISE};
-ROW(ARGMAX) = {.output = OUTPUT_INDICES, .pass = {{JOIN_MAX, {X}, {0}}}};
-ROW(ARGMIN) = {.output = OUTPUT_INDICES, .pass = {{JOIN_MIN, {X}, {0}}}};
-ROW(CUMSUM) = {.output = OUTPUT_RUNNING, .pass = {{JOIN_ADD, {X}, {0}}}};
+ROW(ARGMAX) = {.output = OUTPUT_INDICES, .pass = {PASS(MAX, (X), (0))}};
+ROW(ARGMIN) = {.output = OUTPUT_INDICES, .pass = {PASS(MIN, (X), (0))}};
+ROW(CUMSUM) = {.output = OUTPUT_RUNNING, .pass = {PASS(ADD, (X), (0))}};
 #define REDUCE(NAME, text, join, term, result, ...) \
-	ROW(NAME) = {.output = OUTPUT_RESULTS, .pass = {{JOIN_##join, LIST term, {0}}}, .write = LIST result};
+	ROW(NAME) = {.output = OUTPUT_RESULTS, .pass = {PASS(join, term, (0))}, .write = LIST result};
 #include "op/reductions.def"
 /* clang-format on */
 
