@@ -47,7 +47,7 @@ static int start_faces(
 	int r = http_create(loop, api, &http, &net->http);
 
 	if (!r)
-		r = ws_create(loop, api, options->metrics, &net->ws);
+		r = ws_create(loop, api, options->origins, options->metrics, &net->ws);
 	if (!r)
 		api_when_ready(api, answer_waiting, net);
 	net->api = api;

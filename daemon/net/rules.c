@@ -128,9 +128,11 @@ static bool from_our_page(const struct head *head)
 
 struct caller head_caller(const struct head *head, const struct head_rules *rules)
 {
-	char origin[CALLER_ORIGIN_BYTES];
-	head_reader(head, 0, origin);
-	struct caller caller = caller_rest(origin);
+	struct origin page = {.text = ""};
+
+	if (head->origin.at)
+		(void)origin_read(head->origin.at, head->origin.length, &page);
+	struct caller caller = caller_rest(page.text);
 
 	if (!may_start(head))
 		caller.rights &= ~(1u << CALLER_STARTER);

@@ -12,6 +12,7 @@
 #include "daemon/api/api.h"
 #include "daemon/log.h"
 #include "daemon/loop/loop.h"
+#include "daemon/origins/origins.h"
 #include "protocol/metrics.h"
 
 #include <errno.h>
@@ -55,6 +56,7 @@ struct connection {
 struct ws {
 	struct loop *loop;
 	struct api *api;
+	const struct origins *origins;
 	struct lws_vhost *vhost;
 	struct connection *connections;
 	struct metrics *metrics; /* net_ws_open: how many there are */
@@ -297,13 +299,18 @@ static int received(struct connection *c, const char *bytes, size_t length)
 static int established(struct connection *c)
 {
 	char origin[CALLER_ORIGIN_BYTES] = "";
+	struct origin page = {.text = ""};
 
 	/* One that does not fit would be another's; the gate has looked at what it says. */
 	if (lws_hdr_total_length(c->wsi, WSI_TOKEN_ORIGIN) >= (int)sizeof origin)
 		return -1;
 	if (lws_hdr_copy(c->wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) < 0)
 		origin[0] = '\0';
-	const struct caller caller = caller_websocket(origin);
+	/* What was decided since the gate looked counts as well. */
+	if (origin[0] && (origin_read(origin, strlen(origin), &page) == ORIGIN_UNFIT ||
+	                         !origins_serves(c->ws->origins, page.text)))
+		return -1;
+	const struct caller caller = caller_websocket(page.text);
 	return api_peer_create(c->ws->api, &caller, pushed, c, &c->peer) ? -1 : 0;
 }
 
@@ -362,7 +369,8 @@ static const lws_retry_bo_t keep_alive = {
         .secs_since_valid_hangup = HANG_UP_S,
 };
 
-int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struct ws **ret_ws)
+int ws_create(struct loop *loop, struct api *api, const struct origins *origins,
+        struct metrics *metrics, struct ws **ret_ws)
 {
 	/* A port of its own kind, so that no Host leads libwebsockets to another vhost. */
 	struct lws_context_creation_info info = {
@@ -377,6 +385,7 @@ int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struc
 		return -ENOMEM;
 	ws->loop = loop;
 	ws->api = api;
+	ws->origins = origins;
 	ws->metrics = metrics;
 	ws->vhost = lws_create_vhost(loop_lws(loop), &info);
 	if (!ws->vhost) {

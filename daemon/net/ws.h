@@ -10,9 +10,11 @@ struct api;
 struct loop;
 struct metrics;
 struct ws;
+struct origins;
 
-/* metrics: borrowed. -ENOMEM, -EIO. */
-int ws_create(struct loop *loop, struct api *api, struct metrics *metrics, struct ws **ret_ws);
+/* origins, metrics: borrowed. -ENOMEM, -EIO. */
+int ws_create(struct loop *loop, struct api *api, const struct origins *origins,
+        struct metrics *metrics, struct ws **ret_ws);
 void ws_destroy(struct ws *ws); /* NULL is fine; closes its connections */
 /* Takes over a connected socket whose handshake is still unread and was checked by the gate. */
 void ws_adopt(struct ws *ws, int fd);

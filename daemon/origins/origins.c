@@ -254,7 +254,7 @@ static int revoke(struct origins *origins, const struct origin *origin)
 
 	if (!decided)
 		return decisions_find(&origins->configured, origin->text) ? -EPERM : -ENOENT;
-	if (decided->kept == ORIGIN_KEPT_ALWAYS && origins->store)
+	if (origins->store) /* a denial stays there while an approval for once covers it */
 		r = store_delete_origin(origins->store, origin->text);
 	if (!r)
 		decisions_remove(&origins->decided, decided);
@@ -276,7 +276,7 @@ static int keep(struct origins *origins, const struct origin *origin, enum origi
 		return -ENOSPC;
 	if (origins->store && value.kept == ORIGIN_KEPT_ALWAYS)
 		r = store_put_origin(origins->store, origin->text, &stored);
-	else if (origins->store && known && known->kept == ORIGIN_KEPT_ALWAYS)
+	else if (origins->store && known && known->kept == ORIGIN_KEPT_ALWAYS && known->approved)
 		r = store_delete_origin(origins->store, origin->text);
 	return r ? r : decisions_put(&origins->decided, origin->text, &value);
 }

@@ -36,7 +36,7 @@ bool origins_serves(const struct origins *origins, const char *text);
 /* ---- For the owner. */
 enum origin_decision {
 	ORIGIN_APPROVE,      /* for good */
-	ORIGIN_APPROVE_ONCE, /* until this process ends */
+	ORIGIN_APPROVE_ONCE, /* until this process ends; a denial for good holds again then */
 	ORIGIN_DENY,   /* for good, also of what the configuration lists and of this machine's */
 	ORIGIN_REVOKE, /* as if nothing had been decided */
 };

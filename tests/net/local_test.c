@@ -132,7 +132,8 @@ static int open_page(void)
 	running_send(fd, "GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:%P\r\nUpgrade: websocket\r\n"
 	                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
 	                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-	                 "Sec-WebSocket-Protocol: nnjit.v1\r\n" PAGE "\r\n");
+	                 "Sec-WebSocket-Protocol: nnjit.v1\r\n"
+	                 "Origin: https://life.example\t\r\n\r\n"); /* a tab is no part of it */
 	return fd;
 }
 

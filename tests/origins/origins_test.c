@@ -222,14 +222,18 @@ START_TEST(for_good_outlives_the_daemon_once_does_not)
 	ck_assert_int_eq(origins_decide(origins, "https://once.example", ORIGIN_APPROVE_ONCE), 0);
 	ck_assert_int_eq(origins_decide(origins, "https://less.example", ORIGIN_APPROVE), 0);
 	ck_assert_int_eq(origins_decide(origins, "https://less.example", ORIGIN_APPROVE_ONCE), 0);
+	ck_assert_int_eq(origins_decide(origins, "http://localhost:3000", ORIGIN_DENY), 0);
+	ck_assert_int_eq(origins_decide(origins, "http://localhost:3000", ORIGIN_APPROVE_ONCE), 0);
 	ck_assert_int_eq(judge("https://once.example"), ORIGIN_SERVED);
 	ck_assert_int_eq(judge("https://less.example"), ORIGIN_SERVED);
+	ck_assert_int_eq(judge("http://localhost:3000"), ORIGIN_SERVED);
 	stop();
 	start();
 	ck_assert_int_eq(judge("https://good.example"), ORIGIN_SERVED);
 	ck_assert_int_eq(judge("https://bad.example"), ORIGIN_DENIED);
 	ck_assert_int_eq(judge("https://once.example"), ORIGIN_PENDING);
 	ck_assert_int_eq(judge("https://less.example"), ORIGIN_PENDING);
+	ck_assert_int_eq(judge("http://localhost:3000"), ORIGIN_DENIED);
 	ck_assert_int_eq(origins_decide(origins, "https://good.example", ORIGIN_REVOKE), 0);
 	stop();
 	start();
