@@ -140,7 +140,10 @@ static int read_config(struct options *options, const char *path, bool required,
 		if (r)
 			return r;
 	}
-	return 0;
+	return !ferror(file) ? 0
+	                     : error_set(err, -EIO, "config",
+	                               "cannot read the configuration file %.120s: is it a folder?",
+	                               path);
 }
 
 enum { KEY_HELP = 256, KEY_VERSION, KEY_CONFIG };

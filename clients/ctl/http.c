@@ -143,9 +143,11 @@ static int open_socket(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-	if (strlen(path) >= sizeof address.sun_path)
+	size_t length = strlen(path);
+
+	if (length >= sizeof address.sun_path)
 		return -ENAMETOOLONG;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	memcpy(address.sun_path, path, length);
 	return connected((struct sockaddr *)&address, sizeof address);
 }
 

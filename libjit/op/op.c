@@ -160,8 +160,8 @@ static int parse_float(
 	char *end;
 	float value = strtof(text, &end);
 
-	if (end == text || *end || !isfinite(value))
-		return bad_value(err, field, text, "a finite number, as 0.125 or 1e-5");
+	if (end == text || *end || !isfinite(value) || (value == 0 && strtod(text, NULL) != 0))
+		return bad_value(err, field, text, "a finite number within f32, as 0.125 or 1e-5");
 	memcpy(&op->value[field->value], &value, sizeof value);
 	return 0;
 }
@@ -173,7 +173,8 @@ static int parse_constant(
 	char *end;
 	double value = strtod(text, &end);
 
-	if (end == text || *end || isnan(value) || (isfinite(value) && !isfinite((float)value)))
+	if (end == text || *end || isnan(value) || (isfinite(value) && !isfinite((float)value)) ||
+	        (value != 0 && (float)value == 0))
 		return bad_value(err, field, text, "a number within f32, as 0.125, 1e-5 or -inf");
 	memcpy(&op->value[field->value], &value, sizeof value);
 	return 0;

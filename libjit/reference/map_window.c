@@ -119,7 +119,9 @@ double reference_resize(const struct reference *r, uint64_t element)
 		uint64_t column = i % 2 ? columns.second : columns.first;
 		double weight = (i / 2 ? rows.weight : 1 - rows.weight) *
 		                (i % 2 ? columns.weight : 1 - columns.weight);
-		sum += weight * reference_at(r, 0, ((plane * h + row) * w + column) * inner + c);
+		if (weight != 0)
+			sum += weight *
+			       reference_at(r, 0, ((plane * h + row) * w + column) * inner + c);
 	}
 	return sum;
 }

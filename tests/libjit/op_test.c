@@ -222,6 +222,8 @@ static const struct {
                 "whole numbers"},
         {"map shape=3 dtype=i32 steps=x,beta,add beta=-inf", OP_BAD_VALUE, "beta", NULL},
         {"map shape=3 steps=x,alpha,add alpha=nan", OP_BAD_VALUE, "alpha", "-inf"},
+        {"attention heads=2 q=4 kv=4 dim=64 scale=1e-46", OP_BAD_VALUE, "scale", "within f32"},
+        {"map shape=3 steps=x,alpha,add alpha=1e-50", OP_BAD_VALUE, "alpha", "within f32"},
         {"map shape=3 steps=x,alpha,add alpha=1e39", OP_BAD_VALUE, "alpha", "within f32"},
         {"tile shape=5 repeats=0", OP_BAD_VALUE, "repeats", "at least 1"},
         {"attention heads=1 q=1 kv=1 dim=257", OP_BAD_VALUE, "dim", "at most 256"},

@@ -368,11 +368,16 @@ static struct neighbours find_neighbours(struct mapper *m, const struct ratio *r
 	return n;
 }
 
+/* A neighbour of no weight adds nothing, be it infinite; and no difference of two can overflow. */
 static ir_id blend(struct mapper *m, const struct neighbours *n, ir_id first, ir_id second)
 {
-	ir_id weight = ir_splat(m->b, n->weight, ir_lanes_of(ir_type_of(m->b, first)));
+	uint32_t lanes = ir_lanes_of(ir_type_of(m->b, first));
+	ir_id weight = ir_splat(m->b, n->weight, lanes),
+	      one = ir_splat(m->b, ir_f32(m->b, 1), lanes);
+	ir_id none = ir_compute(m->b, IR_EQ, weight, ir_splat(m->b, ir_f32(m->b, 0), lanes), 0);
+	ir_id share = ir_mul(m->b, first, subtract(m, one, weight));
 
-	return ir_compute(m->b, IR_FMA, subtract(m, second, first), weight, first);
+	return ir_select(m->b, none, first, ir_compute(m->b, IR_FMA, second, weight, share));
 }
 
 static ir_id blend_row(
