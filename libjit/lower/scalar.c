@@ -243,8 +243,7 @@ FUNCTION(hyperbolic_tangent) /* 2 sigmoid(2x) - 1 */
 }
 FUNCTION(sign)
 {
-	ir_id none = times(b, o->x, 0); /* of NaN: NaN; of what compares as 0: 0 */
-	ir_id above = ir_select(b, positive(b, o->x), lower_literal(b, 1, o->x), none);
+	ir_id above = ir_select(b, positive(b, o->x), lower_literal(b, 1, o->x), o->x);
 	ir_id below = ir_compute(b, IR_LT, o->x, lower_literal(b, 0, o->x), 0);
 
 	return ir_select(b, below, lower_literal(b, -1, o->x), above);

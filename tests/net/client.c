@@ -41,10 +41,13 @@ static const char *program(void)
 
 static void run_daemon(const char *dir, const char *const *more)
 {
-	const char *arguments[ARGUMENTS_MAX] = {program(), "--state-dir", dir, "--port", "0"};
-	char log[80];
+	const char *source = getenv("NNJIT_SOURCE");
+	char log[80], pages[4096];
 
-	for (size_t n = 5; more && *more && n < ARGUMENTS_MAX - 1; n++)
+	snprintf(pages, sizeof pages, "%s/clients/web", source ? source : ".");
+	const char *arguments[ARGUMENTS_MAX] = {
+	        program(), "--state-dir", dir, "--port", "0", "--page-dir", pages};
+	for (size_t n = 7; more && *more && n < ARGUMENTS_MAX - 1; n++)
 		arguments[n] = *more++;
 	snprintf(log, sizeof log, "%s/log", dir);
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
