@@ -11,11 +11,10 @@
 
 #include <check.h>
 
-#define S_NS 1000000000ull
-#define STALL_NS \
-	1000000000ull /* a worker's shortest deadline is longer; a busy disk's sync is not */
-#define SMALL  "matmul m=24 n=20 k=12"
-#define LONGER "matmul m=144 n=120 k=96" /* so long that no launch is as long as it */
+#define S_NS     1000000000ull
+#define STALL_NS 100000000ull /* what health may take */
+#define SMALL    "matmul m=24 n=20 k=12"
+#define LONGER   "matmul m=144 n=120 k=96" /* so long that no launch is as long as it */
 
 /* One tuner on one loop, and what it told. */
 struct session {
